@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "host/file_system.h"
+
+namespace afluente::broker::log {
+
+// Where a synced record lies. Records are ordered by (segment, offset).
+struct Place {
+  uint64_t segment = 0;
+  uint32_t offset = 0;
+  uint32_t size = 0;  // of the record as stored
+  friend auto operator<=>(const Place&, const Place&) = default;
+};
+
+// Receives the journal's content at Open: first the newest good snapshot (if any), then every
+// record after it, in order.
+class Recovery {
+ public:
+  virtual ~Recovery() = default;
+  virtual absl::Status OnSnapshot(std::string_view state) = 0;
+  virtual absl::Status OnRecord(const Place& place, std::string_view payload) = 0;
+};
+
+struct JournalOptions {
+  uint32_t segment_bytes = 128 << 20;
+  uint64_t queue_bytes_max = 64 << 20;  // what may wait for the writer before Append refuses
+  uint32_t group_bytes_max = 4 << 20;   // what one write and sync may hold
+  uint32_t record_bytes_max = 24 << 20;
+};
+
+// The durable journal: segments of checksummed groups, one writer thread, one sync a group (format:
+// docs/formats/journal.md). Owned by the broker. After a crash it holds every record whose Append
+// answered OK, in order, and nothing after a torn tail. Thread-safe.
+class Journal {
+ public:
+  // Opens or creates the journal in `directory`. DATA_LOSS with segment and offset when bytes that
+  // were once synced are damaged: nothing is skipped.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(host::FileSystem& files,
+                                                       const std::string& directory,
+                                                       const JournalOptions& options,
+                                                       Recovery& recovery);
+  virtual ~Journal() = default;  // syncs and stops the writer
+
+  using Appended = absl::AnyInvocable<void(absl::StatusOr<Place>)>;
+  // Queues one record; never blocks on disk. `done` runs once, on the writer's thread, in the order
+  // of Append calls, after the record's group is synced; or with RESOURCE_EXHAUSTED (queue or disk
+  // full) or UNAVAILABLE (the disk refused). It must not block nor call Append.
+  virtual void Append(std::string payload, Appended done) = 0;
+
+  // The payload of a synced record, checksum verified. Blocks. DATA_LOSS when damaged.
+  virtual absl::StatusOr<std::string> Read(const Place& place) const = 0;
+
+  // Makes `state` (the effect of all records up to and including `covered`) the start of the next
+  // recovery. Blocks; two snapshots are kept.
+  virtual absl::Status WriteSnapshot(const Place& covered, std::string_view state) = 0;
+
+  // Deletes segments below `segment` that are covered by both snapshots kept.
+  virtual absl::Status ReleaseBefore(uint64_t segment) = 0;
+
+  // Drawn at random when the journal was created: positions in another journal never match.
+  virtual const std::string& identity() const = 0;
+  virtual uint64_t bytes_on_disk() const = 0;
+};
+
+}  // namespace afluente::broker::log

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "broker/resources.h"
+#include "broker/topics.h"
+#include "event/message.h"
+
+namespace afluente::broker {
+
+// One delivery of a message to an outside subscriber.
+struct Delivered {
+  std::string ack_id;
+  std::shared_ptr<const event::Message>
+      message;                   // shared: the topic's memory and every delivery hold it
+  int64_t delivery_attempt = 0;  // 0 = the subscription does not count attempts
+};
+
+struct ConsumerOptions {
+  std::chrono::seconds ack_deadline{0};  // 0 = the subscription's
+  int64_t outstanding_messages_max = 0;  // 0 = no limit by the client
+  int64_t outstanding_bytes_max = 0;
+};
+
+// One StreamingPull stream, or one waiting Pull. Destroying it ends its wait; its leases run on.
+class Consumer {
+ public:
+  virtual ~Consumer() = default;
+  using Ready = absl::AnyInvocable<void(absl::StatusOr<std::vector<Delivered>>)>;
+  // Calls `ready` once when at least one message may be delivered within the consumer's flow
+  // control (at once if so now), with at most `messages_max` and `bytes_max`; or with NOT_FOUND
+  // when the subscription is deleted, CANCELLED when the consumer is closed. It must not block.
+  virtual void Next(size_t messages_max, size_t bytes_max, Ready ready) = 0;
+  virtual void Close() = 0;
+};
+
+// Port: subscriptions, their leases and their acks. Thread-safe. Mutations of subscriptions block
+// until on disk; acks answer through `done` when they are on disk. Errors as Topics'.
+class Subscriptions {
+ public:
+  virtual ~Subscriptions() = default;
+  virtual absl::StatusOr<SubscriptionSettings> CreateSubscription(
+      SubscriptionSettings settings) = 0;
+  virtual absl::StatusOr<SubscriptionSettings> UpdateSubscription(
+      SubscriptionSettings settings) = 0;
+  virtual absl::Status DeleteSubscription(std::string_view name) = 0;
+  virtual absl::StatusOr<SubscriptionSettings> GetSubscription(std::string_view name) const = 0;
+  virtual absl::StatusOr<Page<SubscriptionSettings>> ListSubscriptions(
+      std::string_view project, size_t page_size, std::string_view page_token) const = 0;
+
+  virtual absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(std::string_view subscription,
+                                                                 ConsumerOptions options) = 0;
+
+  using Done = absl::AnyInvocable<void(absl::Status)>;
+  // Unknown or expired ack ids are ignored, as Pub/Sub does without exactly-once delivery.
+  virtual void Acknowledge(std::string_view subscription, std::vector<std::string> ack_ids,
+                           Done done) = 0;
+  // A deadline of 0 is a nack: the message may be delivered again at once.
+  virtual void ModifyAckDeadline(std::string_view subscription, std::vector<std::string> ack_ids,
+                                 std::chrono::seconds deadline, Done done) = 0;
+};
+
+}  // namespace afluente::broker

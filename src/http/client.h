@@ -1,0 +1,17 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "http/message.h"
+
+namespace afluente::http {
+
+// One blocking HTTP/1.1 request to http://HOST:PORT/...; for client commands and tests.
+// UNAVAILABLE when the server cannot be reached, DEADLINE_EXCEEDED past `timeout`.
+absl::StatusOr<Response> Fetch(const std::string& method, const std::string& url,
+                               const std::string& body = "", const Headers& headers = {},
+                               std::chrono::milliseconds timeout = std::chrono::seconds(30));
+
+}  // namespace afluente::http

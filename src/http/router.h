@@ -1,0 +1,35 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "http/message.h"
+#include "http/server.h"
+
+namespace afluente::http {
+
+// Decoded values of a pattern's {names}.
+using PathParameters = std::map<std::string, std::string, std::less<>>;
+using RouteHandler = std::function<void(Request, PathParameters, Responder)>;
+
+// Routes by method and path pattern: "/app_info/{app_id}:{app_department}" (a {name} is one segment
+// or a part of one, never empty; literal text binds tighter; "{name=**}" takes the rest). Matches
+// the encoded path, then decodes each value once; an encoded slash stays inside a value. 404 and
+// 405 (with Allow) are answered here as problem+json. Built once, then immutable.
+class Router {
+ public:
+  // INVALID_ARGUMENT for a malformed pattern or one that an earlier pattern shadows entirely.
+  absl::Status Add(std::string method, std::string pattern, RouteHandler handler);
+  void Handle(Request request, Responder responder) const;
+
+ private:
+  struct Route;
+  std::vector<std::shared_ptr<const Route>> routes_;  // shared: copies of a router share its routes
+};
+
+}  // namespace afluente::http

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "http/message.h"
+
+namespace afluente::http {
+
+// The threads that run all network I/O of the process. Made first, destroyed last.
+class IoThreads {
+ public:
+  explicit IoThreads(int threads);
+  ~IoThreads();
+  void Stop();
+  struct Context;
+  Context& context() { return *context_; }
+
+ private:
+  std::unique_ptr<Context> context_;
+};
+
+// Answers one request, once, from any thread. Dropping it unanswered sends 500.
+using Responder = absl::AnyInvocable<void(Response)>;
+// Runs on an I/O thread: must not block. Blocking work goes to a WorkerPool and answers from there.
+using Handler = std::function<void(Request, Responder)>;
+
+struct ServerOptions {
+  uint64_t body_bytes_max = 10 << 20;
+  uint32_t header_bytes_max = 16 << 10;
+  std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds idle_timeout{75'000};
+  int connections_max = 10'000;
+};
+
+// An HTTP/1.1 server: keep-alive, pipelining answered in order, limits with named refusals (400,
+// 408, 413, 414, 431, 503). Thread-safe.
+class Server {
+ public:
+  static std::unique_ptr<Server> Create(IoThreads& threads, ServerOptions options, Handler handler);
+  virtual ~Server() = default;
+
+  // Listens on HOST:PORT (port 0: the kernel chooses). "127.0.0.1" also listens on ::1 with the
+  // same port where IPv6 exists. Returns the port.
+  virtual absl::StatusOr<uint16_t> Listen(const std::string& address) = 0;
+  // Serves a connection that was accepted elsewhere. Owns `fd` from here on.
+  virtual void Adopt(int fd) = 0;
+  // Stops accepting, finishes requests in flight, closes idle connections; returns when done or
+  // after `grace`.
+  virtual void Stop(std::chrono::milliseconds grace) = 0;
+};
+
+// Accepts connections on HOST:PORT and hands each over; the door shared by gRPC and REST builds on
+// it.
+class Acceptor {
+ public:
+  // `first_bytes` holds up to 4 bytes that are still unread in the socket (peeked).
+  using Accepted = std::function<void(int fd, std::string first_bytes)>;
+  static absl::StatusOr<std::unique_ptr<Acceptor>> Listen(IoThreads& threads,
+                                                          const std::string& address,
+                                                          Accepted accepted);
+  virtual ~Acceptor() = default;
+  virtual uint16_t port() const = 0;
+  virtual void Stop() = 0;
+};
+
+}  // namespace afluente::http

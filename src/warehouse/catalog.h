@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "warehouse/table.h"
+
+namespace afluente::warehouse {
+
+// What exists, for name resolution: pure reads, any thread, never blocks on disk.
+class CatalogView {
+ public:
+  virtual ~CatalogView() = default;
+  // The table as queries see it (with _message_id and _message_row when fed by a function); nullopt
+  // when there is none. Dataset and table names are case-sensitive, as BigQuery's are.
+  virtual std::optional<TableSchema> FindTable(const TableName& name) const = 0;
+  virtual bool HasDataset(std::string_view project, std::string_view dataset) const = 0;
+};
+
+// Port: datasets and tables. All calls block; safe from any thread.
+class Catalog : public CatalogView {
+ public:
+  // OK when it already exists (the spec is applied at each start).
+  virtual absl::Status EnsureDataset(std::string_view project, std::string_view dataset) = 0;
+  // Creates the table, or alters it when the change is one that BigQuery allows (new NULLABLE
+  // columns, REQUIRED to NULLABLE, widening). FAILED_PRECONDITION names the column whose change is
+  // not.
+  virtual absl::Status EnsureTable(const TableSchema& table) = 0;
+  virtual absl::StatusOr<std::vector<std::string>> ListDatasets(std::string_view project) const = 0;
+  virtual absl::StatusOr<std::vector<TableSchema>> ListTables(std::string_view project,
+                                                              std::string_view dataset) const = 0;
+  // NOT_FOUND when it does not exist.
+  virtual absl::Status DropTable(const TableName& name) = 0;
+};
+
+}  // namespace afluente::warehouse

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "schema/type.h"
+#include "warehouse/catalog.h"
+#include "warehouse/table.h"
+
+namespace afluente::warehouse::googlesql {
+
+enum class StatementKind {
+  kQuery,
+  kInsert,
+  kUpdate,
+  kDelete,
+  kMerge,
+  kTruncate,
+  kCreateTable,
+  kDropTable,
+  kAlterTable,
+  kCreateSchema,
+  kDropSchema,
+  kCreateView,
+  kDropView,
+};
+
+struct TranslateOptions {
+  std::string default_project;
+  std::string default_dataset;
+  // Types of the named parameters, when known (without @).
+  std::vector<schema::Field> parameter_types;
+};
+
+// A GoogleSQL statement as DuckDB SQL.
+struct Translation {
+  StatementKind kind = StatementKind::kQuery;
+  std::string sql;
+  // Named parameters in the order of DuckDB's $1, $2, ...; each name once.
+  std::vector<std::string> parameters;
+  std::vector<TableName> tables_read;
+  std::vector<TableName> tables_written;
+  // False when it calls RAND, GENERATE_UUID, CURRENT_TIMESTAMP and the like.
+  bool deterministic = true;
+  // CREATE TABLE without AS: the table to create through the catalog (`sql` is empty then).
+  std::vector<TableSchema> created;
+};
+
+// Translates one statement. Pure. INVALID_ARGUMENT: "Syntax error: ... at [line:column]" (1-based,
+// in the user's text) and BigQuery's wording for names that do not resolve; UNIMPLEMENTED names
+// what is not supported yet. Every table name is resolved in `catalog` before anything is emitted,
+// so DuckDB never sees a name that could be a file or a table function.
+absl::StatusOr<Translation> Translate(std::string_view statement, const CatalogView& catalog,
+                                      const TranslateOptions& options);
+
+// Translates a function's SQL transform: one row-wise SELECT with exactly one FROM messages. The
+// emitted statement reads the DuckDB relation `source` (columns message_index UBIGINT, data VARCHAR
+// as JSON, data_bytes BLOB, attributes JSON, message_id, publish_time TIMESTAMPTZ, ordering_key,
+// delivery_attempt BIGINT) and yields message_index first, then the user's columns in order.
+struct TransformTranslation {
+  std::string sql;
+  std::vector<std::string> columns;  // output names, in order, without message_index
+};
+absl::StatusOr<TransformTranslation> TranslateTransform(std::string_view statement,
+                                                        std::string_view source);
+
+}  // namespace afluente::warehouse::googlesql

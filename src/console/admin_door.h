@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "function/function.h"
+#include "function/balance.h"
 #include "host/worker_pool.h"
 #include "http/server.h"
 #include "telemetry/metrics.h"

@@ -17,6 +17,9 @@ class JsonChecker {
  public:
   explicit JsonChecker(std::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
 
+  const char* At() const { return at_; }
+  bool CheckNumber() { return at_ != end_ && Number() && at_ == end_; }
+
   bool Check() {
     if (!Value()) return false;
     while (!open_.empty()) {
@@ -131,6 +134,14 @@ class JsonChecker {
 
 }  // namespace
 
-bool IsJson(std::string_view text) { return IsUtf8(text) && JsonChecker(text).Check(); }
+bool IsJson(std::string_view text) { return IsUtf8(text) && !FindJsonError(text).has_value(); }
+
+std::optional<size_t> FindJsonError(std::string_view text) {
+  JsonChecker checker(text);
+  if (checker.Check()) return std::nullopt;
+  return checker.At() - text.data();
+}
+
+bool IsJsonNumber(std::string_view text) { return JsonChecker(text).CheckNumber(); }
 
 }  // namespace afluente::schema

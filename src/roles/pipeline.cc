@@ -124,6 +124,12 @@ absl::StatusOr<std::vector<function::Balance>> Pipeline::Check() {
   return balances;
 }
 
+uint64_t Pipeline::Backlog() const {
+  uint64_t messages = 0;
+  for (const auto& function : state_->functions) messages += function->backlog();
+  return messages;
+}
+
 broker::Broker& Pipeline::broker() { return *state_->broker; }
 warehouse::duckdb::DuckdbDatabase& Pipeline::database() { return *state_->database; }
 

@@ -36,6 +36,9 @@ class Pipeline {
   // One balance a function. Blocks.
   absl::StatusOr<std::vector<function::Balance>> Check();
 
+  // Messages that some function has not decided yet, filters aside.
+  uint64_t Backlog() const;
+
   broker::Broker& broker();
   warehouse::duckdb::DuckdbDatabase& database();
 

@@ -63,6 +63,7 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
       .workers = *serving.workers,
       .project = spec.project,
       .check = [pipeline = serving.pipeline.get()] { return pipeline->Check(); },
+      .backlog = [pipeline = serving.pipeline.get()] { return pipeline->Backlog(); },
   };
   serving.admin_door = http::Server::Create(*serving.io_threads, {}, console::AdminDoor(ports));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.admin_door->Listen(options.doors.admin));

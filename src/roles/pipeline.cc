@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "function/by_name_transform.h"
+#include "function/dead_letter_relay.h"
 #include "function/function.h"
 #include "function/sql_transform.h"
 #include "host/check.h"
@@ -20,6 +21,7 @@ struct Pipeline::State {
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<warehouse::duckdb::DuckdbDatabase> database;
   std::vector<std::unique_ptr<function::Function>> functions;
+  std::unique_ptr<function::DeadLetterRelay> dead_letter_relay;  // where a function names a topic
 };
 
 namespace {
@@ -100,6 +102,9 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
                      {{"function", function.name}},
                      [worker = worker.get()] { return static_cast<double>(worker->backlog()); });
     state->functions.push_back(std::move(worker));
+    if (function.dead_letter_policy.topic.empty() || state->dead_letter_relay) continue;
+    state->dead_letter_relay = std::make_unique<function::DeadLetterRelay>(
+        *state->broker, state->database->warehouse());
   }
   return std::unique_ptr<Pipeline>(new Pipeline(std::move(state)));
 }
@@ -109,10 +114,12 @@ Pipeline::~Pipeline() = default;
 
 void Pipeline::StartFunctions() {
   for (auto& function : state_->functions) function->Start();
+  if (state_->dead_letter_relay) state_->dead_letter_relay->Start();
 }
 
 void Pipeline::StopFunctions() {
   for (auto& function : state_->functions) function->Stop();
+  if (state_->dead_letter_relay) state_->dead_letter_relay->Stop();
 }
 
 absl::StatusOr<std::vector<function::Balance>> Pipeline::Check() {

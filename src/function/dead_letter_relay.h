@@ -9,9 +9,9 @@
 
 namespace afluente::function {
 
-// Publishes committed dead letters from the warehouse's outbox to their topics, oldest first, and removes what
-// is published. Owned by roles/; one thread of its own. A crash between the two publishes an entry again:
-// at least once, as Pub/Sub's own dead-letter topics.
+// Publishes committed dead letters from the warehouse's outbox to their topics, oldest first, and
+// removes what is published. Owned by roles/; one thread of its own. A crash between the two
+// publishes an entry again: at least once, as Pub/Sub's own dead-letter topics.
 class DeadLetterRelay {
  public:
   DeadLetterRelay(broker::Publisher& publisher, warehouse::Warehouse& warehouse);

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string_view>
+
+// Every metric's name, in alphabetical order.
+namespace afluente::telemetry {
+
+inline constexpr std::string_view kPubsubAcknowledgedMessages =
+    "afluente_pubsub_acknowledged_messages_total";
+inline constexpr std::string_view kPubsubDeliveredMessages =
+    "afluente_pubsub_delivered_messages_total";
+inline constexpr std::string_view kPubsubModifiedDeadlines =
+    "afluente_pubsub_modified_deadlines_total";
+inline constexpr std::string_view kPubsubOpenPulls = "afluente_pubsub_open_pulls";
+inline constexpr std::string_view kPubsubPublishedBytes = "afluente_pubsub_published_bytes_total";
+inline constexpr std::string_view kPubsubPublishedMessages =
+    "afluente_pubsub_published_messages_total";
+inline constexpr std::string_view kPubsubRequests = "afluente_pubsub_requests_total";
+inline constexpr std::string_view kPubsubRequestSeconds = "afluente_pubsub_request_seconds";
+
+}  // namespace afluente::telemetry

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -28,6 +29,14 @@ Subscriptions::Done Forward(Reply<google::protobuf::Empty> reply) {
     else
       reply(std::move(status));
   };
+}
+
+// Deprecated in the protocol, still sent by clients.
+bool ReturnsImmediately(const pubsub::PullRequest& request) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  return request.return_immediately();
+#pragma GCC diagnostic pop
 }
 
 std::vector<std::string> TakeStrings(google::protobuf::RepeatedPtrField<std::string>& from) {
@@ -122,7 +131,7 @@ void Service::Pull(pubsub::PullRequest& request, const Call& call,
   limits.messages_max = request.max_messages();
   limits.bytes_max = kPullBytesMax;
   limits.wait = std::min(kPullWaitMax, call.time_left);
-  if (request.return_immediately()) limits.wait = std::chrono::milliseconds(0);
+  if (ReturnsImmediately(request)) limits.wait = std::chrono::milliseconds(0);
   PullWait::Start(*this, request.subscription(), *std::move(consumer), limits, call,
                   std::move(reply));
 }

@@ -1,5 +1,6 @@
 #include "broker/wire/streaming_pull.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "broker/wire/grpc_bytes.h"
 #include "broker/wire/traffic.h"
 #include "google/pubsub/v1/pubsub.pb.h"
+#include "host/check.h"
 
 namespace afluente::broker::wire {
 namespace {

@@ -44,8 +44,7 @@ constexpr FieldRules kSubscriptionRules = {kSubscriptionSupported, kSubscription
 // properties" in its documentation).
 constexpr seconds kDefaultExpiration{31 * 24 * 3600};
 
-absl::StatusOr<seconds> ToSeconds(const google::protobuf::Duration& duration,
-                                  const char* field) {
+absl::StatusOr<seconds> ToSeconds(const google::protobuf::Duration& duration, const char* field) {
   // The greatest Duration is 10,000 years.
   constexpr int64_t kSecondsMax = 315'576'000'000;
   if (duration.nanos() != 0 || duration.seconds() > kSecondsMax ||

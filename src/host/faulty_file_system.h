@@ -20,7 +20,7 @@ class FaultyFileSystem final : public FileSystem {
  public:
   explicit FaultyFileSystem(uint64_t seed = 1) : random_(seed) {}
 
-  // The `nth` operation from now (1 = the next) fails with UNAVAILABLE: a write after a random part
+  // The `nth` operation from now (1 = the next, 0 = none) fails with UNAVAILABLE: a write after a random part
   // of it, a sync having dropped a random part of what was dirty.
   void FailOperation(uint64_t nth);
   // So do all operations from the `nth` on, without any effect: the power is gone.

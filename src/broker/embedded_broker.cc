@@ -112,26 +112,27 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
     batch->memory_bytes += SizeOf(message) + sizeof(event::Message);
   }
   Batch* unsent = batch.get();
-  topic->publish_order().Append(
-      *journal_, clock_, std::move(payload), unsent,
-      [this, incarnation, batch = std::move(batch),
-       done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
-        if (!place.ok()) {
-          done(std::move(place).status());
-          return;
-        }
-        auto count = static_cast<uint32_t>(batch->messages.size());
-        absl::Status settled =
-            Settle(PublishRecord{incarnation, batch->publish_time, count}, *place, batch);
-        if (!settled.ok()) {
-          done(std::move(settled));
-          return;
-        }
-        std::vector<std::string> ids;
-        ids.reserve(count);
-        for (const event::Message& message : batch->messages) ids.push_back(message.message_id);
-        done(std::move(ids));
-      });
+  topic->publish_order().Append(*journal_, clock_, std::move(payload), unsent,
+                                [this, incarnation, batch = std::move(batch),
+                                 done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
+                                  if (!place.ok()) {
+                                    done(std::move(place).status());
+                                    return;
+                                  }
+                                  auto count = static_cast<uint32_t>(batch->messages.size());
+                                  absl::Status settled =
+                                      Settle(PublishRecord{incarnation, batch->publish_time, count},
+                                             *place, batch);
+                                  if (!settled.ok()) {
+                                    done(std::move(settled));
+                                    return;
+                                  }
+                                  std::vector<std::string> ids;
+                                  ids.reserve(count);
+                                  for (const event::Message& message : batch->messages)
+                                    ids.push_back(message.message_id);
+                                  done(std::move(ids));
+                                });
 }
 
 BrokerStats EmbeddedBroker::Stats() const {

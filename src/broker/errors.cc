@@ -7,7 +7,8 @@
 namespace afluente::broker {
 
 absl::Status ResourceNotFound(std::string_view name) {
-  return absl::NotFoundError(absl::StrCat("Resource not found (resource=", std::string(name), ")."));
+  return absl::NotFoundError(
+      absl::StrCat("Resource not found (resource=", std::string(name), ")."));
 }
 
 absl::Status ResourceExists(std::string_view name) {

@@ -187,12 +187,12 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
     done(absl::OkStatus());
     return;
   }
-  surroundings_.recorder.Append(
-      std::move(record), [self = shared_from_this(), sequences = std::move(sequences),
-                          done = std::move(done)](absl::Status status) mutable {
-        if (!status.ok()) self->AckFailed(sequences);
-        done(std::move(status));
-      });
+  surroundings_.recorder.Append(std::move(record),
+                                [self = shared_from_this(), sequences = std::move(sequences),
+                                 done = std::move(done)](absl::Status status) mutable {
+                                  if (!status.ok()) self->AckFailed(sequences);
+                                  done(std::move(status));
+                                });
 }
 
 void Subscription::AckFailed(const std::vector<uint64_t>& sequences) {
@@ -295,8 +295,9 @@ SubscriptionStats Subscription::Stats(host::WallTime now) const {
   if (first > last) return stats;
   stats.backlog = last - acked_.floor() - acked_.above_floor();
   if (auto found = topic_->Find(first)) {
-    stats.oldest_unacked_age = std::max(
-        std::chrono::seconds(0), std::chrono::floor<std::chrono::seconds>(now - found->publish_time));
+    stats.oldest_unacked_age =
+        std::max(std::chrono::seconds(0),
+                 std::chrono::floor<std::chrono::seconds>(now - found->publish_time));
   }
   return stats;
 }

@@ -92,8 +92,7 @@ bool Subscription::HasNew() {
   SkipLost();
   cursor_ = acked_.NextMissing(cursor_);
   caught_up_ = cursor_ > topic_->last_sequence();
-  return !caught_up_ && leases_.size() < kLeasesMax &&
-         order_.waiting() < kOrderWaitingMax;
+  return !caught_up_ && leases_.size() < kLeasesMax && order_.waiting() < kOrderWaitingMax;
 }
 
 // What left the journal because it was older than what it had to be kept for is not delivered.

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/log/format.h"
-#include "broker/log/journal_fuzz.h"
+#include "broker/log/journal_fuzz_entry.h"
 #include "broker/log/journal_model.h"
 #include "host/check.h"
 #include "host/faulty_file_system.h"

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/log/format.h"
-#include "broker/log/journal_fuzz.h"
+#include "broker/log/journal_fuzz_entry.h"
 #include "broker/log/journal_model.h"
 #include "host/check.h"
 #include "host/faulty_file_system.h"
@@ -238,6 +238,42 @@ TEST(JournalDamageTest, BothSnapshotsDamagedAfterAReleaseIsTold) {
     if (image.name.ends_with(kSnapshotSuffix)) image.bytes[70] ^= 1;
   }
   EXPECT_EQ(Recovered(images).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(JournalDamageTest, AJournalThatEndsBeforeItsSnapshotIsTold) {
+  FaultyFileSystem files;
+  JournalModel model(files);
+  ASSERT_TRUE(model.Open().ok());
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(model.Append(1).ok());
+  ASSERT_TRUE(model.Snapshot().ok());
+  const Place covered = model.last_place();
+  model.Close();
+  std::vector<Image> images = ImagesOf(files);
+  ASSERT_TRUE(Recovered(images).ok());
+  std::erase_if(images, [&](const Image& image) {
+    const auto number = NumberOf(image.name, kSegmentSuffix);
+    return number.has_value() && *number >= covered.segment;
+  });
+  EXPECT_EQ(Recovered(images).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(JournalDamageTest, ARecordAtAnotherPlaceIsTold) {
+  FaultyFileSystem files;
+  std::vector<Place> places;
+  {
+    RecordingRecovery none;
+    auto journal = Journal::Open(files, kDirectory, SmallOptions(), none);
+    ASSERT_TRUE(journal.ok());
+    for (const char* payload : {"the first one", "the second 1!"})
+      (*journal)->Append(payload, [&](absl::StatusOr<Place> place) { places.push_back(*place); });
+  }
+  const std::string path = SegmentPath(kDirectory, places.at(0).segment);
+  std::string bytes = files.Content(path);
+  bytes.replace(places[1].offset, places[1].size, bytes, places[0].offset, places[0].size);
+  files.SetContent(path, bytes);
+  RecordingRecovery none;
+  EXPECT_EQ(Journal::Open(files, kDirectory, SmallOptions(), none).status().code(),
+            absl::StatusCode::kDataLoss);
 }
 
 TEST(JournalDamageTest, ASegmentOfAnotherJournalIsTold) {

@@ -1,4 +1,4 @@
-#include "broker/log/journal_fuzz.h"
+#include "broker/log/journal_fuzz_entry.h"
 
 #include <algorithm>
 #include <utility>

@@ -9,8 +9,6 @@
 namespace afluente::broker {
 namespace {
 
-constexpr uint64_t kSkippedMax = 1000;  // then they become a record of their own
-
 // Sorted and unique sequences as ranges.
 std::vector<SequenceSet::Range> RangesOf(const std::vector<uint64_t>& sequences) {
   std::vector<SequenceSet::Range> ranges;
@@ -211,6 +209,7 @@ void Subscription::AckFailed(const std::vector<uint64_t>& sequences) {
 void Subscription::ModifyAckDeadline(const std::vector<std::string>& ack_ids,
                                      std::chrono::seconds deadline) {
   host::MonotonicTime at = surroundings_.clock.Monotonic() + deadline;
+  bool failed = false;
   {
     absl::MutexLock lock(&mutex_);
     for (const std::string& text : ack_ids) {
@@ -220,12 +219,13 @@ void Subscription::ModifyAckDeadline(const std::vector<std::string>& ack_ids,
       if (lease == nullptr || lease->generation != id->generation || lease->acking) continue;
       if (deadline.count() == 0) {
         Fail(id->sequence);
+        failed = true;
       } else {
         leases_.Extend(id->sequence, *lease, at);
       }
     }
   }
-  PostTurn();
+  if (failed) PostTurn();
 }
 
 void Subscription::Fail(uint64_t sequence) {

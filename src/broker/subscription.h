@@ -87,6 +87,8 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
     absl::Status status;
     bool full = false;
   };
+  // So many skipped messages become a record of their own.
+  static constexpr uint64_t kSkippedMax = 1000;
   enum class Source { kNew, kRedeliver, kOrdered };
   struct Target {
     Source source;

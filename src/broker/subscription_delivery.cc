@@ -10,7 +10,6 @@ namespace {
 
 constexpr size_t kLeasesMax = 100'000;        // of a subscription
 constexpr size_t kOrderWaitingMax = 100'000;  // held back by ordering keys
-constexpr uint64_t kSkippedNotice = 1000;
 
 }  // namespace
 
@@ -56,7 +55,7 @@ void Subscription::Watch() {
     absl::MutexLock lock(&mutex_);
     wait = !deleted_ && !waiters_.empty() && caught_up_;
     after = cursor_ - 1;
-    skipped = skipped_count_ >= kSkippedNotice;
+    skipped = skipped_count_ >= kSkippedMax;
     if (leases_.next_deadline() < armed_) arm = armed_ = leases_.next_deadline();
   }
   if (arm != host::MonotonicTime::max()) surroundings_.dispatcher.Arm(shared_from_this(), arm);

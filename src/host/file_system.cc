@@ -13,31 +13,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
+#include "host/descriptor.h"
 #include "host/posix_error.h"
 
 namespace afluente::host {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
-
-template <typename Call>
-auto Retried(Call call) {
-  auto result = call();
-  while (result == -1 && errno == EINTR) result = call();
-  return result;
-}
 
 class PosixFile final : public File {
  public:
@@ -46,7 +26,7 @@ class PosixFile final : public File {
 
   absl::Status WriteAt(uint64_t offset, std::string_view bytes) override {
     while (!bytes.empty()) {
-      ssize_t written = Retried([&] {
+      ssize_t written = Uninterrupted([&] {
         return pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
       });
       if (written < 0) return PosixError(errno, "write", path_);
@@ -61,7 +41,7 @@ class PosixFile final : public File {
     std::string bytes(size, '\0');
     size_t filled = 0;
     while (filled < size) {
-      ssize_t count = Retried([&] {
+      ssize_t count = Uninterrupted([&] {
         return pread(descriptor_.get(), bytes.data() + filled, size - filled,
                      static_cast<off_t>(offset + filled));
       });
@@ -80,7 +60,7 @@ class PosixFile final : public File {
   }
 
   absl::Status Truncate(uint64_t size) override {
-    if (Retried([&] { return ftruncate(descriptor_.get(), static_cast<off_t>(size)); }) != 0)
+    if (Uninterrupted([&] { return ftruncate(descriptor_.get(), static_cast<off_t>(size)); }) != 0)
       return PosixError(errno, "truncate", path_);
     return absl::OkStatus();
   }
@@ -123,7 +103,7 @@ int FlagsOf(FileSystem::Mode mode) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<File>> PosixFileSystem::Open(const std::string& path, Mode mode) {
-  int number = Retried([&] { return open(path.c_str(), FlagsOf(mode) | O_CLOEXEC, 0640); });
+  int number = Uninterrupted([&] { return open(path.c_str(), FlagsOf(mode) | O_CLOEXEC, 0640); });
   if (number < 0) return PosixError(errno, "open", path);
   return std::make_unique<PosixFile>(Descriptor(number), path);
 }

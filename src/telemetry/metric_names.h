@@ -2,9 +2,15 @@
 
 #include <string_view>
 
-// Every metric's name, in alphabetical order.
 namespace afluente::telemetry {
 
+// Every metric's name stands here, in the order of the alphabet.
+inline constexpr std::string_view kFunctionBacklog = "afluente_function_backlog_messages";
+inline constexpr std::string_view kFunctionCommitSeconds = "afluente_function_commit_seconds";
+inline constexpr std::string_view kFunctionMessages = "afluente_function_messages_total";
+inline constexpr std::string_view kFunctionMessagesHelp =
+    "Messages that a function decided, by outcome.";
+inline constexpr std::string_view kFunctionRows = "afluente_function_rows_total";
 inline constexpr std::string_view kPubsubAcknowledgedMessages =
     "afluente_pubsub_acknowledged_messages_total";
 inline constexpr std::string_view kPubsubDeliveredMessages =

@@ -2,13 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <set>
 #include <string>
 
 #include "nlohmann/json.hpp"
+#include "schema/test_seed.h"
 #include "spec/init.h"
 #include "spec/scratch_directory.h"
 #include "spec/shape.h"
@@ -78,12 +77,7 @@ TEST(JsonSchema, RefersToAColumnWithinAColumn) {
 
 // Whatever is done to a good file, Load answers with a spec or with findings that have places.
 TEST(Load, SurvivesMutations) {
-  const char* replayed = std::getenv("SEED");
-  unsigned seed =
-      replayed != nullptr ? std::strtoul(replayed, nullptr, 10) : std::random_device{}();
-  std::printf("seed %u\n", seed);
-  std::fflush(stdout);
-  std::mt19937 random(seed);
+  std::mt19937 random(schema::TestSeed());
   ScratchDirectory directory;
   std::string base;
   for (const auto& [path, text] : InitialFiles()) {

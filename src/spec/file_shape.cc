@@ -225,9 +225,9 @@ const Shape* Functions(Table* t) {
 }
 
 const Shape* Endpoints(Table* t) {
-  const Shape* parameters =
-      t->Map("Parameter names with their types; those not in the path come from the query string.",
-             kParameterName, t->Text("INT64, STRING, DATE and the other scalar types."));
+  const Shape* parameters = t->Map(
+      "Parameter names with their types; those not in the path come from the query string.",
+      kParameterName, t->Text("INT64, STRING, DATE and the other scalar types, or ARRAY of them."));
   const Shape* endpoint = t->Object(
       "A GET endpoint that answers with a query's rows.",
       Table::With(

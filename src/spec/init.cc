@@ -4,9 +4,10 @@ namespace afluente::spec {
 namespace {
 
 constexpr const char* kSpec =
-    R"(# One pipeline: what is published to the topic `events` becomes rows of `analytics.events`, and
-# the API answers from that table. Check this file with `afluente validate`, run it with
-# `afluente up`, and publish the sample with `afluente publish events --file events.ndjson`.
+    R"(# One pipeline: what is published to the topic `events` becomes rows of
+# `analytics.events`, and the API answers from that table. Check this file with
+# `afluente validate`, run it with `afluente up`, and publish the sample with
+# `afluente publish events --file events.ndjson`.
 project: my-project
 
 topics:

@@ -119,6 +119,16 @@ class Instance:
         assert code == 0, f"exit code {code} after SIGTERM\n{self.log()}"
         return time.monotonic() - begin
 
+    def start_and_kill(self, seconds):
+        """Kills a start after `seconds`, ready or not."""
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [BINARY, "up", str(self.spec), "--data-dir", str(self.data_dir), "--ephemeral-ports"],
+                stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, env=clean_environment())
+        time.sleep(seconds)
+        assert self.running(), self.log()
+        self.kill()
+
     def restart(self, **options):
         self.kill()
         return self.start(**options)

@@ -2,6 +2,7 @@
 import os
 
 import pytest
+from google_clients import Clients
 from instance import BINARY, Instance
 from pipeline import EVENTS, EVENTS_FILES
 
@@ -50,3 +51,11 @@ def shared(tmp_path_factory, request):
         instance.terminate()
     Instance.alive.remove(instance)
     assert survived, "the process died while the module's tests ran"
+
+
+@pytest.fixture(scope="module")
+def clients(shared):
+    """Google's clients against the module's instance."""
+    made = Clients(shared)
+    yield made
+    made.close()

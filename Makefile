@@ -19,7 +19,8 @@ data:
 	tools/bootstrap data
 
 bench: build data
-	bench/run
+	tools/bootstrap bench
+	build/python-bench/bin/python bench/run
 
 format:
 	tools/bootstrap build

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "function/function.h"
+#include "function/balance.h"
 #include "host/worker_pool.h"
 #include "http/server.h"
 #include "telemetry/metrics.h"
@@ -20,12 +20,12 @@ struct AdminPorts {
   host::WorkerPool& workers;
   std::string project;  // completes `dataset.table` in queries
   std::function<absl::StatusOr<std::vector<function::Balance>>()> check;
-  std::function<absl::Status()> ready;  // why the instance is not ready, or OK
+  std::function<uint64_t()> backlog;  // messages that functions have not decided yet
 };
 
 // The admin door: /metrics, /healthz, /readyz, and what client commands ask of a running instance:
-// GET /v1/check, POST /v1/query {"sql", "parameters": [{"name", "type", "value"}], "limit"}.
-// Loopback only.
+// GET /v1/check, GET /v1/backlog, POST /v1/query {"sql", "parameters": [{"name", "type", "value"}],
+// "limit"}. Loopback only.
 http::Handler AdminDoor(AdminPorts ports);
 
 // The balances as `afluente check --json` prints them.

@@ -14,6 +14,7 @@
 #include "broker/publisher.h"
 #include "broker/topics.h"
 #include "event/filter.h"
+#include "function/balance.h"
 #include "function/state.h"
 #include "function/transform.h"
 #include "telemetry/metrics.h"
@@ -32,18 +33,6 @@ struct Settings {
   bool start_latest = false;
   size_t batch_messages_max = 8192;
   size_t batch_bytes_max = 8 << 20;
-};
-
-// The sides of a function's balance (promise 3), counted independently; see docs/operating.
-struct Balance {
-  std::string function;
-  int64_t published = 0;
-  int64_t stored = 0;
-  int64_t dropped = 0;
-  int64_t dead_lettered = 0;
-  int64_t pending = 0;
-  int64_t rows = 0;
-  bool balanced() const { return published == stored + dropped + dead_lettered + pending; }
 };
 
 // Reads a topic in order and turns each message into exactly one outcome. Owned by roles/; one
@@ -93,8 +82,9 @@ class Function {
   // Held for one step, so that Check can look between two of them. Taken before mutex_.
   absl::Mutex step_mutex_;
   State state_ ABSL_GUARDED_BY(step_mutex_);
-  std::unique_ptr<broker::TopicReader> reader_ ABSL_GUARDED_BY(step_mutex_);
-  std::unique_ptr<broker::TopicReader> audit_reader_ ABSL_GUARDED_BY(step_mutex_);
+  // Made by Open; used by the holder of step_mutex_, their ends read by any thread.
+  std::unique_ptr<broker::TopicReader> reader_;
+  std::unique_ptr<broker::TopicReader> audit_reader_;
   std::atomic<uint64_t> position_{0};
 
   // Shared with the journal's waiter, which may outlive this function's thread.

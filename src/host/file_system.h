@@ -24,6 +24,9 @@ class File {
   // again.
   virtual absl::Status Sync() = 0;
   virtual absl::Status Truncate(uint64_t size) = 0;
+  // Reserves disk for the first `size` bytes and grows the file to them (zeros), so that writes
+  // there neither meet a full disk nor change the size.
+  virtual absl::Status Allocate(uint64_t size) = 0;
   virtual absl::StatusOr<uint64_t> Size() const = 0;
 };
 

@@ -37,6 +37,8 @@ struct ServerOptions {
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds idle_timeout{75'000};
   int connections_max = 10'000;
+  // Bodies being received or handled, all connections together; beyond it 503.
+  uint64_t bodies_bytes_max = 256 << 20;
 };
 
 // An HTTP/1.1 server: keep-alive, pipelining answered in order, limits with named refusals (400,

@@ -6,7 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "source/json_string.h"
+#include "telemetry/json_string.h"
 
 namespace afluente::source {
 namespace {
@@ -64,11 +64,14 @@ class CsvReader final : public RecordReader {
     std::string object = "{";
     for (size_t i = 0; i < row.size(); ++i) {
       if (i > 0) object += ',';
+      if (!telemetry::IsUtf8(row[i])) {
+        return Error(absl::StrCat("field ", i + 1, " is not UTF-8"));
+      }
       object += header_[i];
       if (row[i].empty()) {
         object += "null";
       } else {
-        AppendJsonString(row[i], object);
+        telemetry::AppendJsonString(object, row[i]);
       }
     }
     object += '}';
@@ -91,9 +94,10 @@ class CsvReader final : public RecordReader {
     if (absl::StartsWith(names[0], "\xEF\xBB\xBF")) names[0].erase(0, 3);
     for (const std::string& name : names) {
       if (name.empty()) return Error("the header has a column without a name");
+      if (!telemetry::IsUtf8(name)) return Error("the header is not UTF-8");
       if (!seen.insert(name).second) return Error("the header names " + name + " twice");
       std::string key;
-      AppendJsonString(name, key);
+      telemetry::AppendJsonString(key, name);
       header_.push_back(key + ":");
     }
     return absl::OkStatus();

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,6 +36,11 @@ struct JournalOptions {
   uint64_t queue_bytes_max = 64 << 20;  // what may wait for the writer before Append refuses
   uint32_t group_bytes_max = 4 << 20;   // what one write and sync may hold
   uint32_t record_bytes_max = 24 << 20;
+  uint64_t reserve_bytes = 64 << 20;    // left free for snapshots: no new segment goes below it
+  std::chrono::milliseconds idle{100};  // then an empty group seals the last one
+  // Told of what an operator must know (a failed sync, refused writes, a damaged snapshot), on any
+  // of the journal's threads; must not block. May be empty.
+  std::function<void(const absl::Status&)> on_trouble;
 };
 
 // The durable journal: segments of checksummed groups, one writer thread, one sync a group (format:

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace afluente::broker {
+
+// The broker's answers, in Pub/Sub's codes and close to its words.
+absl::Status ResourceNotFound(std::string_view name);
+absl::Status ResourceExists(std::string_view name);
+absl::Status ConsumerClosed(std::string_view subscription);
+
+}  // namespace afluente::broker

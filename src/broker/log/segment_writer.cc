@@ -1,0 +1,168 @@
+#include "broker/log/segment_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "host/check.h"
+#include "host/random.h"
+
+namespace afluente::broker::log {
+namespace {
+
+// From this size on a payload is written from where it is: a system call costs less than the copy.
+constexpr size_t kCopiedBytesMax = 64 << 10;
+// Less slack than this stays in a full segment.
+constexpr uint64_t kSlackBytesMax = 1 << 20;
+
+}  // namespace
+
+SegmentWriter::SegmentWriter(host::FileSystem& files, std::string directory,
+                             const JournalOptions& options, const RecoveredJournal& recovered,
+                             Begun begun)
+    : files_(files),
+      directory_(std::move(directory)),
+      options_(options),
+      begun_(std::move(begun)),
+      identity_(recovered.identity),
+      epoch_(recovered.epoch + 1),
+      replace_last_(recovered.replace_last),
+      next_number_(recovered.next_segment),
+      synced_segment_(recovered.last_segment),
+      synced_end_(recovered.last_end),
+      supply_(files, directory_, options.segment_bytes, options.reserve_bytes) {}
+
+SegmentHeader SegmentWriter::NextHeader() const {
+  return SegmentHeader{next_number_,         identity_,       epoch_,
+                       host::RandomUint64(), synced_segment_, synced_end_};
+}
+
+absl::Status SegmentWriter::Start() {
+  if (replace_last_) return ReplaceLast();
+  Batch seal;
+  return Write(seal);
+}
+
+// The last segment of the run before holds no record: a new one takes its place at once.
+absl::Status SegmentWriter::ReplaceLast() {
+  const std::string path = SegmentPath(directory_, next_number_);
+  const std::string temporary = absl::StrCat(path, std::string(kTemporarySuffix));
+  header_ = NextHeader();
+  std::string bytes;
+  AppendHeader(header_, bytes);
+  AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<host::File> file,
+                            files_.Open(temporary, host::FileSystem::Mode::kCreateNew));
+  AFLUENTE_RETURN_IF_ERROR(file->Allocate(options_.segment_bytes));
+  AFLUENTE_RETURN_IF_ERROR(file->WriteAt(0, bytes));
+  AFLUENTE_RETURN_IF_ERROR(file->Sync());
+  AFLUENTE_RETURN_IF_ERROR(files_.Rename(temporary, path));
+  AFLUENTE_RETURN_IF_ERROR(files_.SyncDirectory(directory_));
+  file_ = std::move(file);
+  end_ = synced_end_ = kSegmentHeaderBytes;
+  synced_segment_ = next_number_++;
+  begun_(header_.number, options_.segment_bytes);
+  supply_.Prepare(next_number_);
+  return absl::OkStatus();
+}
+
+absl::Status SegmentWriter::Roll(uint64_t group_bytes) {
+  if (file_ != nullptr) {
+    const uint64_t end = std::max<uint64_t>(end_, kSegmentHeaderBytes);
+    if (end + group_bytes <= options_.segment_bytes) return absl::OkStatus();
+    file_.reset();
+    if (options_.segment_bytes - end > kSlackBytesMax) supply_.Trim(header_.number, end);
+  }
+  AFLUENTE_ASSIGN_OR_RETURN(file_, supply_.Take(next_number_));
+  header_ = NextHeader();
+  ++next_number_;
+  end_ = 0;
+  return absl::OkStatus();
+}
+
+void SegmentWriter::Lay(Batch& batch) {
+  buffer_.clear();
+  pieces_.clear();
+  uint64_t copied = kSegmentHeaderBytes + kGroupHeaderBytes;
+  for (const PendingRecord& record : batch.records)
+    copied += RecordBytes(record.payload.size() > kCopiedBytesMax ? 0 : record.payload.size()) +
+              kAlignment;
+  buffer_.reserve(copied);  // pieces point into it
+  uint64_t piece_offset = end_;
+  size_t piece_start = 0;
+  uint32_t offset = end_;
+  if (end_ == 0) {
+    AppendHeader(header_, buffer_);
+    offset = kSegmentHeaderBytes;
+  }
+  AppendHeader(
+      GroupHeader{header_.salt, offset, offset, static_cast<uint32_t>(batch.bytes), batch.count},
+      buffer_);
+  offset += kGroupHeaderBytes;
+  const auto close_piece = [&] {
+    const std::string_view bytes = std::string_view(buffer_).substr(piece_start);
+    pieces_.push_back({piece_offset, bytes});
+    piece_offset += bytes.size();
+    piece_start = buffer_.size();
+  };
+  for (PendingRecord& record : batch.records) {
+    if (!record.refusal.ok()) continue;
+    const size_t size = record.payload.size();
+    record.place = {header_.number, offset, static_cast<uint32_t>(size) + kRecordOverheadBytes};
+    AppendUint32(static_cast<uint32_t>(size), buffer_);
+    if (size > kCopiedBytesMax) {
+      close_piece();
+      pieces_.push_back({piece_offset, record.payload});
+      piece_offset += size;
+    } else {
+      buffer_.append(record.payload);
+    }
+    AppendUint32(PlacedChecksum(record.checksum, header_.number, offset), buffer_);
+    buffer_.append(RecordBytes(size) - size - kRecordOverheadBytes, '\0');
+    offset += static_cast<uint32_t>(RecordBytes(size));
+  }
+  close_piece();
+}
+
+absl::Status SegmentWriter::WritePieces() {
+  for (const Piece& piece : pieces_)
+    AFLUENTE_RETURN_IF_ERROR(file_->WriteAt(piece.offset, piece.bytes));
+  return file_->Sync();
+}
+
+void SegmentWriter::GiveUp(const absl::Status& cause) {
+  file_.reset();
+  const bool again = std::exchange(gave_up_, true);
+  if (again && !absl::IsResourceExhausted(cause)) {
+    broken_ = absl::UnavailableError(absl::StrCat(
+        "the journal refuses writes until a restart, the disk failed twice: ", cause.message()));
+  }
+  if (options_.on_trouble) options_.on_trouble(broken_.ok() ? cause : broken_);
+}
+
+absl::Status SegmentWriter::Write(Batch& batch) {
+  if (!broken_.ok()) return broken_;
+  if (absl::Status rolled = Roll(kGroupHeaderBytes + batch.bytes); !rolled.ok()) {
+    if (absl::IsResourceExhausted(rolled)) return rolled;
+    GiveUp(rolled);
+    return absl::UnavailableError(rolled.message());
+  }
+  Lay(batch);
+  if (absl::Status written = WritePieces(); !written.ok()) {
+    GiveUp(written);
+    if (absl::IsResourceExhausted(written)) return written;
+    return absl::UnavailableError(written.message());
+  }
+  const bool first = end_ == 0;
+  end_ = static_cast<uint32_t>(pieces_.back().offset + pieces_.back().bytes.size());
+  synced_segment_ = header_.number;
+  synced_end_ = end_;
+  gave_up_ = false;
+  unsealed_ = batch.count > 0;
+  if (first) {
+    begun_(header_.number, options_.segment_bytes);
+    supply_.Prepare(next_number_);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace afluente::broker::log

@@ -1,0 +1,360 @@
+#include "http/connection.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <ctime>
+#include <exception>
+#include <utility>
+
+#include "http/problem.h"
+#include "http/status_line.h"
+#include "telemetry/log.h"
+
+namespace afluente::http {
+namespace {
+
+using boost::system::error_code;
+using Socket = boost::asio::ip::tcp::socket;
+
+// Pipelined answers gather up to this before they are sent.
+constexpr size_t kGatherBytes = 64 << 10;
+// A body from here on is sent from where it is instead of being copied behind its head.
+constexpr size_t kTailBytes = 16 << 10;
+// An idle connection's output buffer keeps no more than this.
+constexpr size_t kKeptBytes = 1 << 10;
+// A body must keep coming at this rate, after the header timeout as a start.
+constexpr uint64_t kBodyBytesPerMillisecond = 4;
+// What is read and thrown away after a refusal, so that the peer gets to read the answer.
+constexpr uint64_t kLingerBytes = 64 << 20;
+constexpr std::chrono::seconds kLingerTime{5};
+
+// Answers once; dropped unanswered it answers 500.
+class Reply {
+ public:
+  explicit Reply(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Reply(Reply&&) noexcept = default;
+  Reply& operator=(Reply&&) = delete;
+  ~Reply() {
+    if (connection_ == nullptr) return;
+    connection_->Answer(Problem(500, ReasonPhrase(500), "the request was left unanswered"));
+  }
+  void operator()(Response response) {
+    if (connection_ == nullptr) return;
+    std::exchange(connection_, nullptr)->Answer(std::move(response));
+  }
+
+ private:
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+bool ServerShared::Enter() {
+  absl::MutexLock lock(&mutex);
+  if (stopping || connections >= options.connections_max) return false;
+  ++connections;
+  return true;
+}
+
+void ServerShared::Leave() {
+  absl::MutexLock lock(&mutex);
+  --connections;
+}
+
+Connection::Connection(std::shared_ptr<ServerShared> shared, ServerShared::Shard& shard, int fd)
+    : shared_(std::move(shared)),
+      shard_(shard),
+      socket_(shard.io),
+      parser_({shared_->options.body_bytes_max, shared_->options.header_bytes_max}) {
+  error_code error;
+  // The protocol only matters for opening; the descriptor is open already.
+  socket_.assign(boost::asio::ip::tcp::v4(), fd, error);
+  if (!error) socket_.native_non_blocking(true, error);
+  if (error) {
+    ::close(fd);
+    open_ = false;
+    return;
+  }
+  const auto remote = socket_.remote_endpoint(error);
+  if (!error) remote_address_ = remote.address().to_string();
+}
+
+void Connection::Start() {
+  if (!open_) return shared_->Leave();
+  place_ = shard_.connections.insert(shard_.connections.end(), shared_from_this());
+  if (shared_->stopping) return Close();
+  Await(Waiting::kIdle);
+  WaitReadable();
+}
+
+void Connection::Close() {
+  if (!open_) return;
+  open_ = false;
+  error_code ignored;
+  socket_.close(ignored);
+  shared_->body_bytes -= std::exchange(charged_, 0);
+  const auto self = shared_from_this();
+  shard_.connections.erase(place_);
+  shared_->Leave();
+}
+
+void Connection::Drain() {
+  close_after_ = true;
+  if (waiting_ == Waiting::kIdle) Close();
+}
+
+void Connection::Await(Waiting waiting) {
+  const ServerOptions& options = shared_->options;
+  waiting_ = waiting;
+  const auto now = std::chrono::steady_clock::now();
+  switch (waiting) {
+    case Waiting::kIdle:
+    case Waiting::kWrite:
+      deadline_ = now + options.idle_timeout;
+      return;
+    case Waiting::kHead:
+    case Waiting::kBody:
+      deadline_ = now + options.header_timeout;
+      return;
+    case Waiting::kHandler:
+      deadline_ = std::chrono::steady_clock::time_point::max();
+      return;
+    case Waiting::kLinger:
+      deadline_ = now + kLingerTime;
+  }
+}
+
+void Connection::CheckDeadline(std::chrono::steady_clock::time_point now) {
+  if (!open_ || now < deadline_) return;
+  if (waiting_ == Waiting::kHead || waiting_ == Waiting::kBody) {
+    keep_alive_ = false;
+    Append(Problem(408, ReasonPhrase(408),
+                   waiting_ == Waiting::kHead ? "the header did not arrive in time"
+                                              : "the body did not arrive in time"));
+    Send();
+  }
+  Close();
+}
+
+void Connection::WaitReadable() {
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
+    if (!self->open_) return;
+    if (error) return self->Close();
+    self->OnReadable();
+  });
+}
+
+void Connection::OnReadable() {
+  if (waiting_ == Waiting::kLinger) return OnLingerReadable();
+  const ssize_t n = recv(socket_.native_handle(), shard_.scratch.data(), shard_.scratch.size(), 0);
+  if (n > 0) return OnBytes({shard_.scratch.data(), static_cast<size_t>(n)});
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return WaitReadable();
+  Close();
+}
+
+void Connection::OnBytes(std::string_view bytes) {
+  std::string joined;
+  if (!pending_.empty()) {
+    joined = std::exchange(pending_, std::string()).append(bytes);
+    bytes = joined;
+  }
+  while (open_) {
+    const RequestParser::Step step = parser_.Feed(bytes);
+    bytes.remove_prefix(step.consumed);
+    if (step.progress == RequestParser::Progress::kRefused) return Refuse(parser_.refusal());
+    if (!ChargeBody()) {
+      return Refuse(Problem(503, ReasonPhrase(503), "too many request bodies are in memory"));
+    }
+    if (step.progress == RequestParser::Progress::kNeedMore) return NeedMore(bytes);
+    if (!Handle(bytes)) return;
+  }
+}
+
+bool Connection::ChargeBody() {
+  const uint64_t size = parser_.body_size();
+  if (size <= charged_) return true;
+  const uint64_t more = size - std::exchange(charged_, size);
+  return shared_->body_bytes.fetch_add(more) + more <= shared_->options.bodies_bytes_max;
+}
+
+void Connection::NeedMore(std::string_view rest) {
+  pending_ = std::string(rest);
+  if (!parser_.started()) {
+    if (shared_->stopping) close_after_ = true;
+    if (waiting_ != Waiting::kIdle) Await(Waiting::kIdle);
+  } else if (!parser_.head_complete()) {
+    if (waiting_ != Waiting::kHead) Await(Waiting::kHead);
+  } else {
+    AwaitBody();
+  }
+  if (!Send()) return AwaitWritable();
+  if (close_after_ && !parser_.started()) return Close();
+  WaitReadable();
+}
+
+void Connection::AwaitBody() {
+  const uint64_t received = parser_.body_size();
+  if (waiting_ != Waiting::kBody) {
+    Await(Waiting::kBody);
+  } else {
+    const auto longest = std::chrono::steady_clock::now() + shared_->options.header_timeout;
+    const std::chrono::milliseconds earned((received - timed_) / kBodyBytesPerMillisecond);
+    deadline_ = std::min(longest, deadline_ + earned);
+  }
+  timed_ = received;
+  if (!parser_.expects_continue() || continued_) return;
+  continued_ = true;
+  out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+}
+
+// False when the connection now waits for something else than input.
+bool Connection::Handle(std::string_view rest) {
+  keep_alive_ = parser_.keep_alive();
+  is_head_ = parser_.is_head();
+  http_1_0_ = parser_.is_http_1_0();
+  continued_ = false;
+  Request request = parser_.Take();
+  request.remote_address = remote_address_;
+  Await(Waiting::kHandler);
+  in_handler_ = true;
+  try {
+    shared_->handler(std::move(request), Reply(shared_from_this()));
+  } catch (const std::exception& error) {
+    // The handler is another folder's: what it let through must not end the process.
+    telemetry::Log(telemetry::Severity::kError, "a request's handler threw",
+                   {{"error", error.what()}});
+  }
+  in_handler_ = false;
+  if (!inline_answer_) {
+    pending_ = std::string(rest);
+    Send();  // earlier answers; what does not fit now goes with this one
+    return false;
+  }
+  Append(*std::exchange(inline_answer_, std::nullopt));
+  if (!close_after_ && out_.size() < kGatherBytes && tail_.empty()) return true;
+  if (Send() && !close_after_) return open_;
+  pending_ = std::string(rest);
+  AwaitWritable();
+  return false;
+}
+
+void Connection::Answer(Response response) {
+  if (shard_.io.get_executor().running_in_this_thread() && in_handler_) {
+    inline_answer_.emplace(std::move(response));
+    return;
+  }
+  boost::asio::post(shard_.io,
+                    [self = shared_from_this(), response = std::move(response)]() mutable {
+                      self->OnAnswer(std::move(response));
+                    });
+}
+
+void Connection::OnAnswer(Response response) {
+  if (!open_) return;
+  Append(std::move(response));
+  if (close_after_) return AwaitWritable();
+  OnBytes({});
+}
+
+void Connection::Refuse(const Response& response) {
+  keep_alive_ = false;
+  is_head_ = false;
+  linger_ = true;
+  pending_.clear();
+  Append(response);
+  AwaitWritable();
+}
+
+void Connection::Append(Response response) {
+  close_after_ = close_after_ || !keep_alive_ || shared_->stopping;
+  AppendHead(out_, response, {.keep_alive = !close_after_, .http_1_0 = http_1_0_, .date = Date()});
+  shared_->body_bytes -= std::exchange(charged_, 0);
+  timed_ = 0;
+  if (is_head_ || response.status == 204 || response.status == 304) return;
+  if (response.body.size() < kTailBytes) {
+    out_ += response.body;
+  } else {
+    tail_ = std::move(response.body);
+  }
+}
+
+// True when all is sent. On an error the connection is closed.
+bool Connection::Send() {
+  while (open_ && sent_ < out_.size() + tail_.size()) {
+    const size_t of_out = std::min(sent_, out_.size());
+    const size_t of_tail = sent_ - of_out;
+    iovec parts[2] = {{out_.data() + of_out, out_.size() - of_out},
+                      {tail_.data() + of_tail, tail_.size() - of_tail}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = 2;
+    const ssize_t n = sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+    if (n >= 0) {
+      sent_ += static_cast<size_t>(n);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return false;
+    } else if (errno != EINTR) {
+      Close();
+    }
+  }
+  sent_ = 0;
+  tail_ = std::string();
+  if (out_.capacity() > kKeptBytes) {
+    out_ = std::string();
+  } else {
+    out_.clear();
+  }
+  return open_;
+}
+
+// Sends the rest, then closes or goes on.
+void Connection::AwaitWritable() {
+  if (!open_) return;
+  if (Send()) return OnSent();
+  if (!open_) return;
+  Await(Waiting::kWrite);
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code& error) {
+    if (!self->open_) return;
+    if (error) return self->Close();
+    // Progress earns the peer another time-out.
+    self->AwaitWritable();
+  });
+}
+
+void Connection::OnSent() {
+  if (linger_) return Linger();
+  if (close_after_) return Close();
+  OnBytes({});
+}
+
+// Closing with unread bytes would reset the connection, and the peer would lose the answer.
+void Connection::Linger() {
+  error_code ignored;
+  socket_.shutdown(Socket::shutdown_send, ignored);
+  Await(Waiting::kLinger);
+  WaitReadable();
+}
+
+void Connection::OnLingerReadable() {
+  const ssize_t n = recv(socket_.native_handle(), shard_.scratch.data(), shard_.scratch.size(), 0);
+  const bool again = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+  if (n > 0) lingered_ += static_cast<uint64_t>(n);
+  if ((n > 0 && lingered_ < kLingerBytes) || again) return WaitReadable();
+  Close();
+}
+
+std::string_view Connection::Date() {
+  const long long now = std::time(nullptr);
+  if (now != shard_.date_second) {
+    shard_.date_second = now;
+    shard_.date = HttpDate(now);
+  }
+  return shard_.date;
+}
+
+}  // namespace afluente::http

@@ -1,0 +1,114 @@
+#pragma once
+
+// Private to this folder.
+#include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "http/io_context.h"
+#include "http/request_parser.h"
+#include "http/server.h"
+
+namespace afluente::http {
+
+class Connection;
+
+// What a server's connections share. Held by shared_ptr: a Responder keeps its connection, and the
+// connection this, past the Server.
+struct ServerShared {
+  // The connections of one loop; touched on its thread alone.
+  struct Shard {
+    explicit Shard(boost::asio::io_context& loop) : io(loop), sweep(loop) {}
+    boost::asio::io_context& io;
+    boost::asio::steady_timer sweep;
+    bool sweeping = false;
+    std::list<std::shared_ptr<Connection>> connections;
+    std::vector<char> scratch = std::vector<char>(64 << 10);  // what one read fills
+    long long date_second = 0;
+    std::string date;
+  };
+
+  // Counts a connection in or out. Enter is false at the limit and once stopping.
+  bool Enter();
+  void Leave();
+
+  ServerOptions options;
+  Handler handler;
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::atomic<uint64_t> body_bytes{0};
+  std::atomic<bool> stopping{false};
+  absl::Mutex mutex;
+  int connections ABSL_GUARDED_BY(mutex) = 0;
+};
+
+// One connection: reads a request, calls the handler, writes the answer, and so on, in order. Lives
+// on its loop's thread; only Answer may be called from others. Idle it holds no buffer.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(std::shared_ptr<ServerShared> shared, ServerShared::Shard& shard, int fd);
+
+  void Start();
+  // Any thread.
+  void Answer(Response response);
+  // Acts on the deadline when it has passed.
+  void CheckDeadline(std::chrono::steady_clock::time_point now);
+  // Closes when idle; otherwise after the answer in flight.
+  void Drain();
+  void Close();
+
+ private:
+  enum class Waiting { kIdle, kHead, kBody, kHandler, kWrite, kLinger };
+
+  void WaitReadable();
+  void OnReadable();
+  void OnBytes(std::string_view bytes);
+  bool Handle(std::string_view rest);
+  void NeedMore(std::string_view rest);
+  void AwaitBody();
+  void Refuse(const Response& response);
+  void OnAnswer(Response response);
+  void Append(Response response);
+  bool Send();
+  void AwaitWritable();
+  void OnSent();
+  void Linger();
+  void OnLingerReadable();
+  void Await(Waiting waiting);
+  bool ChargeBody();
+  std::string_view Date();
+
+  std::shared_ptr<ServerShared> shared_;
+  ServerShared::Shard& shard_;
+  boost::asio::ip::tcp::socket socket_;
+  std::list<std::shared_ptr<Connection>>::iterator place_;
+  RequestParser parser_;
+  std::string remote_address_;
+  std::string pending_;  // received, not yet consumed by the parser
+  std::string out_;      // to be sent from sent_ on, then tail_
+  std::string tail_;
+  size_t sent_ = 0;
+  std::optional<Response> inline_answer_;
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
+  uint64_t charged_ = 0;  // of shared_->body_bytes
+  uint64_t timed_ = 0;    // of the body, when its deadline was last moved
+  uint64_t lingered_ = 0;
+  Waiting waiting_ = Waiting::kIdle;
+  bool open_ = true;
+  bool in_handler_ = false;
+  bool close_after_ = false;
+  bool linger_ = false;
+  bool continued_ = false;
+  bool keep_alive_ = true;
+  bool is_head_ = false;
+  bool http_1_0_ = false;
+};
+
+}  // namespace afluente::http

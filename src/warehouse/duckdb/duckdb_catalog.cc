@@ -1,0 +1,155 @@
+#include "warehouse/duckdb/duckdb_catalog.h"
+
+#include "host/check.h"
+#include "warehouse/duckdb/alter_table.h"
+#include "warehouse/duckdb/row_chunks.h"
+#include "warehouse/duckdb/text.h"
+
+namespace afluente::warehouse::duckdb {
+namespace {
+
+constexpr std::string_view kDeadLetters = "dead_letters";
+
+// DuckDB's names are case-insensitive, BigQuery's are not.
+absl::Status CheckCase(const CatalogSnapshot& catalog, const TableName& name) {
+  for (const auto& [other, entry] : catalog.tables) {
+    if (other != name && other.project == name.project &&
+        EqualsIgnoreCase(other.dataset, name.dataset) &&
+        EqualsIgnoreCase(other.table, name.table)) {
+      return absl::UnimplementedError(StrCat("tables whose names differ only in case: ",
+                                                   name.ToString(), " beside ", other.ToString()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AlterTableIn(WriteTransaction& transaction, const TableEntry& stored,
+                          const TableSchema& wanted) {
+  AFLUENTE_ASSIGN_OR_RETURN(Alteration plan, PlanAlteration(stored.schema, wanted));
+  if (!plan.changed) return absl::OkStatus();
+  for (const std::string& statement : plan.statements) {
+    AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(statement));
+  }
+  return transaction.PutTable({std::move(plan.result), stored.fed_by});
+}
+
+}  // namespace
+
+absl::Status CreateDatasetIn(WriteTransaction& transaction, std::string_view project,
+                             std::string_view dataset) {
+  AFLUENTE_RETURN_IF_ERROR(CheckDatasetName(dataset));
+  if (project.empty()) return absl::InvalidArgumentError("a dataset needs a project");
+  if (transaction.catalog().HasDataset(project, dataset)) {
+    return absl::AlreadyExistsError(StrCat("Already Exists: Dataset ", project, ":", dataset));
+  }
+  for (const auto& [other_project, other] : transaction.catalog().datasets) {
+    if (EqualsIgnoreCase(other, dataset) && EqualsIgnoreCase(other_project, project)) {
+      return absl::UnimplementedError(
+          StrCat("datasets whose names differ only in case: ", dataset, " beside ", other));
+    }
+  }
+  return transaction.CreateDataset(project, dataset);
+}
+
+absl::Status CreateTableIn(WriteTransaction& transaction, TableSchema table) {
+  const CatalogSnapshot& catalog = transaction.catalog();
+  if (!catalog.HasDataset(table.name.project, table.name.dataset)) {
+    return absl::NotFoundError(
+        StrCat("Not found: Dataset ", table.name.project, ":", table.name.dataset));
+  }
+  if (catalog.Find(table.name) != nullptr) {
+    return absl::AlreadyExistsError(
+        StrCat("Already Exists: Table ", table.name.ToString()));
+  }
+  if (table.name.table == kDeadLetters && table.columns != DeadLetterSchema(table.name).columns) {
+    return absl::InvalidArgumentError(
+        StrCat("table name ", kDeadLetters, " is reserved for dead letters"));
+  }
+  AFLUENTE_RETURN_IF_ERROR(CheckCase(catalog, table.name));
+  AddMessageColumns(table);
+  AFLUENTE_RETURN_IF_ERROR(CheckTable(table));
+  return transaction.CreateTable(table);
+}
+
+absl::StatusOr<int64_t> CountMessagesIn(Session& session, const TableName& name) {
+  AFLUENTE_ASSIGN_OR_RETURN(
+      ColumnBatch count,
+      session.Read(StrCat("SELECT count(DISTINCT _message_id) FROM ", TableSql(name))));
+  return count.columns[0].ints[0];
+}
+
+absl::Status DropTableIn(WriteTransaction& transaction, const TableName& name) {
+  std::shared_ptr<const TableEntry> entry = transaction.catalog().Find(name);
+  if (entry == nullptr) {
+    return absl::NotFoundError(StrCat("Not found: Table ", name.ToString()));
+  }
+  if (entry->schema.function_fed && !entry->fed_by.empty()) {
+    OutcomeCounters removed;
+    AFLUENTE_ASSIGN_OR_RETURN(removed.removed, CountMessagesIn(transaction.session(), name));
+    AFLUENTE_RETURN_IF_ERROR(transaction.RecordFunction(entry->fed_by, removed, std::nullopt));
+  }
+  AFLUENTE_RETURN_IF_ERROR(
+      transaction.session().Execute(StrCat("DROP TABLE ", TableSql(name))));
+  return transaction.RemoveTable(name);
+}
+
+std::optional<TableSchema> DuckdbCatalog::FindTable(const TableName& name) const {
+  return live_.snapshot()->FindTable(name);
+}
+
+bool DuckdbCatalog::HasDataset(std::string_view project, std::string_view dataset) const {
+  return live_.snapshot()->HasDataset(project, dataset);
+}
+
+absl::Status DuckdbCatalog::EnsureDataset(std::string_view project, std::string_view dataset) {
+  if (HasDataset(project, dataset)) return absl::OkStatus();
+  absl::Status status = committer_.Run([&](WriteTransaction& transaction) {
+    return CreateDatasetIn(transaction, project, dataset);
+  });
+  return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
+}
+
+absl::Status DuckdbCatalog::EnsureTable(const TableSchema& table) {
+  TableSchema wanted = table;
+  AddMessageColumns(wanted);
+  AFLUENTE_RETURN_IF_ERROR(CheckTable(wanted));
+  std::shared_ptr<const TableEntry> known = live_.snapshot()->Find(wanted.name);
+  if (known != nullptr) {
+    AFLUENTE_ASSIGN_OR_RETURN(Alteration plan, PlanAlteration(known->schema, wanted));
+    if (!plan.changed) return absl::OkStatus();
+  }
+  return committer_.Run([&](WriteTransaction& transaction) {
+    std::shared_ptr<const TableEntry> stored = transaction.catalog().Find(wanted.name);
+    return stored == nullptr ? CreateTableIn(transaction, wanted)
+                             : AlterTableIn(transaction, *stored, wanted);
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> DuckdbCatalog::ListDatasets(
+    std::string_view project) const {
+  std::vector<std::string> names;
+  for (const auto& [owner, dataset] : live_.snapshot()->datasets) {
+    if (owner == project) names.push_back(dataset);
+  }
+  return names;
+}
+
+absl::StatusOr<std::vector<TableSchema>> DuckdbCatalog::ListTables(
+    std::string_view project, std::string_view dataset) const {
+  std::shared_ptr<const CatalogSnapshot> snapshot = live_.snapshot();
+  if (!snapshot->HasDataset(project, dataset)) {
+    return absl::NotFoundError(StrCat("Not found: Dataset ", project, ":", dataset));
+  }
+  std::vector<TableSchema> tables;
+  for (const auto& [name, entry] : snapshot->tables) {
+    if (name.project == project && name.dataset == dataset) tables.push_back(entry->schema);
+  }
+  return tables;
+}
+
+absl::Status DuckdbCatalog::DropTable(const TableName& name) {
+  return committer_.Run(
+      [&](WriteTransaction& transaction) { return DropTableIn(transaction, name); });
+}
+
+}  // namespace afluente::warehouse::duckdb

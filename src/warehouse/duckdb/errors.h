@@ -1,0 +1,23 @@
+#pragma once
+
+#include <duckdb.h>
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "warehouse/duckdb/handles.h"
+
+namespace afluente::warehouse::duckdb {
+
+// DuckDB's error as a Status in BigQuery's wording where it has one. Names of Afluente's own tables
+// and functions, and DuckDB's hints, do not get through.
+absl::Status ToStatus(duckdb_error_type type, std::string_view message);
+
+absl::Status ResultStatus(ResultHandle& result);
+absl::Status PrepareStatus(const PreparedHandle& prepared);
+absl::Status AppenderStatus(const AppenderHandle& appender);
+
+// True when the database refuses all further work until it is opened again.
+bool IsInvalidated(const absl::Status& status);
+
+}  // namespace afluente::warehouse::duckdb

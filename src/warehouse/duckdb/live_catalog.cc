@@ -1,0 +1,59 @@
+#include "warehouse/duckdb/live_catalog.h"
+
+#include "warehouse/duckdb/handles.h"
+#include "warehouse/duckdb/text.h"
+
+namespace afluente::warehouse::duckdb {
+
+std::optional<TableSchema> CatalogSnapshot::FindTable(const TableName& name) const {
+  std::shared_ptr<const TableEntry> entry = Find(name);
+  if (entry == nullptr) return std::nullopt;
+  return entry->schema;
+}
+
+bool CatalogSnapshot::HasDataset(std::string_view project, std::string_view dataset) const {
+  return datasets.contains(std::pair(std::string(project), std::string(dataset)));
+}
+
+std::shared_ptr<const TableEntry> CatalogSnapshot::Find(const TableName& name) const {
+  auto found = tables.find(name);
+  return found == tables.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const CatalogSnapshot> LiveCatalog::snapshot() const {
+  absl::MutexLock lock(&mutex_);
+  return snapshot_;
+}
+
+absl::StatusOr<std::vector<TableVersion>> LiveCatalog::Versions(
+    const std::vector<TableName>& tables) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<TableVersion> result;
+  for (const TableName& name : tables) {
+    auto found = versions_.find(name);
+    if (found == versions_.end()) {
+      return absl::NotFoundError(StrCat("Not found: Table ", name.ToString()));
+    }
+    result.push_back({name, found->second});
+  }
+  return result;
+}
+
+void LiveCatalog::Publish(std::shared_ptr<const CatalogSnapshot> next,
+                          const std::vector<TableVersion>& versions) {
+  absl::MutexLock lock(&mutex_);
+  for (const TableVersion& version : versions) versions_[version.table] = version.version;
+  if (next == nullptr) return;
+  std::erase_if(versions_, [&](const auto& entry) { return !next->tables.contains(entry.first); });
+  snapshot_ = std::move(next);
+}
+
+std::string DatasetSql(std::string_view project, std::string_view dataset) {
+  return QuoteIdentifier(StrCat(project, ".", dataset));
+}
+
+std::string TableSql(const TableName& name) {
+  return StrCat(DatasetSql(name.project, name.dataset), ".", QuoteIdentifier(name.table));
+}
+
+}  // namespace afluente::warehouse::duckdb

@@ -16,6 +16,7 @@ GOOD = """\
 project: test-project
 topics:
   Data: {message_retention_duration: 604800s}
+  Dead: {}
 subscriptions:
   audit: {topic: Data, filter: 'attributes.kind = "audit"', ack_deadline_seconds: 30}
 datasets:
@@ -29,15 +30,19 @@ datasets:
           - {name: day, type: DATE}
         time_partitioning: {type: DAY, field: day}
         clustering: [id]
+      plain: {schema: [{name: id, type: INT64}]}
 functions:
   store:
     topic: Data
     filter: 'attributes.kind = "x"'
     table: ds.t
     transform: {sql: f.sql}
-    unknown_fields: reject
-    dead_letter_policy: {topic: Data, max_delivery_attempts: 5}
+    dead_letter_policy: {topic: Dead, max_delivery_attempts: 5}
     start: earliest
+  by_name:
+    topic: Data
+    table: ds.plain
+    unknown_fields: reject
 endpoints:
   "/t/{id}": {summary: A row, sql: q.sql, parameters: {id: INT64}}
 """
@@ -50,49 +55,59 @@ def edited(old, new):
     return GOOD.replace(old, new)
 
 
-# name -> (specification, line, column, what the message says)
+# name -> (what is replaced, by what, the text that the finding points at, what the message says)
 BAD = {
-    "no project": (GOOD.removeprefix("project: test-project\n"), 1, 1, ["project"]),
-    "unknown key at the top": (edited("functions:", "function:"), 17, 1, ["function", "functions"]),
-    "unknown key in a topic": (edited("message_retention_duration", "message_retention"), 3, 10,
-                               ["message_retention", "message_retention_duration"]),
-    "unknown key in a function": (edited("    filter: 'attributes.kind = \"x\"'", "    filtre: x"), 20, 5,
-                                  ["filtre", "filter"]),
-    "a list where a map belongs": (edited("  Data: {message_retention_duration: 604800s}", "  - Data"), 3, 3,
+    "no project": ("project: test-project\n", "", None, ["project"]),
+    "unknown key at the top": ("functions:", "function:", "function:", ["function", "functions"]),
+    "unknown key in a topic": ("message_retention_duration", "message_retention_durations", "message_retention_durations",
+                               ["did you mean message_retention_duration?"]),
+    "unknown key in a function": ("    filter: 'attributes.kind = \"x\"'", "    filtre: x", "filtre", ["filtre", "filter"]),
+    "a list where a map belongs": ("  Data: {message_retention_duration: 604800s}\n  Dead: {}", "  - Data", "- Data",
                                    ["topics", "map"]),
-    "text where a number belongs": (edited("ack_deadline_seconds: 30", "ack_deadline_seconds: soon"), 5, 84,
+    "text where a number belongs": ("ack_deadline_seconds: 30", "ack_deadline_seconds: soon", "soon",
                                     ["ack_deadline_seconds", "soon"]),
-    "a number out of range": (edited("ack_deadline_seconds: 30", "ack_deadline_seconds: 5"), 5, 84,
+    "a number out of range": ("ack_deadline_seconds: 30", "ack_deadline_seconds: 5}#", "5}#",
                               ["ack_deadline_seconds", "10", "600"]),
-    "a duration without unit": (edited("604800s", "604800"), 3, 38, ["message_retention_duration"]),
-    "an unknown type": (edited("type: INT64, mode: REQUIRED", "type: INT46, mode: REQUIRED"), 12, 30,
-                        ["INT46", "INT64"]),
-    "an unknown mode": (edited("mode: REQUIRED", "mode: REQUIRE"), 12, 43, ["REQUIRE", "REQUIRED"]),
-    "a column twice": (edited("name: tags", "name: id"), 13, 20, ["id"]),
-    "a reserved column": (edited("name: tags", "name: _message_id"), 13, 20, ["_message_id"]),
-    "a topic that is not there": (edited("    topic: Data\n    filter", "    topic: Dat\n    filter"), 19, 12,
-                                  ["Dat", "Data"]),
-    "a table that is not there": (edited("table: ds.t", "table: ds.tt"), 21, 12, ["ds.tt", "ds.t"]),
-    "a partition column that is not there": (edited("field: day", "field: date"), 15, 46, ["date", "day"]),
-    "a clustering column that is not there": (edited("clustering: [id]", "clustering: [ix]"), 16, 22, ["ix"]),
-    "a dead letter topic that is not there": (edited("{topic: Data, max", "{topic: Dead, max"), 24, 33, ["Dead"]),
-    "a bad filter": (edited("'attributes.kind = \"x\"'", "'attributes.kind ='"), 20, 13, ["filter"]),
-    "a bad subscription filter": (edited("'attributes.kind = \"audit\"'", "'kind'"), 5, 32, ["filter"]),
-    "a bad choice": (edited("unknown_fields: reject", "unknown_fields: refuse"), 23, 21, ["refuse", "reject"]),
-    "a file that is not there": (edited("sql: f.sql", "sql: g.sql"), 22, 22, ["g.sql"]),
-    "a path parameter without a type": (edited("parameters: {id: INT64}", "parameters: {}"), 27, None, ["id"]),
-    "a parameter of an unknown type": (edited("parameters: {id: INT64}", "parameters: {id: NUMBER}"), 27, 65,
-                                       ["NUMBER"]),
-    "a bad path": (edited('"/t/{id}"', '"t/{id}"'), 27, 3, ["/"]),
-    "a bad project": (edited("project: test-project", "project: Test Project"), 1, 10, ["project"]),
-    "a bad topic name": (edited("  Data: {mess", "  1Data: {mess"), 3, 3, ["1Data"]),
-    "a key twice": (edited("project: test-project\n", "project: test-project\nproject: other\n"), 2, 1, ["project"]),
-    "not YAML": (edited("topics:", "topics: ]"), 2, 9, []),
-    "a tab": (edited("  Data: {mess", "\tData: {mess"), 3, 1, []),
-    "empty": ("", 1, 1, ["project"]),
-    "a list": ("- project\n", 1, 1, ["map"]),
-    "the dead letter table declared": (edited("      t:\n", "      dead_letters:\n"), 10, 7, ["dead_letters"]),
+    "a duration without unit": ("604800s", "604800", "604800", ["message_retention_duration"]),
+    "an unknown type": ("type: INT64, mode: REQUIRED", "type: INT46, mode: REQUIRED", "INT46", ["INT46", "INT64"]),
+    "an unknown mode": ("mode: REQUIRED", "mode: REQUIRE", "REQUIRE", ["REQUIRE", "REQUIRED"]),
+    "a column twice": ("name: tags", "name: ID", "ID", ["ID"]),
+    "a reserved column": ("name: tags", "name: _message_id", "_message_id", ["_message_id"]),
+    "a topic that is not there": ("    topic: Data\n    filter", "    topic: Dat\n    filter", "Dat\n", ["Dat", "Data"]),
+    "a table that is not there": ("table: ds.t\n", "table: ds.tt\n", "ds.tt", ["tt", "ds.t"]),
+    "a dataset that is not there": ("table: ds.t\n", "table: dt.t\n", "dt.t", ["dt", "ds"]),
+    "a partition column that is not there": ("field: day", "field: dat", "dat", ["dat", "day"]),
+    "a clustering column that is not there": ("clustering: [id]", "clustering: [ix]", "ix]", ["ix"]),
+    "a dead letter topic that is not there": ("{topic: Dead, max", "{topic: Deed, max", "Deed", ["Deed", "Dead"]),
+    "a bad filter": ("'attributes.kind = \"x\"'", "'attributes.kind ='", "'attributes.kind ='", ["filter"]),
+    "a bad subscription filter": ("'attributes.kind = \"audit\"'", "'kind'", "'kind'", ["filter"]),
+    "a bad choice": ("unknown_fields: reject", "unknown_fields: refuse", "refuse", ["refuse", "reject"]),
+    "a file that is not there": ("sql: f.sql", "sql: g.sql", "g.sql", ["g.sql"]),
+    "a path parameter without a type": ("parameters: {id: INT64}", "parameters: {}", '"/t/{id}"', ["id"]),
+    "a parameter of an unknown type": ("parameters: {id: INT64}", "parameters: {id: NUMBER}", "NUMBER", ["NUMBER"]),
+    "a bad path": ('"/t/{id}"', '"t/{id}"', '"t/{id}"', ["/"]),
+    "a bad project": ("project: test-project", "project: Test Project", "Test Project", ["project"]),
+    "a bad topic name": ("  Data: {mess", "  1Data: {mess", "1Data", ["1Data"]),
+    "a key twice": ("project: test-project\n", "project: test-project\nproject: other\n", "project: other", ["project"]),
+    "not YAML": ("topics:", "topics: ]", "]", []),
+    "a list": (GOOD, "- project\n", "- project", ["map"]),
+    "empty": (GOOD, "", None, ["project"]),
+    "the dead letter table declared": ("      t:\n", "      dead_letters:\n", "dead_letters:", ["dead_letters"]),
+    "a table that two functions feed": ("table: ds.plain", "table: ds.t # again", "ds.t # again", ["ds.t", "store"]),
+    "dead letters that come back": ("{topic: Dead, max", "{topic: Data, max", "Data, max", ["dead"]),
+    "a part that this version has not": ("endpoints:\n", "sources: {}\nendpoints:\n", "sources", ["sources"]),
 }
+
+
+def place_of(name):
+    """The 1-based line and column that a finding must give."""
+    old, new, needle, _ = BAD[name]
+    spec = edited(old, new)
+    if needle is None:
+        return spec, 1, 1
+    assert spec.count(needle) == 1 or needle in new, needle
+    begin = spec.index(new) + new.rindex(needle) if needle in new else spec.index(needle)
+    return spec, spec.count("\n", 0, begin) + 1, begin - (spec.rfind("\n", 0, begin) + 1) + 1
 
 
 @pytest.fixture
@@ -108,14 +123,11 @@ def test_validate_accepts_a_good_specification(pipeline):
 
 @pytest.mark.parametrize("name", BAD)
 def test_validate_names_file_line_and_column_of(pipeline, name):
-    spec, line, column, said = BAD[name]
+    spec, line, column = place_of(name)
     result = run_afluente("validate", pipeline(spec), code=2)
-    text = result.stderr + result.stdout
-    place = rf"afluente\.yaml:{line}:{column or '[0-9]+'}: (.*)"
-    match = re.search(place, text)
-    assert match, f"expected a finding at {line}:{column}, got:\n{text}"
-    missing = [word for word in said if word not in match.group(1)]
-    assert missing == [], text
+    match = re.search(rf"afluente\.yaml:{line}:{column}: (.*)", result.stderr)
+    assert match, f"expected a finding at {line}:{column}, got:\n{result.stderr}"
+    assert [word for word in BAD[name][3] if word not in match.group(1)] == [], result.stderr
     answer = json.loads(run_afluente("validate", pipeline(spec), "--json", code=2).stdout)
     assert answer["valid"] is False and answer["findings"]
 
@@ -149,15 +161,16 @@ def test_a_wrong_sql_file_is_refused_with_its_place(pipeline, files, named, plac
 
 
 def test_all_findings_are_told_at_once(pipeline):
-    spec = edited("table: ds.t", "table: ds.tt").replace("mode: REQUIRED", "mode: NEEDED").replace("field: day", "field: x")
+    spec = edited("table: ds.t\n", "table: ds.tt\n").replace("mode: REQUIRED", "mode: NEEDED").replace("field: day", "field: x")
     text = run_afluente("validate", pipeline(spec), code=2).stderr
-    assert [f":{line}:" in text for line in (12, 15, 21)] == [True] * 3, text
+    lines = [spec.count("\n", 0, spec.index(wrong)) + 1 for wrong in ("NEEDED", "field: x", "ds.tt")]
+    assert [f":{line}:" in text for line in lines] == [True] * 3, text
 
 
 def test_up_refuses_a_bad_specification_before_it_touches_the_data_directory(pipeline, tmp_path):
     result = run_afluente("up", pipeline(edited("functions:", "function:")), "--data-dir", tmp_path / "data",
                           "--ephemeral-ports", code=2)
-    assert "afluente.yaml:17:1" in result.stderr and result.stdout == ""
+    assert re.search(r"afluente\.yaml:\d+:1: ", result.stderr) and result.stdout == ""
     assert not (tmp_path / "data").exists()
 
 
@@ -176,7 +189,7 @@ def test_the_schema_accepts_the_examples_and_refuses_what_validate_refuses(pipel
     validator.validate(yaml.safe_load(GOOD))
     for name in ("no project", "unknown key at the top", "unknown key in a topic", "text where a number belongs",
                  "a number out of range", "a duration without unit", "an unknown mode", "a bad choice", "a list"):
-        assert not validator.is_valid(yaml.safe_load(BAD[name][0])), name
+        assert not validator.is_valid(yaml.safe_load(place_of(name)[0])), name
 
 
 def test_limits_shows_every_limit_with_its_default(pipeline):

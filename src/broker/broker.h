@@ -19,7 +19,7 @@ namespace afluente::broker {
 struct BrokerOptions {
   std::string directory;
   log::JournalOptions journal;
-  uint64_t memory_bytes_max = 128 << 20;    // recent messages kept in memory for readers
+  uint64_t memory_bytes_max = 128 << 20;     // recent messages kept in memory for readers
   uint64_t snapshot_every_bytes = 64 << 20;  // journal written between two snapshots
 };
 

@@ -38,6 +38,7 @@ class EmbeddedBroker::JournalRecovery final : public log::Recovery {
 
 EmbeddedBroker::EmbeddedBroker(const host::Clock& clock, const Options& options)
     : clock_(clock),
+      publish_bytes_max_(options.publish_bytes_max),
       dispatcher_(clock),
       surroundings_{clock, *this, dispatcher_},
       state_(surroundings_, options.memory_bytes_max),
@@ -91,11 +92,25 @@ absl::Status EmbeddedBroker::AppendAndWait(Record record) {
   return status;
 }
 
+bool EmbeddedBroker::Admit(uint64_t bytes) {
+  uint64_t waiting = waiting_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  // One batch alone is always let in.
+  if (waiting == 0 || waiting + bytes <= publish_bytes_max_) return true;
+  waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  return false;
+}
+
 void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Draft> drafts,
                              Published done) {
   std::shared_ptr<Topic> topic = state_.FindTopic(topic_name);
   absl::Status refused = topic ? CheckBatch(drafts) : CheckTopicName(topic_name);
   if (!topic && refused.ok()) refused = ResourceNotFound(topic_name);
+  uint64_t bytes = 0;
+  if (refused.ok()) {
+    for (const event::Draft& draft : drafts) bytes += draft.data.size() + sizeof(event::Message);
+    // Here, not by the journal alone: what it refuses still waits there for its answer.
+    if (!Admit(bytes)) refused = PublishQueueFull(publish_bytes_max_);
+  }
   if (!refused.ok()) {
     done(std::move(refused));
     return;
@@ -112,26 +127,27 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
     batch->memory_bytes += SizeOf(message) + sizeof(event::Message);
   }
   Batch* unsent = batch.get();
-  topic->publish_order().Append(
-      *journal_, clock_, std::move(payload), unsent,
-      [this, incarnation, batch = std::move(batch),
-       done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
-        if (!place.ok()) {
-          done(std::move(place).status());
-          return;
-        }
-        auto count = static_cast<uint32_t>(batch->messages.size());
-        absl::Status settled =
-            Settle(PublishRecord{incarnation, batch->publish_time, count}, *place, batch);
-        if (!settled.ok()) {
-          done(std::move(settled));
-          return;
-        }
-        std::vector<std::string> ids;
-        ids.reserve(count);
-        for (const event::Message& message : batch->messages) ids.push_back(message.message_id);
-        done(std::move(ids));
-      });
+  topic->publish_order().Append(*journal_, clock_, std::move(payload), unsent,
+                                [this, incarnation, batch = std::move(batch),
+                                 done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
+                                  if (!place.ok()) {
+                                    done(std::move(place).status());
+                                    return;
+                                  }
+                                  auto count = static_cast<uint32_t>(batch->messages.size());
+                                  absl::Status settled =
+                                      Settle(PublishRecord{incarnation, batch->publish_time, count},
+                                             *place, batch);
+                                  if (!settled.ok()) {
+                                    done(std::move(settled));
+                                    return;
+                                  }
+                                  std::vector<std::string> ids;
+                                  ids.reserve(count);
+                                  for (const event::Message& message : batch->messages)
+                                    ids.push_back(message.message_id);
+                                  done(std::move(ids));
+                                });
 }
 
 BrokerStats EmbeddedBroker::Stats() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,7 +21,8 @@ class EmbeddedBroker final : public Broker, private Recorder {
   struct Options {
     uint64_t memory_bytes_max = 128 << 20;
     uint64_t snapshot_every_bytes = 64 << 20;
-    bool threads = true;  // false: the owner calls RunDue
+    uint64_t publish_bytes_max = 64 << 20;  // messages that may wait for the disk
+    bool threads = true;                    // false: the owner calls RunDue
   };
   using OpenJournal =
       absl::FunctionRef<absl::StatusOr<std::unique_ptr<log::Journal>>(log::Recovery&)>;
@@ -75,7 +77,12 @@ class EmbeddedBroker final : public Broker, private Recorder {
   absl::StatusOr<std::shared_ptr<Topic>> FindResumed(std::string_view name,
                                                      const TopicPosition& resume) const;
 
+  // False when too much waits for the disk already.
+  bool Admit(uint64_t bytes);
+
   const host::Clock& clock_;
+  const uint64_t publish_bytes_max_;
+  std::atomic<uint64_t> waiting_bytes_{0};  // published, not yet on disk
   Dispatcher dispatcher_;
   Surroundings surroundings_;
   State state_;

@@ -126,9 +126,9 @@ absl::StatusOr<std::shared_ptr<Topic>> EmbeddedBroker::FindResumed(
   if (!topic || topic->name() != name)
     return CannotResume(name, resume, "is of an incarnation that does not exist");
   if (resume.sequence > topic->last_sequence()) {
-    return absl::DataLossError(
-        absl::StrCat("The position after message ", resume.sequence, " of ", std::string(name),
-                     " lies beyond the last one, ", topic->last_sequence(), "."));
+    return absl::DataLossError(absl::StrCat("The position after message ", resume.sequence, " of ",
+                                            std::string(name), " lies beyond the last one, ",
+                                            topic->last_sequence(), "."));
   }
   if (resume.sequence + 1 < topic->first_sequence()) {
     return CannotResume(

@@ -7,12 +7,18 @@
 namespace afluente::broker {
 
 absl::Status ResourceNotFound(std::string_view name) {
-  return absl::NotFoundError(absl::StrCat("Resource not found (resource=", std::string(name), ")."));
+  return absl::NotFoundError(
+      absl::StrCat("Resource not found (resource=", std::string(name), ")."));
 }
 
 absl::Status ResourceExists(std::string_view name) {
   return absl::AlreadyExistsError(
       absl::StrCat("Resource already exists in the project (resource=", std::string(name), ")."));
+}
+
+absl::Status PublishQueueFull(uint64_t bytes_max) {
+  return absl::ResourceExhaustedError(absl::StrCat("publish_bytes_max: published messages of ",
+                                                   bytes_max, " bytes wait for the disk."));
 }
 
 absl::Status ConsumerClosed(std::string_view subscription) {

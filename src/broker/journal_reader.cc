@@ -18,8 +18,8 @@ JournalReader::~JournalReader() {
   topic_->Unpin(this);
 }
 
-absl::StatusOr<TopicReader::Batch> JournalReader::Read(uint64_t after_sequence,
-                                                       size_t messages_max, size_t bytes_max) {
+absl::StatusOr<TopicReader::Batch> JournalReader::Read(uint64_t after_sequence, size_t messages_max,
+                                                       size_t bytes_max) {
   Batch read;
   size_t bytes = 0;
   uint64_t last = topic_->last_sequence();

@@ -63,8 +63,7 @@ absl::Status CheckMessage(size_t index, event::Draft& draft) {
                       "is empty: each message must contain either non-empty data, or at least one "
                       "attribute");
   }
-  if (!draft.attributes.empty())
-    AFLUENTE_RETURN_IF_ERROR(CheckAttributes(index, draft.attributes));
+  if (!draft.attributes.empty()) AFLUENTE_RETURN_IF_ERROR(CheckAttributes(index, draft.attributes));
   if (draft.ordering_key.size() > kOrderingKeyBytesMax)
     return TooLong(index, "ordering key", draft.ordering_key.size(), kOrderingKeyBytesMax);
   if (!IsValidUtf8(draft.ordering_key))
@@ -106,9 +105,9 @@ absl::Status CheckRange(std::string_view resource, std::string_view field,
                         std::chrono::seconds value, std::chrono::seconds min,
                         std::chrono::seconds max) {
   if (value >= min && value <= max) return absl::OkStatus();
-  return BadSetting(resource, absl::StrCat("Invalid ", std::string(field), ": ", value.count(),
-                                           " s, expected ", min.count(), " s to ", max.count(),
-                                           " s"));
+  return BadSetting(
+      resource, absl::StrCat("Invalid ", std::string(field), ": ", value.count(), " s, expected ",
+                             min.count(), " s to ", max.count(), " s"));
 }
 
 absl::Status CheckLabels(std::string_view resource,
@@ -195,7 +194,8 @@ absl::Status CheckConsumerDeadline(std::chrono::seconds deadline) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("Invalid stream_ack_deadline_seconds: ", deadline.count(), " s, expected 10 s to "
+      absl::StrCat("Invalid stream_ack_deadline_seconds: ", deadline.count(),
+                   " s, expected 10 s to "
                    "600 s."));
 }
 
@@ -221,6 +221,5 @@ bool IsValidUtf8(std::string_view text) {
   }
   return true;
 }
-
 
 }  // namespace afluente::broker

@@ -121,6 +121,10 @@ class MemoryJournal final : public log::Journal {
     };
     mutex_.Await(absl::Condition(&idle));
   }
+  size_t queued() const {
+    absl::MutexLock lock(&mutex_);
+    return queue_.size();
+  }
   uint64_t reads() const {
     absl::MutexLock lock(&mutex_);
     return reads_;

@@ -26,7 +26,8 @@ void MessageIndex::Append(const log::Place& place, uint64_t count, host::WallTim
     segments_.push_back(std::move(segment));
   }
   Segment& last = *segments_.back();
-  last.entries.push_back({place.offset, place.size, static_cast<uint32_t>(end_ - last.first_sequence),
+  last.entries.push_back({place.offset, place.size,
+                          static_cast<uint32_t>(end_ - last.first_sequence),
                           static_cast<uint32_t>(std::max<int64_t>(0, seconds - last.seconds))});
   end_ += count;
 }
@@ -43,9 +44,9 @@ std::optional<MessageIndex::Found> MessageIndex::Find(uint64_t sequence) const {
   size_t at = SegmentOf(sequence);
   const Segment& segment = *segments_[at];
   uint64_t relative = sequence - segment.first_sequence;
-  auto next = std::upper_bound(
-      segment.entries.begin(), segment.entries.end(), relative,
-      [](uint64_t value, const Entry& entry) { return value < entry.sequence; });
+  auto next =
+      std::upper_bound(segment.entries.begin(), segment.entries.end(), relative,
+                       [](uint64_t value, const Entry& entry) { return value < entry.sequence; });
   const Entry& entry = *std::prev(next);
   uint64_t after = end_;
   if (next != segment.entries.end()) {

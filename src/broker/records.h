@@ -53,10 +53,9 @@ struct ReleaseRecord {
   uint64_t segment = 0;
 };
 
-using Record =
-    std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
-                 ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
-                 DeleteSubscriptionRecord, AcksRecord, ReleaseRecord>;
+using Record = std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
+                            ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
+                            DeleteSubscriptionRecord, AcksRecord, ReleaseRecord>;
 
 // Every record but a publish.
 std::string Encode(const Record& record);

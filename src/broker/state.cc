@@ -132,9 +132,9 @@ absl::Status State::CreateSubscription(const CreateSubscriptionRecord& record) {
   if (subscriptions_.contains(settings.name)) return ResourceExists(settings.name);
   auto topic = topics_.find(settings.topic);
   if (topic == topics_.end()) return ResourceNotFound(settings.topic);
-  auto subscription = std::make_shared<Subscription>(
-      surroundings_, next_incarnation_++, topic->second, settings, std::move(filter),
-      SequenceSet(topic->second->last_sequence()));
+  auto subscription = std::make_shared<Subscription>(surroundings_, next_incarnation_++,
+                                                     topic->second, settings, std::move(filter),
+                                                     SequenceSet(topic->second->last_sequence()));
   subscriptions_[settings.name] = subscription;
   subscription_incarnations_[subscription->incarnation()] = subscription;
   subscriptions_by_topic_.emplace(topic->second->incarnation(), settings.name);
@@ -203,8 +203,7 @@ absl::Status State::Restore(StateImage image) {
                                            each.last_publish_time, each.deleted);
       bool fresh = incarnations_.emplace(each.incarnation, topic).second;
       if (!each.deleted) fresh = topics_.emplace(topic->name(), topic).second && fresh;
-      if (!fresh || each.incarnation >= next_incarnation_)
-        return Impossible("a snapshot's topic");
+      if (!fresh || each.incarnation >= next_incarnation_) return Impossible("a snapshot's topic");
     }
   }
   for (Subscription::Image& each : image.subscriptions)
@@ -220,9 +219,9 @@ absl::Status State::RestoreSubscription(Subscription::Image image) {
   auto topic = incarnations_.find(image.topic);
   if (topic == incarnations_.end()) return Impossible("a snapshot's subscription has no topic");
   std::string name = image.settings.name;
-  auto subscription = std::make_shared<Subscription>(
-      surroundings_, image.incarnation, topic->second, std::move(image.settings),
-      std::move(filter), std::move(acked));
+  auto subscription = std::make_shared<Subscription>(surroundings_, image.incarnation,
+                                                     topic->second, std::move(image.settings),
+                                                     std::move(filter), std::move(acked));
   bool fresh = subscriptions_.emplace(name, subscription).second &&
                subscription_incarnations_.emplace(image.incarnation, subscription).second;
   if (!fresh || image.incarnation >= next_incarnation_)

@@ -32,7 +32,7 @@ class State {
       : surroundings_(surroundings), memory_bytes_max_(memory_bytes_max) {}
 
   struct Applied {
-    absl::Status status;  // what the record's author is told
+    absl::Status status;                            // what the record's author is told
     std::vector<absl::AnyInvocable<void()>> calls;  // to be made without locks
   };
   // `batch` holds the messages of a live publish record, and is null in recovery.

@@ -9,8 +9,6 @@
 namespace afluente::broker {
 namespace {
 
-constexpr uint64_t kSkippedMax = 1000;  // then they become a record of their own
-
 // Sorted and unique sequences as ranges.
 std::vector<SequenceSet::Range> RangesOf(const std::vector<uint64_t>& sequences) {
   std::vector<SequenceSet::Range> ranges;
@@ -187,12 +185,12 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
     done(absl::OkStatus());
     return;
   }
-  surroundings_.recorder.Append(
-      std::move(record), [self = shared_from_this(), sequences = std::move(sequences),
-                          done = std::move(done)](absl::Status status) mutable {
-        if (!status.ok()) self->AckFailed(sequences);
-        done(std::move(status));
-      });
+  surroundings_.recorder.Append(std::move(record),
+                                [self = shared_from_this(), sequences = std::move(sequences),
+                                 done = std::move(done)](absl::Status status) mutable {
+                                  if (!status.ok()) self->AckFailed(sequences);
+                                  done(std::move(status));
+                                });
 }
 
 void Subscription::AckFailed(const std::vector<uint64_t>& sequences) {
@@ -211,6 +209,7 @@ void Subscription::AckFailed(const std::vector<uint64_t>& sequences) {
 void Subscription::ModifyAckDeadline(const std::vector<std::string>& ack_ids,
                                      std::chrono::seconds deadline) {
   host::MonotonicTime at = surroundings_.clock.Monotonic() + deadline;
+  bool failed = false;
   {
     absl::MutexLock lock(&mutex_);
     for (const std::string& text : ack_ids) {
@@ -220,12 +219,13 @@ void Subscription::ModifyAckDeadline(const std::vector<std::string>& ack_ids,
       if (lease == nullptr || lease->generation != id->generation || lease->acking) continue;
       if (deadline.count() == 0) {
         Fail(id->sequence);
+        failed = true;
       } else {
         leases_.Extend(id->sequence, *lease, at);
       }
     }
   }
-  PostTurn();
+  if (failed) PostTurn();
 }
 
 void Subscription::Fail(uint64_t sequence) {
@@ -295,8 +295,9 @@ SubscriptionStats Subscription::Stats(host::WallTime now) const {
   if (first > last) return stats;
   stats.backlog = last - acked_.floor() - acked_.above_floor();
   if (auto found = topic_->Find(first)) {
-    stats.oldest_unacked_age = std::max(
-        std::chrono::seconds(0), std::chrono::floor<std::chrono::seconds>(now - found->publish_time));
+    stats.oldest_unacked_age =
+        std::max(std::chrono::seconds(0),
+                 std::chrono::floor<std::chrono::seconds>(now - found->publish_time));
   }
   return stats;
 }

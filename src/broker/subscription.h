@@ -28,9 +28,8 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
  public:
   using Call = absl::AnyInvocable<void()>;
 
-  Subscription(const Surroundings& surroundings, uint64_t incarnation,
-               std::shared_ptr<Topic> topic, SubscriptionSettings settings, event::Filter filter,
-               SequenceSet acked);
+  Subscription(const Surroundings& surroundings, uint64_t incarnation, std::shared_ptr<Topic> topic,
+               SubscriptionSettings settings, event::Filter filter, SequenceSet acked);
 
   uint64_t incarnation() const { return incarnation_; }
   const std::string& name() const { return name_; }
@@ -88,6 +87,8 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
     absl::Status status;
     bool full = false;
   };
+  // So many skipped messages become a record of their own.
+  static constexpr uint64_t kSkippedMax = 1000;
   enum class Source { kNew, kRedeliver, kOrdered };
   struct Target {
     Source source;
@@ -104,16 +105,14 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   bool EndDispatch();
   void Watch();
 
-  std::optional<Target> PickTarget(const Building& building)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<Target> PickTarget(const Building& building) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Target> PickOld(const Building& building) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasNew() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SkipLost() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeNew(const SharedBatch& batch, Building& building) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeOne(const SharedBatch& batch, const Target& target, Building& building)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool HasRoom(const Building& building, uint64_t size) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasRoom(const Building& building, uint64_t size) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Leases the message to the waiter unless its key's order holds it back.
   void Deliver(const SharedBatch& batch, uint64_t sequence, uint64_t size, Building& building)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -10,7 +10,6 @@ namespace {
 
 constexpr size_t kLeasesMax = 100'000;        // of a subscription
 constexpr size_t kOrderWaitingMax = 100'000;  // held back by ordering keys
-constexpr uint64_t kSkippedNotice = 1000;
 
 }  // namespace
 
@@ -56,7 +55,7 @@ void Subscription::Watch() {
     absl::MutexLock lock(&mutex_);
     wait = !deleted_ && !waiters_.empty() && caught_up_;
     after = cursor_ - 1;
-    skipped = skipped_count_ >= kSkippedNotice;
+    skipped = skipped_count_ >= kSkippedMax;
     if (leases_.next_deadline() < armed_) arm = armed_ = leases_.next_deadline();
   }
   if (arm != host::MonotonicTime::max()) surroundings_.dispatcher.Arm(shared_from_this(), arm);
@@ -92,8 +91,7 @@ bool Subscription::HasNew() {
   SkipLost();
   cursor_ = acked_.NextMissing(cursor_);
   caught_up_ = cursor_ > topic_->last_sequence();
-  return !caught_up_ && leases_.size() < kLeasesMax &&
-         order_.waiting() < kOrderWaitingMax;
+  return !caught_up_ && leases_.size() < kLeasesMax && order_.waiting() < kOrderWaitingMax;
 }
 
 // What left the journal because it was older than what it had to be kept for is not delivered.

@@ -48,7 +48,11 @@ std::vector<Topic::Wake> Topic::Add(const log::Place& place, uint32_t count,
                                     host::WallTime publish_time, std::shared_ptr<Batch> batch) {
   // Only the thread that applies records moves the last sequence.
   uint64_t first = last_sequence() + 1;
-  if (batch) batch->Number(incarnation_, first);
+  if (batch) {
+    batch->Number(incarnation_, first);
+  } else {
+    publish_order_.NotBefore(publish_time);
+  }
   std::vector<Wake> wakes;
   absl::MutexLock lock(&mutex_);
   index_.Append(place, count, publish_time);

@@ -121,7 +121,7 @@ std::string JsonSchema() {
                {"title", "afluente.yaml"}};
   json.update(root);
   json["$defs"] = writer.defs();
-  return json.dump(2) + "\n";
+  return json.dump(2);
 }
 
 }  // namespace afluente::spec

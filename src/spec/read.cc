@@ -55,11 +55,11 @@ Place PlaceOf(const YamlNode& map, std::string_view key) {
 
 void CheckTopicExists(const std::string& name, Place place, const Reading& reading) {
   if (name.empty()) return;
-  std::vector<std::string> known;
   for (const Topic& topic : reading.spec->topics) {
     if (topic.name == name) return;
-    known.push_back(topic.name);
   }
+  std::vector<std::string> known;
+  for (const Topic& topic : reading.spec->topics) known.push_back(topic.name);
   reading.findings->Add(place, Concat("topic ", schema::QuoteForMessage(name), " is not in topics",
                                       Suggestion(name, known)));
 }

@@ -11,17 +11,17 @@ namespace {
 
 using schema::Concat;
 
-// Where a table is already fed: "dataset.table" to the function.
+// "dataset.table" to the function that feeds it, "" while none does.
 using Feeders = std::map<std::string, std::string>;
 
-std::vector<std::string> KnownTables(const Spec& spec) {
-  std::vector<std::string> known;
+Feeders AllTables(const Spec& spec) {
+  Feeders feeders;
   for (const Dataset& dataset : spec.datasets) {
     for (const Table& table : dataset.tables) {
-      known.push_back(Concat(dataset.name, ".", table.name));
+      feeders.emplace(Concat(dataset.name, ".", table.name), "");
     }
   }
-  return known;
+  return feeders;
 }
 
 void ReadTarget(const YamlNode& node, Function* function, Feeders* feeders, Reading* reading) {
@@ -37,20 +37,20 @@ void ReadTarget(const YamlNode& node, Function* function, Feeders* feeders, Read
   }
   function->dataset = target.substr(0, dot);
   function->table = target.substr(dot + 1);
-  std::vector<std::string> known = KnownTables(*reading->spec);
-  bool exists = false;
-  for (const std::string& name : known) exists = exists || name == target;
-  if (!exists) {
+  auto feeder = feeders->find(target);
+  if (feeder == feeders->end()) {
+    std::vector<std::string> known;
+    for (const auto& [name, unused] : *feeders) known.push_back(name);
     reading->findings->Add(
         place, Concat(where, "there is no table ", schema::QuoteForMessage(target), " in datasets",
                       Suggestion(target, known)));
     return;
   }
-  auto [first, added] = feeders->emplace(target, function->name);
-  if (!added) {
-    reading->findings->Add(place, Concat(where, target, " is fed by function ", first->second,
+  if (!feeder->second.empty()) {
+    reading->findings->Add(place, Concat(where, target, " is fed by function ", feeder->second,
                                          " already; a table has one function"));
   }
+  feeder->second = function->name;
 }
 
 void ReadRetryPolicy(const YamlNode& node, Function* function, Reading* reading) {
@@ -112,7 +112,7 @@ void ReadTransform(const YamlNode& node, Function* function, Reading* reading) {
 }  // namespace
 
 void ReadFunctions(const YamlNode& functions, Reading* reading) {
-  Feeders feeders;
+  Feeders feeders = AllTables(*reading->spec);
   for (const YamlEntry& entry : functions.entries) {
     const YamlNode& node = entry.value;
     Function function;

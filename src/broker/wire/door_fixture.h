@@ -1,11 +1,14 @@
 #pragma once
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "broker/wire/fake_broker.h"
 #include "broker/wire/pubsub_door.h"
 #include "google/pubsub/v1/pubsub.grpc.pb.h"
@@ -40,6 +43,7 @@ class DoorTest : public testing::Test {
   std::shared_ptr<grpc::Channel> NewChannel() {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     arguments.SetMaxReceiveMessageSize(-1);
     return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port_),
                                      grpc::InsecureChannelCredentials(), arguments);
@@ -73,6 +77,27 @@ class DoorTest : public testing::Test {
     for (const std::string& one : data) request.add_messages()->set_data(one);
     pubsub::PublishResponse response;
     return publisher_->Publish(&context, request, &response);
+  }
+  // A unary call with bytes of our own.
+  grpc::Status RawCall(const std::string& method, const std::string& bytes,
+                       std::string* answer = nullptr) {
+    grpc::GenericStub stub(channel_);
+    grpc::ClientContext context;
+    grpc::Slice slice(bytes);
+    grpc::ByteBuffer request(&slice, 1);
+    grpc::ByteBuffer response;
+    absl::Notification done;
+    grpc::Status status;
+    stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
+                   [&](const grpc::Status& result) {
+                     status = result;
+                     done.Notify();
+                   });
+    done.WaitForNotification();
+    grpc::Slice flat;
+    if (status.ok() && answer != nullptr && response.DumpToSingleSlice(&flat).ok())
+      answer->assign(reinterpret_cast<const char*>(flat.begin()), flat.size());
+    return status;
   }
   // That the door still serves new connections.
   void ExpectAlive() {

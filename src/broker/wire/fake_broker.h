@@ -41,6 +41,12 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
   std::vector<std::pair<std::string, int64_t>> deadlines() {
     return Locked([&] { return deadlines_; });
   }
+  // Waits until so many consumers are open; false after 10 s.
+  bool AwaitConsumers(size_t count) {
+    absl::MutexLock lock(&mutex_);
+    auto reached = [this, count] { return consumers_.size() == count; };
+    return mutex_.AwaitWithTimeout(absl::Condition(&reached), absl::Seconds(10));
+  }
   size_t open_consumers() {
     return Locked([&] { return consumers_.size(); });
   }

@@ -3,13 +3,12 @@
 #include <memory>
 #include <vector>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "google/protobuf/descriptor.h"
-#include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
+#include "telemetry/json_string.h"
 
 namespace afluente::broker::wire {
 namespace {
@@ -39,11 +38,8 @@ std::string ParseError(absl::string_view error) {
 }
 
 std::string QuoteJson(absl::string_view text) {
-  google::protobuf::Value value;
-  value.set_string_value(std::string(text));
   std::string quoted;
-  // A string value always prints.
-  (void)google::protobuf::util::MessageToJsonString(value, &quoted);
+  telemetry::AppendJsonString(quoted, std::string_view(text.data(), text.size()));
   return quoted;
 }
 

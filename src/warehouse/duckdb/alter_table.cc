@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <set>
 
-#include "absl/strings/ascii.h"
 #include "host/check.h"
+#include "schema/text.h"
+#include "schema/utf8.h"
 #include "warehouse/duckdb/live_catalog.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/row_chunks.h"
 #include "warehouse/duckdb/vector_writer.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -22,7 +22,7 @@ using schema::TypeKind;
 constexpr size_t kColumnsMax = 10'000;
 constexpr int kNestingMax = 15;
 
-bool SameName(std::string_view a, std::string_view b) { return EqualsIgnoreCase(a, b); }
+bool SameName(std::string_view a, std::string_view b) { return schema::EqualsIgnoreCase(a, b); }
 
 bool IsMessageColumn(std::string_view name) {
   return SameName(name, kMessageIdColumn) || SameName(name, kMessageRowColumn);
@@ -39,44 +39,42 @@ const Column* FindColumn(const TableSchema& table, std::string_view name) {
 std::string Widening(const Type& from, const Type& to, const std::string& name) {
   bool exact = from.kind == TypeKind::kInt64 || from.kind == TypeKind::kNumeric;
   if (exact && to.kind == TypeKind::kBigNumeric) {
-    return StrCat("afluente_bignumeric(CAST(", name, " AS VARCHAR))");
+    return schema::Concat("afluente_bignumeric(CAST(", name, " AS VARCHAR))");
   }
   if ((exact || from.kind == TypeKind::kBigNumeric) && to.kind == TypeKind::kFloat64) {
-    return StrCat("CAST(", name, " AS DOUBLE)");
+    return schema::Concat("CAST(", name, " AS DOUBLE)");
   }
   if (from.kind == TypeKind::kInt64 && to.kind == TypeKind::kNumeric) {
-    return StrCat("CAST(", name, " AS DECIMAL(38,9))");
+    return schema::Concat("CAST(", name, " AS DECIMAL(38,9))");
   }
   return {};
 }
 
 absl::Status Refuse(const TableSchema& table, std::string_view what) {
-  return absl::FailedPreconditionError(
-      StrCat("table ", table.name.ToString(), ": ", what));
+  return absl::FailedPreconditionError(schema::Concat("table ", table.name.ToString(), ": ", what));
 }
 
 absl::Status AlterColumn(const Column& stored, const Column& wanted, Alteration& plan,
                          Column& result) {
-  std::string alter =
-      StrCat("ALTER TABLE ", TableSql(plan.result.name), " ALTER COLUMN ",
-                   QuoteIdentifier(stored.name));
+  std::string alter = schema::Concat("ALTER TABLE ", TableSql(plan.result.name), " ALTER COLUMN ",
+                                     QuoteIdentifier(stored.name));
   if (stored.mode == Mode::kNullable && wanted.mode == Mode::kRequired) {
-    return Refuse(plan.result, StrCat("column ", stored.name,
-                                            " cannot change from NULLABLE to REQUIRED"));
+    return Refuse(plan.result, schema::Concat("column ", stored.name,
+                                              " cannot change from NULLABLE to REQUIRED"));
   }
   if (stored.mode != wanted.mode) {
-    plan.statements.push_back(StrCat(alter, " DROP NOT NULL"));
+    plan.statements.push_back(schema::Concat(alter, " DROP NOT NULL"));
     result.mode = wanted.mode;
   }
   if (stored.type != wanted.type) {
     std::string widened = Widening(stored.type, wanted.type, QuoteIdentifier(stored.name));
     if (widened.empty()) {
       return Refuse(plan.result,
-                    StrCat("column ", stored.name, " cannot change type from ",
-                                 SqlType(stored.type), " to ", SqlType(wanted.type)));
+                    schema::Concat("column ", stored.name, " cannot change type from ",
+                                   stored.type.ToString(), " to ", wanted.type.ToString()));
     }
     plan.statements.push_back(
-        StrCat(alter, " TYPE ", SqlType(wanted.type), " USING ", widened));
+        schema::Concat(alter, " TYPE ", SqlType(wanted.type), " USING ", widened));
     result.type = wanted.type;
   }
   result.description = wanted.description;
@@ -84,15 +82,15 @@ absl::Status AlterColumn(const Column& stored, const Column& wanted, Alteration&
 }
 
 absl::Status CheckColumnName(std::string_view name) {
-  if (name.empty() || name.size() > 300 || !IsUtf8(name)) {
+  if (name.empty() || name.size() > 300 || !schema::IsUtf8(name)) {
     return absl::InvalidArgumentError("a column name must have 1 to 300 characters");
   }
   auto wrong = [](unsigned char c) {
-    return c < 0x20 || c == 0x7F || std::string_view("!\"$()*,./;?@[\\]^`{}~").find(c) !=
-                                        std::string_view::npos;
+    return c < 0x20 || c == 0x7F ||
+           std::string_view("!\"$()*,./;?@[\\]^`{}~").find(c) != std::string_view::npos;
   };
-  if (std::any_of(name.begin(), name.end(), wrong) || absl::ascii_isdigit(name[0])) {
-    return absl::InvalidArgumentError(StrCat("Invalid field name \"", name, "\""));
+  if (std::any_of(name.begin(), name.end(), wrong) || schema::IsDigit(name[0])) {
+    return absl::InvalidArgumentError(schema::Concat("Invalid field name \"", name, "\""));
   }
   return absl::OkStatus();
 }
@@ -100,32 +98,32 @@ absl::Status CheckColumnName(std::string_view name) {
 absl::Status CheckType(const Type& type, std::string_view column, int depth) {
   if (depth > kNestingMax) {
     return absl::InvalidArgumentError(
-        StrCat("column ", column, " is nested deeper than ", kNestingMax, " levels"));
+        schema::Concat("column ", column, " is nested deeper than ", kNestingMax, " levels"));
   }
   if (type.kind == TypeKind::kArray) {
     if (type.fields.size() != 1 || type.fields[0].type.kind == TypeKind::kArray) {
       return absl::InvalidArgumentError(
-          StrCat("column ", column, ": Cannot construct array with element type ARRAY"));
+          schema::Concat("column ", column, ": Cannot construct array with element type ARRAY"));
     }
     return CheckType(type.fields[0].type, column, depth);
   }
   if (type.kind != TypeKind::kStruct) return absl::OkStatus();
   if (type.fields.empty()) {
-    return absl::InvalidArgumentError(StrCat("column ", column, ": a STRUCT needs fields"));
+    return absl::InvalidArgumentError(schema::Concat("column ", column, ": a STRUCT needs fields"));
   }
   std::set<std::string> names;
   for (const schema::Field& field : type.fields) {
     AFLUENTE_RETURN_IF_ERROR(CheckColumnName(field.name));
-    if (!names.insert(Lower(field.name)).second) {
+    if (!names.insert(schema::Lowercase(field.name)).second) {
       return absl::InvalidArgumentError(
-          StrCat("column ", column, ": Duplicate field name ", field.name));
+          schema::Concat("column ", column, ": Duplicate field name ", field.name));
     }
     AFLUENTE_RETURN_IF_ERROR(CheckType(field.type, column, depth + 1));
   }
   return absl::OkStatus();
 }
 
-bool WordCharacter(char c) { return absl::ascii_isalnum(c) || c == '_'; }
+bool WordCharacter(char c) { return schema::IsAlpha(c) || schema::IsDigit(c) || c == '_'; }
 
 }  // namespace
 
@@ -149,7 +147,7 @@ absl::StatusOr<Alteration> PlanAlteration(const TableSchema& stored, const Table
     if (want == nullptr) {
       // A table stays fed when its function leaves the spec.
       if (stored.function_fed && IsMessageColumn(column.name)) continue;
-      return Refuse(stored, StrCat("column ", column.name, " cannot be removed"));
+      return Refuse(stored, schema::Concat("column ", column.name, " cannot be removed"));
     }
     Column before = column;
     AFLUENTE_RETURN_IF_ERROR(AlterColumn(before, *want, plan, column));
@@ -157,12 +155,12 @@ absl::StatusOr<Alteration> PlanAlteration(const TableSchema& stored, const Table
   for (const Column& column : wanted.columns) {
     if (FindColumn(stored, column.name) != nullptr) continue;
     if (column.mode == Mode::kRequired) {
-      return Refuse(stored, StrCat("column ", column.name,
-                                         " cannot be added as REQUIRED to an existing table"));
+      return Refuse(stored, schema::Concat("column ", column.name,
+                                           " cannot be added as REQUIRED to an existing table"));
     }
-    plan.statements.push_back(StrCat("ALTER TABLE ", TableSql(stored.name), " ADD COLUMN ",
-                                           QuoteIdentifier(column.name), " ",
-                                           SqlType(column.type)));
+    plan.statements.push_back(schema::Concat("ALTER TABLE ", TableSql(stored.name), " ADD COLUMN ",
+                                             QuoteIdentifier(column.name), " ",
+                                             SqlType(column.type)));
     plan.result.columns.push_back(column);
   }
   if (stored.partitioning != wanted.partitioning) {
@@ -181,10 +179,10 @@ absl::StatusOr<Alteration> PlanAlteration(const TableSchema& stored, const Table
 absl::Status CheckDatasetName(std::string_view dataset) {
   if (dataset.empty() || dataset.size() > 1024 ||
       !std::all_of(dataset.begin(), dataset.end(), WordCharacter)) {
-    return absl::InvalidArgumentError(
-        StrCat("Invalid dataset ID \"", dataset.substr(0, 100),
-                     "\". Dataset IDs must be alphanumeric (plus underscores) and must be at most "
-                     "1024 characters long."));
+    return absl::InvalidArgumentError(schema::Concat(
+        "Invalid dataset ID \"", dataset.substr(0, 100),
+        "\". Dataset IDs must be alphanumeric (plus underscores) and must be at most "
+        "1024 characters long."));
   }
   return absl::OkStatus();
 }
@@ -194,19 +192,20 @@ absl::Status CheckTable(const TableSchema& table) {
     return c < 0x20 || c == 0x7F || std::string_view("\"$*./\\`").find(c) != std::string_view::npos;
   };
   const std::string& name = table.name.table;
-  if (name.empty() || name.size() > 1024 || !IsUtf8(name) ||
+  if (name.empty() || name.size() > 1024 || !schema::IsUtf8(name) ||
       std::any_of(name.begin(), name.end(), wrong)) {
-    return absl::InvalidArgumentError(StrCat("Invalid table ID \"", name.substr(0, 100), "\""));
+    return absl::InvalidArgumentError(
+        schema::Concat("Invalid table ID \"", name.substr(0, 100), "\""));
   }
   if (table.columns.empty() || table.columns.size() > kColumnsMax) {
-    return absl::InvalidArgumentError(StrCat("table ", table.name.ToString(),
-                                                   " must have 1 to ", kColumnsMax, " columns"));
+    return absl::InvalidArgumentError(schema::Concat("table ", table.name.ToString(),
+                                                     " must have 1 to ", kColumnsMax, " columns"));
   }
   std::set<std::string> names;
   for (const Column& column : table.columns) {
     AFLUENTE_RETURN_IF_ERROR(CheckColumnName(column.name));
-    if (!names.insert(Lower(column.name)).second) {
-      return absl::InvalidArgumentError(StrCat("Duplicate field name ", column.name));
+    if (!names.insert(schema::Lowercase(column.name)).second) {
+      return absl::InvalidArgumentError(schema::Concat("Duplicate field name ", column.name));
     }
     AFLUENTE_RETURN_IF_ERROR(CheckType(column.type, column.name, 1));
   }
@@ -215,7 +214,7 @@ absl::Status CheckTable(const TableSchema& table) {
   for (const std::string& column : mentioned) {
     if (FindColumn(table, column) == nullptr) {
       return absl::InvalidArgumentError(
-          StrCat("partitioning or clustering names no column: ", column));
+          schema::Concat("partitioning or clustering names no column: ", column));
     }
   }
   return absl::OkStatus();

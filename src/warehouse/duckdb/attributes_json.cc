@@ -1,8 +1,9 @@
 #include "warehouse/duckdb/attributes_json.h"
 
 #include "absl/strings/str_format.h"
+#include "schema/text.h"
+#include "schema/utf8.h"
 #include "warehouse/duckdb/vector_writer.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -23,11 +24,12 @@ std::string JsonString(std::string_view text) {
 }  // namespace
 
 std::string AsUtf8(std::string_view bytes) {
-  if (IsUtf8(bytes)) return std::string(bytes);
+  if (schema::IsUtf8(bytes)) return std::string(bytes);
   std::string text;
   for (size_t i = 0; i < bytes.size();) {
     size_t length = 1;
-    while (length <= 4 && i + length <= bytes.size() && !IsUtf8(bytes.substr(i, length))) ++length;
+    while (length <= 4 && i + length <= bytes.size() && !schema::IsUtf8(bytes.substr(i, length)))
+      ++length;
     bool valid = length <= 4 && i + length <= bytes.size();
     text += valid ? bytes.substr(i, length) : std::string_view("\xEF\xBF\xBD");
     i += valid ? length : 1;
@@ -38,7 +40,7 @@ std::string AsUtf8(std::string_view bytes) {
 std::string AttributesJson(const event::Attributes& attributes) {
   std::string json = "{";
   for (const auto& [key, value] : attributes) {
-    StrAppend(&json, json.size() == 1 ? "" : ",", JsonString(key), ":", JsonString(value));
+    json += schema::Concat(json.size() == 1 ? "" : ",", JsonString(key), ":", JsonString(value));
   }
   return json + "}";
 }

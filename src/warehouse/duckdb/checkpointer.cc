@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kAfterFailure{10};
 }  // namespace
 
 uint64_t WalBytes(const std::string& database_path) {
-  struct stat file {};
+  struct stat file{};
   return stat((database_path + ".wal").c_str(), &file) == 0 ? file.st_size : 0;
 }
 
@@ -51,7 +51,7 @@ bool Checkpointer::DueLocked() const {
 }
 
 bool Checkpointer::DiskHasRoom(uint64_t wal_bytes) const {
-  struct statvfs disk {};
+  struct statvfs disk{};
   if (statvfs(database_path_.c_str(), &disk) != 0) return false;
   return uint64_t{disk.f_bavail} * disk.f_frsize >= 2 * wal_bytes + kSpareBytes;
 }

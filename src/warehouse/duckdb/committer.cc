@@ -1,9 +1,9 @@
 #include "warehouse/duckdb/committer.h"
 
 #include "host/check.h"
+#include "schema/text.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/schema_json.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -19,9 +19,9 @@ Arguments NameArguments(const TableName& name) {
 std::string ColumnsSql(const TableSchema& schema) {
   std::string sql;
   for (const schema::Column& column : schema.columns) {
-    StrAppend(&sql, sql.empty() ? "" : ", ", QuoteIdentifier(column.name), " ",
-                    SqlType(column.type),
-                    column.mode == schema::Mode::kRequired ? " NOT NULL" : "");
+    sql += schema::Concat(sql.empty() ? "" : ", ", QuoteIdentifier(column.name), " ",
+                          SqlType(column.type),
+                          column.mode == schema::Mode::kRequired ? " NOT NULL" : "");
   }
   return sql;
 }
@@ -38,7 +38,7 @@ CatalogSnapshot& WriteTransaction::Edit() {
 
 absl::Status WriteTransaction::CreateDataset(std::string_view project, std::string_view dataset) {
   AFLUENTE_RETURN_IF_ERROR(
-      session_.Execute(StrCat("CREATE SCHEMA ", DatasetSql(project, dataset))));
+      session_.Execute(schema::Concat("CREATE SCHEMA ", DatasetSql(project, dataset))));
   Arguments arguments;
   arguments.push_back(TextArgument(project));
   arguments.push_back(TextArgument(dataset));
@@ -50,7 +50,7 @@ absl::Status WriteTransaction::CreateDataset(std::string_view project, std::stri
 
 absl::Status WriteTransaction::DropDataset(std::string_view project, std::string_view dataset) {
   AFLUENTE_RETURN_IF_ERROR(
-      session_.Execute(StrCat("DROP SCHEMA ", DatasetSql(project, dataset))));
+      session_.Execute(schema::Concat("DROP SCHEMA ", DatasetSql(project, dataset))));
   Arguments arguments;
   arguments.push_back(TextArgument(project));
   arguments.push_back(TextArgument(dataset));
@@ -69,10 +69,10 @@ absl::Status WriteTransaction::PutTable(TableEntry entry) {
     AFLUENTE_RETURN_IF_ERROR(session_.Execute(
         "INSERT INTO afluente_internal.tables VALUES ($1, $2, $3, $4, $5, 0)", arguments));
   } else {
-    AFLUENTE_RETURN_IF_ERROR(session_.Execute(
-        "UPDATE afluente_internal.tables SET definition = $4, fed_by = $5 "
-        "WHERE project = $1 AND dataset = $2 AND name = $3",
-        arguments));
+    AFLUENTE_RETURN_IF_ERROR(
+        session_.Execute("UPDATE afluente_internal.tables SET definition = $4, fed_by = $5 "
+                         "WHERE project = $1 AND dataset = $2 AND name = $3",
+                         arguments));
   }
   Edit().tables[name] = std::make_shared<TableEntry>(std::move(entry));
   Touch(name);
@@ -91,7 +91,7 @@ absl::Status WriteTransaction::RemoveTable(const TableName& name) {
 
 absl::Status WriteTransaction::CreateTable(const TableSchema& schema) {
   AFLUENTE_RETURN_IF_ERROR(session_.Execute(
-      StrCat("CREATE TABLE ", TableSql(schema.name), " (", ColumnsSql(schema), ")")));
+      schema::Concat("CREATE TABLE ", TableSql(schema.name), " (", ColumnsSql(schema), ")")));
   return PutTable({schema, ""});
 }
 
@@ -117,8 +117,7 @@ absl::Status WriteTransaction::RecordFunction(std::string_view function,
   if (duckdb_rows_changed(result.get()) == 1) return absl::OkStatus();
   if (!state) arguments.push_back(BytesArgument(""));
   return session_.Execute(
-      "INSERT INTO afluente_internal.functions VALUES ($1, $8, $2, $3, $4, $5, $6, $7)",
-      arguments);
+      "INSERT INTO afluente_internal.functions VALUES ($1, $8, $2, $3, $4, $5, $6, $7)", arguments);
 }
 
 Committer::Committer(std::unique_ptr<Session> session, LiveCatalog& catalog, uint64_t version_last)
@@ -165,10 +164,10 @@ absl::Status Committer::WriteVersions(const WriteTransaction& transaction, uint6
     }
     Arguments arguments = NameArguments(name);
     arguments.push_back(IntegerArgument(static_cast<int64_t>(version)));
-    AFLUENTE_RETURN_IF_ERROR(session_->Execute(
-        "UPDATE afluente_internal.tables SET version = $4 "
-        "WHERE project = $1 AND dataset = $2 AND name = $3",
-        arguments));
+    AFLUENTE_RETURN_IF_ERROR(
+        session_->Execute("UPDATE afluente_internal.tables SET version = $4 "
+                          "WHERE project = $1 AND dataset = $2 AND name = $3",
+                          arguments));
   }
   return absl::OkStatus();
 }

@@ -1,8 +1,10 @@
 #include "warehouse/duckdb/decimal_text.h"
-#include "warehouse/duckdb/text.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "schema/decimal.h"
+#include "schema/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -17,7 +19,7 @@ bool AllDigits(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-absl::StatusOr<Digits> Split(std::string_view text, std::string_view type) {
+absl::StatusOr<Digits> Split(std::string_view text) {
   Digits digits;
   std::string_view rest = text;
   if (!rest.empty() && (rest[0] == '-' || rest[0] == '+')) {
@@ -30,7 +32,7 @@ absl::StatusOr<Digits> Split(std::string_view text, std::string_view type) {
   if ((digits.whole.empty() && digits.fraction.empty()) || !AllDigits(digits.whole) ||
       !AllDigits(digits.fraction)) {
     return absl::InvalidArgumentError(
-        StrCat("Invalid ", type, " value: ", text.substr(0, 100)));
+        schema::Concat("Invalid NUMERIC value: ", text.substr(0, 100)));
   }
   while (!digits.whole.empty() && digits.whole[0] == '0') digits.whole.remove_prefix(1);
   while (!digits.fraction.empty() && digits.fraction.back() == '0') {
@@ -39,16 +41,16 @@ absl::StatusOr<Digits> Split(std::string_view text, std::string_view type) {
   return digits;
 }
 
-absl::Status OutOfRange(std::string_view text, std::string_view type) {
-  return absl::InvalidArgumentError(StrCat(type, " out of range: ", text.substr(0, 100)));
+absl::Status OutOfRange(std::string_view text) {
+  return absl::InvalidArgumentError(schema::Concat("NUMERIC out of range: ", text.substr(0, 100)));
 }
 
 }  // namespace
 
 absl::StatusOr<absl::int128> ParseNumeric(std::string_view text) {
-  absl::StatusOr<Digits> digits = Split(text, "NUMERIC");
+  absl::StatusOr<Digits> digits = Split(text);
   if (!digits.ok()) return digits.status();
-  if (digits->whole.size() > 29 || digits->fraction.size() > 9) return OutOfRange(text, "NUMERIC");
+  if (digits->whole.size() > 29 || digits->fraction.size() > 9) return OutOfRange(text);
   absl::int128 value = 0;
   for (char c : digits->whole) value = value * 10 + (c - '0');
   for (size_t i = 0; i < 9; ++i) {
@@ -83,19 +85,11 @@ void AppendDecimal(absl::int128 scaled, int scale, std::string& out) {
 }
 
 absl::StatusOr<std::string> CanonicalBigNumeric(std::string_view text) {
-  absl::StatusOr<Digits> digits = Split(text, "BIGNUMERIC");
-  if (!digits.ok()) return digits.status();
-  // The range is that of a 256-bit integer scaled by 10^38.
-  constexpr std::string_view kWholeMax = "578960446186580977117854925043439539266";
-  if (digits->whole.size() > kWholeMax.size() || digits->fraction.size() > 38 ||
-      (digits->whole.size() == kWholeMax.size() && digits->whole > kWholeMax)) {
-    return OutOfRange(text, "BIGNUMERIC");
-  }
-  std::string canonical;
-  if (digits->negative && !(digits->whole.empty() && digits->fraction.empty())) canonical = "-";
-  canonical += digits->whole.empty() ? "0" : digits->whole;
-  if (!digits->fraction.empty()) StrAppend(&canonical, ".", digits->fraction);
-  return canonical;
+  std::optional<std::string> canonical =
+      schema::CanonicalDecimal(schema::TypeKind::kBigNumeric, text);
+  if (canonical) return *std::move(canonical);
+  return absl::InvalidArgumentError(
+      schema::Concat("Invalid BIGNUMERIC value: ", text.substr(0, 100)));
 }
 
 }  // namespace afluente::warehouse::duckdb

@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "host/check.h"
+#include "schema/text.h"
 #include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/errors.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/message_source.h"
 #include "warehouse/duckdb/row_chunks.h"
 #include "warehouse/duckdb/vector_reader.h"
-#include "warehouse/duckdb/text.h"
 #include "warehouse/googlesql/translate.h"
 
 namespace afluente::warehouse::duckdb {
@@ -72,9 +72,9 @@ bool Coerces(const Type& from, const Type& to) {
 
 std::string CoercionSql(const std::string& name, const Type& from, const Type& to) {
   if (to.kind == TypeKind::kBigNumeric && from.kind != TypeKind::kBigNumeric) {
-    return StrCat("afluente_bignumeric(CAST(", name, " AS VARCHAR))");
+    return schema::Concat("afluente_bignumeric(CAST(", name, " AS VARCHAR))");
   }
-  return StrCat("CAST(", name, " AS ", SqlType(to), ")");
+  return schema::Concat("CAST(", name, " AS ", SqlType(to), ")");
 }
 
 // Checks the statement's columns against the table's and emits them in the table's order.
@@ -86,26 +86,26 @@ absl::StatusOr<std::string> CastToTarget(const googlesql::TransformTranslation& 
     return absl::InternalError("a transform's columns are not those of its translation");
   }
   for (size_t i = 0; i < names.size(); ++i) {
-    auto same = [&](const auto& name) { return EqualsIgnoreCase(name, names[i]); };
+    auto same = [&](const auto& name) { return schema::EqualsIgnoreCase(name, names[i]); };
     if (std::none_of(target.begin(), target.end(),
                      [&](const Column& column) { return same(column.name); })) {
       return absl::InvalidArgumentError(
-          StrCat("the transform's column ", names[i], " is not a column of the table"));
+          schema::Concat("the transform's column ", names[i], " is not a column of the table"));
     }
     if (std::count_if(names.begin(), names.end(), same) > 1) {
       return absl::InvalidArgumentError(
-          StrCat("the transform names column ", names[i], " twice"));
+          schema::Concat("the transform names column ", names[i], " twice"));
     }
   }
   std::string select = "SELECT c0";
   for (const Column& column : target) {
     auto found = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
-      return EqualsIgnoreCase(name, column.name);
+      return schema::EqualsIgnoreCase(name, column.name);
     });
     if (found == names.end()) {
-      return absl::InvalidArgumentError(
-          StrCat("the transform gives no column ", column.name,
-                       "; write NULL AS ", column.name, " to leave it empty"));
+      return absl::InvalidArgumentError(schema::Concat("the transform gives no column ",
+                                                       column.name, "; write NULL AS ", column.name,
+                                                       " to leave it empty"));
     }
     size_t place = found - names.begin() + 1;
     const Type& from = prepared.columns[place].type;
@@ -113,13 +113,13 @@ absl::StatusOr<std::string> CastToTarget(const googlesql::TransformTranslation& 
                         prepared.untyped.end();
     if (!untyped_null && !Coerces(from, column.type)) {
       return absl::InvalidArgumentError(
-          StrCat("the transform's column ", column.name, " has type ", from.ToString(),
-                       " which cannot be coerced to ", column.type.ToString()));
+          schema::Concat("the transform's column ", column.name, " has type ", from.ToString(),
+                         " which cannot be coerced to ", column.type.ToString()));
     }
-    StrAppend(&select, ", ", CoercionSql(StrCat("c", place), from, column.type));
+    select += schema::Concat(", ", CoercionSql(schema::Concat("c", place), from, column.type));
   }
-  StrAppend(&select, " FROM (", translation.sql, ") AS transformed(c0");
-  for (size_t i = 1; i <= names.size(); ++i) StrAppend(&select, ", c", i);
+  select += schema::Concat(" FROM (", translation.sql, ") AS transformed(c0");
+  for (size_t i = 1; i <= names.size(); ++i) select += schema::Concat(", c", i);
   return select + ")";
 }
 
@@ -149,8 +149,7 @@ class DuckdbBatchSql final : public BatchSql {
   absl::StatusOr<std::vector<TransformedRow>> RunStatement() {
     AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, session_->Prepare(sql_));
     ResultHandle result;
-    if (duckdb_execute_prepared_streaming(prepared->handle.get(), result.get()) !=
-        DuckDBSuccess) {
+    if (duckdb_execute_prepared_streaming(prepared->handle.get(), result.get()) != DuckDBSuccess) {
       return ResultStatus(result);
     }
     std::vector<TransformedRow> rows;
@@ -160,7 +159,7 @@ class DuckdbBatchSql final : public BatchSql {
       AFLUENTE_RETURN_IF_ERROR(AddRows(batch, rows));
       if (rows.size() > kRowsMax) {
         return absl::ResourceExhaustedError(
-            StrCat("the transform gives more than ", kRowsMax, " rows for its messages"));
+            schema::Concat("the transform gives more than ", kRowsMax, " rows for its messages"));
       }
     }
     auto before = [](const TransformedRow& a, const TransformedRow& b) {
@@ -185,7 +184,7 @@ class DuckdbBatchSql final : public BatchSql {
       for (size_t i = 0; i < batch.rows; ++i) {
         if (required && column.IsNull(i)) {
           return absl::InvalidArgumentError(
-              StrCat("Required field ", target_[k].name, " cannot be null"));
+              schema::Concat("Required field ", target_[k].name, " cannot be null"));
         }
         rows[first + i].values.push_back(ValueAt(column, i));
       }
@@ -217,17 +216,16 @@ absl::StatusOr<std::unique_ptr<BatchSql>> DuckdbBatchSqlCompiler::Compile(
       memory_->database = std::move(database);
     }
     memory = memory_;
-    source_name = StrCat("afluente_messages_", ++compiled_);
+    source_name = schema::Concat("afluente_messages_", ++compiled_);
   }
   AFLUENTE_ASSIGN_OR_RETURN(googlesql::TransformTranslation translation,
                             googlesql::TranslateTransform(sql, source_name));
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,
                             Session::Connect(memory->database.get()));
   auto source = std::make_unique<MessageSource>();
-  AFLUENTE_RETURN_IF_ERROR(
-      RegisterMessageSource(session->connection(), source_name, source.get()));
-  AFLUENTE_RETURN_IF_ERROR(session->Execute(StrCat(
-      "CREATE TEMP VIEW ", source_name, " AS SELECT * FROM ", source_name, "()")));
+  AFLUENTE_RETURN_IF_ERROR(RegisterMessageSource(session->connection(), source_name, source.get()));
+  AFLUENTE_RETURN_IF_ERROR(session->Execute(
+      schema::Concat("CREATE TEMP VIEW ", source_name, " AS SELECT * FROM ", source_name, "()")));
   AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, session->Prepare(translation.sql));
   std::vector<Column> columns = DeclaredColumns(target);
   AFLUENTE_ASSIGN_OR_RETURN(std::string cast, CastToTarget(translation, *prepared, columns));

@@ -1,9 +1,9 @@
 #include "warehouse/duckdb/duckdb_catalog.h"
 
 #include "host/check.h"
+#include "schema/text.h"
 #include "warehouse/duckdb/alter_table.h"
 #include "warehouse/duckdb/row_chunks.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -14,10 +14,11 @@ constexpr std::string_view kDeadLetters = "dead_letters";
 absl::Status CheckCase(const CatalogSnapshot& catalog, const TableName& name) {
   for (const auto& [other, entry] : catalog.tables) {
     if (other != name && other.project == name.project &&
-        EqualsIgnoreCase(other.dataset, name.dataset) &&
-        EqualsIgnoreCase(other.table, name.table)) {
-      return absl::UnimplementedError(StrCat("tables whose names differ only in case: ",
-                                                   name.ToString(), " beside ", other.ToString()));
+        schema::EqualsIgnoreCase(other.dataset, name.dataset) &&
+        schema::EqualsIgnoreCase(other.table, name.table)) {
+      return absl::UnimplementedError(
+          schema::Concat("tables whose names differ only in case: ", name.ToString(), " beside ",
+                         other.ToString()));
     }
   }
   return absl::OkStatus();
@@ -40,12 +41,14 @@ absl::Status CreateDatasetIn(WriteTransaction& transaction, std::string_view pro
   AFLUENTE_RETURN_IF_ERROR(CheckDatasetName(dataset));
   if (project.empty()) return absl::InvalidArgumentError("a dataset needs a project");
   if (transaction.catalog().HasDataset(project, dataset)) {
-    return absl::AlreadyExistsError(StrCat("Already Exists: Dataset ", project, ":", dataset));
+    return absl::AlreadyExistsError(
+        schema::Concat("Already Exists: Dataset ", project, ":", dataset));
   }
   for (const auto& [other_project, other] : transaction.catalog().datasets) {
-    if (EqualsIgnoreCase(other, dataset) && EqualsIgnoreCase(other_project, project)) {
+    if (schema::EqualsIgnoreCase(other, dataset) &&
+        schema::EqualsIgnoreCase(other_project, project)) {
       return absl::UnimplementedError(
-          StrCat("datasets whose names differ only in case: ", dataset, " beside ", other));
+          schema::Concat("datasets whose names differ only in case: ", dataset, " beside ", other));
     }
   }
   return transaction.CreateDataset(project, dataset);
@@ -55,15 +58,15 @@ absl::Status CreateTableIn(WriteTransaction& transaction, TableSchema table) {
   const CatalogSnapshot& catalog = transaction.catalog();
   if (!catalog.HasDataset(table.name.project, table.name.dataset)) {
     return absl::NotFoundError(
-        StrCat("Not found: Dataset ", table.name.project, ":", table.name.dataset));
+        schema::Concat("Not found: Dataset ", table.name.project, ":", table.name.dataset));
   }
   if (catalog.Find(table.name) != nullptr) {
     return absl::AlreadyExistsError(
-        StrCat("Already Exists: Table ", table.name.ToString()));
+        schema::Concat("Already Exists: Table ", table.name.ToString()));
   }
   if (table.name.table == kDeadLetters && table.columns != DeadLetterSchema(table.name).columns) {
     return absl::InvalidArgumentError(
-        StrCat("table name ", kDeadLetters, " is reserved for dead letters"));
+        schema::Concat("table name ", kDeadLetters, " is reserved for dead letters"));
   }
   AFLUENTE_RETURN_IF_ERROR(CheckCase(catalog, table.name));
   AddMessageColumns(table);
@@ -74,14 +77,14 @@ absl::Status CreateTableIn(WriteTransaction& transaction, TableSchema table) {
 absl::StatusOr<int64_t> CountMessagesIn(Session& session, const TableName& name) {
   AFLUENTE_ASSIGN_OR_RETURN(
       ColumnBatch count,
-      session.Read(StrCat("SELECT count(DISTINCT _message_id) FROM ", TableSql(name))));
+      session.Read(schema::Concat("SELECT count(DISTINCT _message_id) FROM ", TableSql(name))));
   return count.columns[0].ints[0];
 }
 
 absl::Status DropTableIn(WriteTransaction& transaction, const TableName& name) {
   std::shared_ptr<const TableEntry> entry = transaction.catalog().Find(name);
   if (entry == nullptr) {
-    return absl::NotFoundError(StrCat("Not found: Table ", name.ToString()));
+    return absl::NotFoundError(schema::Concat("Not found: Table ", name.ToString()));
   }
   if (entry->schema.function_fed && !entry->fed_by.empty()) {
     OutcomeCounters removed;
@@ -89,7 +92,7 @@ absl::Status DropTableIn(WriteTransaction& transaction, const TableName& name) {
     AFLUENTE_RETURN_IF_ERROR(transaction.RecordFunction(entry->fed_by, removed, std::nullopt));
   }
   AFLUENTE_RETURN_IF_ERROR(
-      transaction.session().Execute(StrCat("DROP TABLE ", TableSql(name))));
+      transaction.session().Execute(schema::Concat("DROP TABLE ", TableSql(name))));
   return transaction.RemoveTable(name);
 }
 
@@ -134,11 +137,11 @@ absl::StatusOr<std::vector<std::string>> DuckdbCatalog::ListDatasets(
   return names;
 }
 
-absl::StatusOr<std::vector<TableSchema>> DuckdbCatalog::ListTables(
-    std::string_view project, std::string_view dataset) const {
+absl::StatusOr<std::vector<TableSchema>> DuckdbCatalog::ListTables(std::string_view project,
+                                                                   std::string_view dataset) const {
   std::shared_ptr<const CatalogSnapshot> snapshot = live_.snapshot();
   if (!snapshot->HasDataset(project, dataset)) {
-    return absl::NotFoundError(StrCat("Not found: Dataset ", project, ":", dataset));
+    return absl::NotFoundError(schema::Concat("Not found: Dataset ", project, ":", dataset));
   }
   std::vector<TableSchema> tables;
   for (const auto& [name, entry] : snapshot->tables) {

@@ -10,9 +10,7 @@ namespace afluente::warehouse::duckdb {
 
 struct DuckdbDatabase::State {
   explicit State(std::unique_ptr<Engine> opened)
-      : engine(std::move(opened)),
-        warehouse(*engine),
-        catalog(*engine->committer, engine->live) {}
+      : engine(std::move(opened)), warehouse(*engine), catalog(*engine->committer, engine->live) {}
 
   std::unique_ptr<Engine> engine;
   DuckdbWarehouse warehouse;

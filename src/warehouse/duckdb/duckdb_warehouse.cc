@@ -1,12 +1,12 @@
 #include "warehouse/duckdb/duckdb_warehouse.h"
 
 #include "host/check.h"
+#include "schema/text.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
 #include "warehouse/duckdb/query_stream.h"
 #include "warehouse/duckdb/row_chunks.h"
 #include "warehouse/duckdb/vector_reader.h"
 #include "warehouse/duckdb/vector_writer.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -15,11 +15,10 @@ absl::Status AppendRows(WriteTransaction& transaction, const FunctionCommit& com
                         const TableEntry* made_for, const RowChunks& chunks) {
   std::shared_ptr<const TableEntry> entry = transaction.catalog().Find(commit.table);
   if (entry == nullptr) {
-    return absl::NotFoundError(StrCat("Not found: Table ", commit.table.ToString()));
+    return absl::NotFoundError(schema::Concat("Not found: Table ", commit.table.ToString()));
   }
   if (entry.get() == made_for) {
-    AFLUENTE_RETURN_IF_ERROR(
-        chunks.AppendTo(transaction.session().connection(), commit.table));
+    AFLUENTE_RETURN_IF_ERROR(chunks.AppendTo(transaction.session().connection(), commit.table));
   } else {
     // The table changed since the chunks were made.
     AFLUENTE_ASSIGN_OR_RETURN(RowChunks again, RowChunks::Make(entry->schema, commit.rows));
@@ -91,7 +90,7 @@ absl::Status DuckdbWarehouse::Append(FunctionCommit commit) {
   if (!commit.rows.empty()) {
     entry = engine_.live.snapshot()->Find(commit.table);
     if (entry == nullptr) {
-      return absl::NotFoundError(StrCat("Not found: Table ", commit.table.ToString()));
+      return absl::NotFoundError(schema::Concat("Not found: Table ", commit.table.ToString()));
     }
     AFLUENTE_ASSIGN_OR_RETURN(chunks, RowChunks::Make(entry->schema, commit.rows));
   }
@@ -166,11 +165,11 @@ absl::StatusOr<std::vector<FunctionRecord>> DuckdbWarehouse::Functions() const {
 absl::StatusOr<int64_t> DuckdbWarehouse::CountMessages(const TableName& table) const {
   std::shared_ptr<const TableEntry> entry = engine_.live.snapshot()->Find(table);
   if (entry == nullptr) {
-    return absl::NotFoundError(StrCat("Not found: Table ", table.ToString()));
+    return absl::NotFoundError(schema::Concat("Not found: Table ", table.ToString()));
   }
   if (!entry->schema.function_fed) {
     return absl::FailedPreconditionError(
-        StrCat("no function feeds table ", table.ToString()));
+        schema::Concat("no function feeds table ", table.ToString()));
   }
   AFLUENTE_ASSIGN_OR_RETURN(ReadPool::Lease session, Reader(engine_));
   return CountMessagesIn(*session, table);

@@ -5,11 +5,11 @@
 #include <algorithm>
 
 #include "host/check.h"
+#include "schema/text.h"
 #include "warehouse/duckdb/errors.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/runtime_functions.h"
 #include "warehouse/duckdb/schema_json.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -28,7 +28,7 @@ absl::StatusOr<DatabaseHandle> OpenFile(const std::string& path, int threads,
   }
   const std::pair<const char*, std::string> settings[] = {
       {"threads", std::to_string(std::max(threads, 1))},
-      {"memory_limit", StrCat(memory_bytes >> 20, "MiB")},
+      {"memory_limit", schema::Concat(memory_bytes >> 20, "MiB")},
       {"checkpoint_threshold", kAutomaticCheckpoint},
       {"autoload_known_extensions", "false"},
       {"autoinstall_known_extensions", "false"},
@@ -37,7 +37,7 @@ absl::StatusOr<DatabaseHandle> OpenFile(const std::string& path, int threads,
   };
   for (const auto& [name, value] : settings) {
     if (duckdb_set_config(config.get(), name, value.c_str()) != DuckDBSuccess) {
-      return absl::InternalError(StrCat("DuckDB has no setting ", name));
+      return absl::InternalError(schema::Concat("DuckDB has no setting ", name));
     }
   }
   DatabaseHandle database;
@@ -45,7 +45,7 @@ absl::StatusOr<DatabaseHandle> OpenFile(const std::string& path, int threads,
   if (duckdb_open_ext(path.empty() ? nullptr : path.c_str(), database.out(), config.get(),
                       &error) != DuckDBSuccess) {
     return absl::UnavailableError(
-        StrCat("the warehouse's database does not open: ", TakeString(error)));
+        schema::Concat("the warehouse's database does not open: ", TakeString(error)));
   }
   return database;
 }
@@ -56,7 +56,8 @@ absl::Status LockDown(Session& session, const std::string& staging) {
   for (char c : staging) quoted += c == '\'' ? std::string("''") : std::string(1, c);
   for (const std::string& statement :
        {std::string("SET TimeZone = 'UTC'"),
-        StrCat("SET allowed_directories = [", staging.empty() ? "" : "'" + quoted + "'", "]"),
+        schema::Concat("SET allowed_directories = [", staging.empty() ? "" : "'" + quoted + "'",
+                       "]"),
         std::string("SET enable_external_access = false"),
         std::string("SET lock_configuration = true")}) {
     AFLUENTE_RETURN_IF_ERROR(session.Execute(statement));
@@ -117,8 +118,7 @@ absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
   for (size_t i = 0; i < tables.rows; ++i) {
     auto text = [&](size_t column) { return std::string(tables.columns[column].Bytes(i)); };
     auto entry = std::make_shared<TableEntry>();
-    AFLUENTE_ASSIGN_OR_RETURN(entry->schema,
-                              SchemaFromJson({text(0), text(1), text(2)}, text(3)));
+    AFLUENTE_ASSIGN_OR_RETURN(entry->schema, SchemaFromJson({text(0), text(1), text(2)}, text(3)));
     entry->fed_by = text(4);
     int64_t version = tables.columns[5].ints[i];
     version_last = std::max(version_last, version);
@@ -136,8 +136,8 @@ absl::Status PrepareFile(Session& session) {
   AFLUENTE_ASSIGN_OR_RETURN(int64_t format, Setting(session, "format"));
   if (format == kFormat) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      StrCat("the warehouse has format ", format, ", this program reads ", kFormat,
-                   ": use the version of afluente that wrote it"));
+      schema::Concat("the warehouse has format ", format, ", this program reads ", kFormat,
+                     ": use the version of afluente that wrote it"));
 }
 
 }  // namespace
@@ -156,8 +156,8 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options)
   AFLUENTE_RETURN_IF_ERROR(LockDown(*session, staging));
   AFLUENTE_ASSIGN_OR_RETURN(uint64_t version_last, LoadCatalog(*session, engine->live));
   engine->committer = std::make_unique<Committer>(std::move(session), engine->live, version_last);
-  engine->readers =
-      std::make_unique<ReadPool>(engine->database.get(), std::max<size_t>(options.connections_max, 1));
+  engine->readers = std::make_unique<ReadPool>(engine->database.get(),
+                                               std::max<size_t>(options.connections_max, 1));
   engine->checkpointer = std::make_unique<Checkpointer>(*engine->committer, engine->path);
   return engine;
 }

@@ -1,8 +1,8 @@
 #include "warehouse/duckdb/errors.h"
-#include "warehouse/duckdb/text.h"
 
 #include <string>
 
+#include "schema/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -22,6 +22,10 @@ std::string_view Core(std::string_view message) {
   return message;
 }
 
+bool StrContains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
 std::string Quoted(std::string_view text, std::string_view before, std::string_view after) {
   size_t start = text.find(before);
   if (start == std::string_view::npos) return {};
@@ -35,21 +39,21 @@ std::string ConversionText(std::string_view core) {
   std::string text = Quoted(core, "Could not convert string '", "' to ");
   if (text.empty()) text = Quoted(core, "Could not convert string \"", "\" to ");
   if (!text.empty() && StrContains(core, "INT64")) {
-    return StrCat("Bad int64 value: ", text);
+    return schema::Concat("Bad int64 value: ", text);
   }
   if (!text.empty() && StrContains(core, "DOUBLE")) {
-    return StrCat("Bad double value: ", text);
+    return schema::Concat("Bad double value: ", text);
   }
   if (!text.empty() && StrContains(core, "BOOL")) {
-    return StrCat("Bad bool value: ", text);
+    return schema::Concat("Bad bool value: ", text);
   }
   if (StrContains(core, "DECIMAL")) {
-    return text.empty() ? "numeric overflow" : StrCat("Invalid NUMERIC value: ", text);
+    return text.empty() ? "numeric overflow" : schema::Concat("Invalid NUMERIC value: ", text);
   }
   std::string date = Quoted(core, "invalid date field format: \"", "\"");
-  if (!date.empty()) return StrCat("Invalid date: '", date, "'");
+  if (!date.empty()) return schema::Concat("Invalid date: '", date, "'");
   date = Quoted(core, "invalid timestamp field format: \"", "\"");
-  if (!date.empty()) return StrCat("Invalid timestamp: '", date, "'");
+  if (!date.empty()) return schema::Concat("Invalid timestamp: '", date, "'");
   return std::string(core);
 }
 
@@ -59,12 +63,12 @@ std::string ConstraintText(std::string_view core) {
   std::string_view column = core.substr(at + 28);
   size_t dot = column.rfind('.');
   if (dot != std::string_view::npos) column = column.substr(dot + 1);
-  return StrCat("Required field ", column, " cannot be null");
+  return schema::Concat("Required field ", column, " cannot be null");
 }
 
 std::string OverflowText(std::string_view core) {
   if (StrContains(core, "INT64") || StrContains(core, "INT128")) {
-    return StrCat("int64 overflow: ", core);
+    return schema::Concat("int64 overflow: ", core);
   }
   return std::string(core);
 }
@@ -105,7 +109,8 @@ absl::Status ToStatus(duckdb_error_type type, std::string_view message) {
     case DUCKDB_ERROR_INTERRUPT:
       return absl::CancelledError("Job was cancelled");
     case DUCKDB_ERROR_PERMISSION:
-      return absl::PermissionDeniedError("Access Denied: the statement reaches outside the warehouse");
+      return absl::PermissionDeniedError(
+          "Access Denied: the statement reaches outside the warehouse");
     case DUCKDB_ERROR_IO:
       return absl::UnavailableError("the warehouse's disk refused");
     case DUCKDB_ERROR_FATAL:
@@ -145,6 +150,10 @@ absl::Status AppenderStatus(const AppenderHandle& appender) {
       ToStatus(duckdb_error_data_error_type(error), message == nullptr ? "" : message);
   duckdb_destroy_error_data(&error);
   return status;
+}
+
+absl::Status Prefixed(std::string_view prefix, const absl::Status& status) {
+  return absl::Status(status.code(), schema::Concat(prefix, std::string(status.message())));
 }
 
 bool IsInvalidated(const absl::Status& status) {

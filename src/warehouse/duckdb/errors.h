@@ -17,6 +17,9 @@ absl::Status ResultStatus(ResultHandle& result);
 absl::Status PrepareStatus(const PreparedHandle& prepared);
 absl::Status AppenderStatus(const AppenderHandle& appender);
 
+// The same error with `prefix` before its text.
+absl::Status Prefixed(std::string_view prefix, const absl::Status& status);
+
 // True when the database refuses all further work until it is opened again.
 bool IsInvalidated(const absl::Status& status);
 

@@ -1,7 +1,7 @@
 #include "warehouse/duckdb/live_catalog.h"
 
+#include "schema/text.h"
 #include "warehouse/duckdb/handles.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 
@@ -32,7 +32,7 @@ absl::StatusOr<std::vector<TableVersion>> LiveCatalog::Versions(
   for (const TableName& name : tables) {
     auto found = versions_.find(name);
     if (found == versions_.end()) {
-      return absl::NotFoundError(StrCat("Not found: Table ", name.ToString()));
+      return absl::NotFoundError(schema::Concat("Not found: Table ", name.ToString()));
     }
     result.push_back({name, found->second});
   }
@@ -49,11 +49,11 @@ void LiveCatalog::Publish(std::shared_ptr<const CatalogSnapshot> next,
 }
 
 std::string DatasetSql(std::string_view project, std::string_view dataset) {
-  return QuoteIdentifier(StrCat(project, ".", dataset));
+  return QuoteIdentifier(schema::Concat(project, ".", dataset));
 }
 
 std::string TableSql(const TableName& name) {
-  return StrCat(DatasetSql(name.project, name.dataset), ".", QuoteIdentifier(name.table));
+  return schema::Concat(DatasetSql(name.project, name.dataset), ".", QuoteIdentifier(name.table));
 }
 
 }  // namespace afluente::warehouse::duckdb

@@ -1,9 +1,9 @@
 #include "warehouse/duckdb/logical_type.h"
-#include "warehouse/duckdb/text.h"
 
 #include <vector>
 
 #include "host/check.h"
+#include "schema/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -82,8 +82,8 @@ std::string SqlType(const Type& type) {
   }
   std::string sql = "STRUCT(";
   for (size_t i = 0; i < type.fields.size(); ++i) {
-    StrAppend(&sql, i == 0 ? "" : ", ", QuoteIdentifier(type.fields[i].name), " ",
-                    SqlType(type.fields[i].type));
+    sql += schema::Concat(i == 0 ? "" : ", ", QuoteIdentifier(type.fields[i].name), " ",
+                          SqlType(type.fields[i].type));
   }
   return sql + ")";
 }

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "schema/text.h"
+#include "schema/utf8.h"
 #include "warehouse/duckdb/attributes_json.h"
 #include "warehouse/duckdb/handles.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/vector_writer.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -82,7 +83,7 @@ void PutText(duckdb_vector vector, idx_t row, std::string_view text) {
 
 // False when a text is not UTF-8.
 bool PutUtf8(duckdb_vector vector, idx_t row, std::string_view text) {
-  if (!IsUtf8(text)) return false;
+  if (!schema::IsUtf8(text)) return false;
   PutText(vector, row, text);
   return true;
 }
@@ -131,7 +132,7 @@ void Produce(duckdb_function_info info, duckdb_data_chunk output) {
     duckdb_vector vector = duckdb_data_chunk_get_vector(output, k);
     for (size_t i = 0; i < count; ++i) {
       if (Put(column, source, scan.next + i, vector, i)) continue;
-      std::string error = StrCat("messages.", kNames[column], " is not valid UTF-8");
+      std::string error = schema::Concat("messages.", kNames[column], " is not valid UTF-8");
       duckdb_function_set_error(info, error.c_str());
       return;
     }

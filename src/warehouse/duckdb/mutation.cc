@@ -1,9 +1,9 @@
 #include <chrono>
 
 #include "host/check.h"
+#include "schema/text.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
 #include "warehouse/duckdb/query_stream.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -37,7 +37,7 @@ std::shared_ptr<const TableEntry> LosesMessages(const CatalogSnapshot& catalog,
   if (translation.tables_written.empty()) return nullptr;
   // An UPDATE removes a message only by writing over its id.
   if (translation.kind == StatementKind::kUpdate &&
-      !StrContains(Lower(translation.sql), "_message_id")) {
+      schema::Lowercase(translation.sql).find("_message_id") == std::string::npos) {
     return nullptr;
   }
   std::shared_ptr<const TableEntry> entry = catalog.Find(translation.tables_written[0]);
@@ -68,9 +68,8 @@ absl::StatusOr<int64_t> RunDml(WriteTransaction& transaction, const Translation&
 
 // The columns that DuckDB gives a table, with what BigQuery knows of those it had before.
 absl::StatusOr<TableSchema> StoredSchema(WriteTransaction& transaction, const TableName& name) {
-  AFLUENTE_ASSIGN_OR_RETURN(
-      Prepared * prepared,
-      transaction.session().Prepare(StrCat("SELECT * FROM ", TableSql(name))));
+  AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, transaction.session().Prepare(schema::Concat(
+                                                     "SELECT * FROM ", TableSql(name))));
   TableSchema schema;
   std::shared_ptr<const TableEntry> known = transaction.catalog().Find(name);
   if (known != nullptr) schema = known->schema;

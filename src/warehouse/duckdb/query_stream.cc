@@ -4,9 +4,9 @@
 #include <chrono>
 
 #include "host/check.h"
+#include "schema/text.h"
 #include "warehouse/duckdb/errors.h"
 #include "warehouse/duckdb/vector_writer.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -128,16 +128,15 @@ absl::StatusOr<Arguments> BindParameters(const googlesql::Translation& translati
                                          const std::vector<Parameter>& parameters) {
   Arguments arguments;
   for (const std::string& name : translation.parameters) {
-    auto found = std::find_if(
-        parameters.begin(), parameters.end(),
-        [&](const Parameter& given) { return EqualsIgnoreCase(given.name, name); });
+    auto found = std::find_if(parameters.begin(), parameters.end(), [&](const Parameter& given) {
+      return schema::EqualsIgnoreCase(given.name, name);
+    });
     if (found == parameters.end()) {
-      return absl::InvalidArgumentError(StrCat("Query parameter '", name, "' not found"));
+      return absl::InvalidArgumentError(schema::Concat("Query parameter '", name, "' not found"));
     }
     absl::StatusOr<ValueHandle> value = ToDuckdbValue(found->type, found->value);
     if (!value.ok()) {
-      return absl::Status(value.status().code(), StrCat("Query parameter '", name,
-                                                              "': ", value.status().message()));
+      return Prefixed(schema::Concat("Query parameter '", name, "': "), value.status());
     }
     arguments.push_back(*std::move(value));
   }

@@ -17,13 +17,15 @@ absl::StatusOr<Arguments> BindParameters(const googlesql::Translation& translati
                                          const std::vector<Parameter>& parameters);
 
 // Starts a translated query on a reading connection; the stream keeps the connection.
-absl::StatusOr<std::unique_ptr<ResultStream>> StartQuery(
-    Engine& engine, const googlesql::Translation& translation, const Arguments& arguments,
-    const QueryLimits& limits);
+absl::StatusOr<std::unique_ptr<ResultStream>> StartQuery(Engine& engine,
+                                                         const googlesql::Translation& translation,
+                                                         const Arguments& arguments,
+                                                         const QueryLimits& limits);
 
 // Runs translated DML or DDL through the committer.
-absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(
-    Engine& engine, const Statement& statement, const std::vector<Parameter>& parameters,
-    const QueryLimits& limits);
+absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
+                                                          const Statement& statement,
+                                                          const std::vector<Parameter>& parameters,
+                                                          const QueryLimits& limits);
 
 }  // namespace afluente::warehouse::duckdb

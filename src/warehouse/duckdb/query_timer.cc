@@ -1,6 +1,5 @@
 #include "warehouse/duckdb/query_timer.h"
 
-
 namespace afluente::warehouse::duckdb {
 namespace {
 constexpr std::chrono::milliseconds kAgain{5};

@@ -1,8 +1,8 @@
 #include "warehouse/duckdb/read_pool.h"
-#include "warehouse/duckdb/text.h"
 
 #include <chrono>
 
+#include "schema/text.h"
 
 namespace afluente::warehouse::duckdb {
 
@@ -15,7 +15,7 @@ absl::StatusOr<ReadPool::Lease> ReadPool::Acquire(host::MonotonicTime deadline) 
     auto left = deadline - std::chrono::steady_clock::now();
     if (!ready() && !mutex_.AwaitWithTimeout(absl::Condition(&ready), absl::FromChrono(left))) {
       return absl::ResourceExhaustedError(
-          StrCat("too many queries are running (", connections_max_, ")"));
+          schema::Concat("too many queries are running (", connections_max_, ")"));
     }
     if (!free_.empty()) {
       std::unique_ptr<Session> session = std::move(free_.back());

@@ -1,11 +1,12 @@
 #include "warehouse/duckdb/row_chunks.h"
 
 #include "host/check.h"
+#include "schema/text.h"
+#include "schema/utf8.h"
 #include "warehouse/duckdb/attributes_json.h"
 #include "warehouse/duckdb/errors.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/vector_writer.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -44,7 +45,7 @@ absl::Status WriteMessageColumn(const Column& column, absl::Span<const StoredRow
       static_cast<int64_t*>(duckdb_vector_get_data(vector))[i] = rows[i].message_row;
       continue;
     }
-    if (!IsUtf8(rows[i].message_id)) {
+    if (!schema::IsUtf8(rows[i].message_id)) {
       return absl::InvalidArgumentError("a message id is not valid UTF-8");
     }
     duckdb_unsafe_vector_assign_string_element_len(vector, i, rows[i].message_id.data(),
@@ -61,12 +62,12 @@ absl::Status WriteColumn(const Column& column, size_t index, absl::Span<const St
     values[i] = index < rows[i].values.size() ? &rows[i].values[index] : &kNull;
     if (column.mode == Mode::kRequired && values[i]->is_null()) {
       return absl::InvalidArgumentError(
-          StrCat("Required field ", column.name, " cannot be null"));
+          schema::Concat("Required field ", column.name, " cannot be null"));
     }
   }
   absl::Status status = WriteVector(column.type, values, vector);
   if (status.ok()) return status;
-  return absl::Status(status.code(), StrCat("column ", column.name, ": ", status.message()));
+  return Prefixed(schema::Concat("column ", column.name, ": "), status);
 }
 
 absl::StatusOr<ChunkHandle> MakeChunk(const TableSchema& table, const Layout& layout,
@@ -103,9 +104,9 @@ absl::StatusOr<RowChunks> RowChunks::Make(const TableSchema& table,
   Layout layout = LayoutOf(table);
   for (const StoredRow& row : rows) {
     if (row.values.size() > layout.declared) {
-      return absl::InvalidArgumentError(
-          StrCat("a row has ", row.values.size(), " values but table ",
-                       table.name.ToString(), " has ", layout.declared, " columns"));
+      return absl::InvalidArgumentError(schema::Concat("a row has ", row.values.size(),
+                                                       " values but table ", table.name.ToString(),
+                                                       " has ", layout.declared, " columns"));
     }
   }
   const size_t chunk_rows = duckdb_vector_size();
@@ -119,7 +120,7 @@ absl::StatusOr<RowChunks> RowChunks::Make(const TableSchema& table,
 
 absl::Status RowChunks::AppendTo(duckdb_connection connection, const TableName& table) const {
   AppenderHandle appender;
-  std::string dataset = StrCat(table.project, ".", table.dataset);
+  std::string dataset = schema::Concat(table.project, ".", table.dataset);
   if (duckdb_appender_create(connection, dataset.c_str(), table.table.c_str(), appender.out()) !=
       DuckDBSuccess) {
     return AppenderStatus(appender);

@@ -17,8 +17,7 @@ class RowChunks {
  public:
   // INVALID_ARGUMENT names the column of a value that does not fit, or of a NULL in a REQUIRED one.
   // Rows may be shorter than the table's columns: those added since are NULL.
-  static absl::StatusOr<RowChunks> Make(const TableSchema& table,
-                                        absl::Span<const StoredRow> rows);
+  static absl::StatusOr<RowChunks> Make(const TableSchema& table, absl::Span<const StoredRow> rows);
 
   // Appends the chunks inside the connection's open transaction.
   absl::Status AppendTo(duckdb_connection connection, const TableName& table) const;

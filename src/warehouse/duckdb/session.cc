@@ -20,9 +20,9 @@ absl::Status DescribeColumns(Prepared& prepared) {
     if (duckdb_get_type_id(type.get()) == DUCKDB_TYPE_INVALID) prepared.columns_open = true;
     if (duckdb_get_type_id(type.get()) == DUCKDB_TYPE_SQLNULL) prepared.untyped.push_back(i);
     AFLUENTE_ASSIGN_OR_RETURN(schema::Type column_type, FromLogicalType(type.get()));
-    prepared.columns.push_back({TakeString(const_cast<char*>(
-                                    duckdb_prepared_statement_column_name(handle, i))),
-                                std::move(column_type), schema::Mode::kNullable, ""});
+    prepared.columns.push_back(
+        {TakeString(const_cast<char*>(duckdb_prepared_statement_column_name(handle, i))),
+         std::move(column_type), schema::Mode::kNullable, ""});
   }
   return absl::OkStatus();
 }
@@ -113,8 +113,8 @@ absl::StatusOr<std::vector<schema::Column>> ResultColumns(ResultHandle& result) 
   for (idx_t i = 0; i < duckdb_column_count(result.get()); ++i) {
     LogicalTypeHandle type(duckdb_column_logical_type(result.get(), i));
     AFLUENTE_ASSIGN_OR_RETURN(schema::Type column_type, FromLogicalType(type.get()));
-    columns.push_back({duckdb_column_name(result.get(), i), std::move(column_type),
-                       schema::Mode::kNullable, ""});
+    columns.push_back(
+        {duckdb_column_name(result.get(), i), std::move(column_type), schema::Mode::kNullable, ""});
   }
   return columns;
 }
@@ -131,8 +131,8 @@ absl::StatusOr<ColumnBatch> NextBatch(ResultHandle& result,
   }
   batch.rows = duckdb_data_chunk_get_size(chunk.get());
   for (size_t i = 0; i < columns.size(); ++i) {
-    AFLUENTE_RETURN_IF_ERROR(ReadVector(duckdb_data_chunk_get_vector(chunk.get(), i), 0,
-                                        batch.rows, batch.columns[i]));
+    AFLUENTE_RETURN_IF_ERROR(
+        ReadVector(duckdb_data_chunk_get_vector(chunk.get(), i), 0, batch.rows, batch.columns[i]));
   }
   return batch;
 }

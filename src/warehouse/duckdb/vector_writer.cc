@@ -4,9 +4,10 @@
 #include <string>
 
 #include "host/check.h"
+#include "schema/text.h"
+#include "schema/utf8.h"
 #include "warehouse/duckdb/decimal_text.h"
 #include "warehouse/duckdb/logical_type.h"
-#include "warehouse/duckdb/text.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -24,11 +25,11 @@ constexpr int64_t kMicrosMin = kDayMin * kMicrosPerDay;
 constexpr int64_t kMicrosMax = (kDayMax + 1) * kMicrosPerDay - 1;
 
 absl::Status WrongShape(const Type& type) {
-  return absl::InvalidArgumentError(StrCat("a value does not fit type ", SqlType(type)));
+  return absl::InvalidArgumentError(schema::Concat("a value does not fit type ", type.ToString()));
 }
 
 absl::Status OutOfRange(std::string_view name) {
-  return absl::InvalidArgumentError(StrCat(name, " value out of range"));
+  return absl::InvalidArgumentError(schema::Concat(name, " value out of range"));
 }
 
 void SetNull(duckdb_vector vector, size_t row) {
@@ -88,7 +89,7 @@ absl::Status WriteText(const Type& type, Values values, duckdb_vector vector) {
       duckdb_vector_assign_string_element_len(vector, i, canonical.data(), canonical.size());
       continue;
     }
-    if (type.kind != TypeKind::kBytes && !IsUtf8(*text)) {
+    if (type.kind != TypeKind::kBytes && !schema::IsUtf8(*text)) {
       return absl::InvalidArgumentError("a STRING value is not valid UTF-8");
     }
     // Checked above, so the unchecked call: DuckDB's own check would be a second pass.
@@ -141,30 +142,6 @@ absl::Status WriteStruct(const Type& type, Values values, duckdb_vector vector) 
 }
 
 }  // namespace
-
-bool IsUtf8(std::string_view text) {
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  size_t i = 0;
-  while (i < text.size()) {
-    unsigned char lead = byte(i);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    size_t more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
-    if (lead < 0xC2 || lead > 0xF4 || i + more >= text.size()) return false;
-    unsigned char next = byte(i + 1);
-    if ((lead == 0xE0 && next < 0xA0) || (lead == 0xED && next > 0x9F) ||
-        (lead == 0xF0 && next < 0x90) || (lead == 0xF4 && next > 0x8F)) {
-      return false;
-    }
-    for (size_t k = 1; k <= more; ++k) {
-      if ((byte(i + k) & 0xC0) != 0x80) return false;
-    }
-    i += more + 1;
-  }
-  return true;
-}
 
 absl::Status WriteVector(const Type& type, Values values, duckdb_vector vector) {
   switch (type.kind) {
@@ -234,7 +211,8 @@ absl::StatusOr<ValueHandle> TextValue(const Type& type, const std::string& text)
     }
     case TypeKind::kString:
     case TypeKind::kJson:
-      if (!IsUtf8(text)) return absl::InvalidArgumentError("a STRING value is not valid UTF-8");
+      if (!schema::IsUtf8(text))
+        return absl::InvalidArgumentError("a STRING value is not valid UTF-8");
       return ValueHandle(duckdb_create_varchar_length(text.data(), text.size()));
     default:
       return WrongShape(type);

@@ -18,7 +18,4 @@ absl::Status WriteVector(const schema::Type& type, absl::Span<const schema::Valu
 // The value as a bound parameter or literal.
 absl::StatusOr<ValueHandle> ToDuckdbValue(const schema::Type& type, const schema::Value& value);
 
-// True when `text` is UTF-8, which DuckDB's VARCHAR must be.
-bool IsUtf8(std::string_view text);
-
 }  // namespace afluente::warehouse::duckdb

@@ -56,6 +56,8 @@ absl::Status LockDown(Session& session, const std::string& staging) {
   for (char c : staging) quoted += c == '\'' ? std::string("''") : std::string(1, c);
   for (const std::string& statement :
        {std::string("SET TimeZone = 'UTC'"),
+        // A cached plan with statistics of its day gives wrong rows once others are appended.
+        std::string("SET disabled_optimizers = 'statistics_propagation'"),
         schema::Concat("SET allowed_directories = [", staging.empty() ? "" : "'" + quoted + "'",
                        "]"),
         std::string("SET enable_external_access = false"),

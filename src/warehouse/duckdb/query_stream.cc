@@ -31,9 +31,11 @@ class QueryStream final : public ResultStream {
     result_ = ResultHandle();
   }
 
-  absl::Status Start(std::string_view sql, const Arguments& arguments,
+  absl::Status Start(const googlesql::Translation& translation, const Arguments& arguments,
                      std::optional<host::MonotonicTime> deadline) {
-    AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, lease_->Prepare(sql));
+    // A plan holds the time and the random numbers of its making.
+    if (!translation.deterministic) lease_->Forget(translation.sql);
+    AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, lease_->Prepare(translation.sql));
     for (size_t i = 0; i < arguments.size(); ++i) {
       if (duckdb_bind_value(prepared->handle.get(), i + 1, arguments[i].get()) != DuckDBSuccess) {
         return PrepareStatus(prepared->handle);
@@ -150,7 +152,7 @@ absl::StatusOr<std::unique_ptr<ResultStream>> StartQuery(Engine& engine,
       engine.readers->Acquire(deadline.value_or(now + kConnectionWait));
   if (!lease.ok()) return lease.status();
   auto stream = std::make_unique<QueryStream>(engine, *std::move(lease), limits);
-  AFLUENTE_RETURN_IF_ERROR(stream->Start(translation.sql, arguments, deadline));
+  AFLUENTE_RETURN_IF_ERROR(stream->Start(translation, arguments, deadline));
   return stream;
 }
 

@@ -77,6 +77,11 @@ absl::StatusOr<std::unique_ptr<Prepared>> Session::PrepareAnew(std::string_view 
   return prepared;
 }
 
+void Session::Forget(std::string_view sql) {
+  auto found = prepared_.find(sql);
+  if (found != prepared_.end()) prepared_.erase(found);
+}
+
 absl::StatusOr<ResultHandle> Session::Run(std::string_view sql, const Arguments& arguments) {
   AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, Prepare(sql));
   for (size_t i = 0; i < arguments.size(); ++i) {

@@ -17,7 +17,6 @@ absl::Status DescribeColumns(Prepared& prepared) {
   idx_t count = duckdb_prepared_statement_column_count(handle);
   for (idx_t i = 0; i < count; ++i) {
     LogicalTypeHandle type(duckdb_prepared_statement_column_logical_type(handle, i));
-    if (duckdb_get_type_id(type.get()) == DUCKDB_TYPE_SQLNULL) prepared.untyped.push_back(i);
     AFLUENTE_ASSIGN_OR_RETURN(schema::Type column_type, FromLogicalType(type.get()));
     prepared.columns.push_back(
         {TakeString(const_cast<char*>(duckdb_prepared_statement_column_name(handle, i))),

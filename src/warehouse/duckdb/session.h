@@ -25,8 +25,6 @@ ValueHandle IntegerArgument(int64_t value);
 struct Prepared {
   PreparedHandle handle;
   std::vector<schema::Column> columns;
-  // Columns that are a bare NULL, which GoogleSQL coerces to any type.
-  std::vector<size_t> untyped;
   uint64_t last_use = 0;
 };
 

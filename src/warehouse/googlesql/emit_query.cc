@@ -186,9 +186,10 @@ QueryOutput Emitter::EmitSelect(const Query& query, const Scope* outer, bool wit
   scope.windows = &select.windows;
   const std::string from =
       select.from == nullptr ? "" : Cat(" FROM ", EmitFrom(*select.from, &scope));
+  std::vector<SelectAlias> items = EmitItems(select, scope);
   std::string where;
   if (select.where != nullptr) where = Cat(" WHERE ", Emit(*select.where, scope).sql);
-  scope.aliases = EmitItems(select, scope);
+  scope.aliases = std::move(items);
   QueryOutput output;
   output.as = select.as;
   output.columns = NameColumns(scope.aliases);

@@ -89,6 +89,7 @@ class Emitter {
   const Window* FindWindow(const std::string& name, size_t at, const Scope& scope);
   std::string EmitFrame(const WindowFrame& frame, const Scope& scope);
   std::string EmitBound(const FrameBound& bound, const Scope& scope);
+  Emitted Conform(Emitted value, const SqlType& target);
   void CheckComparable(const Emitted& a, const Emitted& b, std::string_view what, size_t at);
 
   // Queries.

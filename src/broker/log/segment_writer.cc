@@ -12,18 +12,18 @@ namespace {
 
 // From this size on a payload is written from where it is: a system call costs less than the copy.
 constexpr size_t kCopiedBytesMax = 64 << 10;
-// Less slack than this stays in a full segment.
-constexpr uint64_t kSlackBytesMax = 1 << 20;
+// Less slack than this part of it stays in a full segment.
+constexpr uint32_t kSlackParts = 64;
 
 }  // namespace
 
 SegmentWriter::SegmentWriter(host::FileSystem& files, std::string directory,
                              const JournalOptions& options, const RecoveredJournal& recovered,
-                             Begun begun)
+                             Sized sized)
     : files_(files),
       directory_(std::move(directory)),
       options_(options),
-      begun_(std::move(begun)),
+      sized_(std::move(sized)),
       identity_(recovered.identity),
       epoch_(recovered.epoch + 1),
       replace_last_(recovered.replace_last),
@@ -33,8 +33,15 @@ SegmentWriter::SegmentWriter(host::FileSystem& files, std::string directory,
       supply_(files, directory_, options.segment_bytes, options.reserve_bytes) {}
 
 SegmentHeader SegmentWriter::NextHeader() const {
-  return SegmentHeader{next_number_,         identity_,       epoch_,
-                       host::RandomUint64(), synced_segment_, synced_end_};
+  SegmentHeader header;
+  header.number = next_number_;
+  header.identity = identity_;
+  header.epoch = epoch_;
+  header.salt = host::RandomUint64();
+  header.previous = synced_segment_;
+  header.previous_synced = synced_end_;
+  header.file_bytes = options_.segment_bytes;
+  return header;
 }
 
 absl::Status SegmentWriter::Start() {
@@ -60,9 +67,18 @@ absl::Status SegmentWriter::ReplaceLast() {
   file_ = std::move(file);
   end_ = synced_end_ = kSegmentHeaderBytes;
   synced_segment_ = next_number_++;
-  begun_(header_.number, options_.segment_bytes);
-  supply_.Prepare(next_number_);
+  Begun(header_.previous, header_.previous_synced);
   return absl::OkStatus();
+}
+
+// Only now does nothing that follows need the segment before beyond its synced bytes.
+void SegmentWriter::Begun(uint64_t before, uint32_t before_end) {
+  sized_(header_.number, options_.segment_bytes);
+  supply_.Prepare(next_number_);
+  if (before == 0 || before_end + options_.segment_bytes / kSlackParts > options_.segment_bytes)
+    return;
+  supply_.Trim(before, before_end);
+  sized_(before, before_end);
 }
 
 absl::Status SegmentWriter::Roll(uint64_t group_bytes) {
@@ -70,7 +86,6 @@ absl::Status SegmentWriter::Roll(uint64_t group_bytes) {
     const uint64_t end = std::max<uint64_t>(end_, kSegmentHeaderBytes);
     if (end + group_bytes <= options_.segment_bytes) return absl::OkStatus();
     file_.reset();
-    if (options_.segment_bytes - end > kSlackBytesMax) supply_.Trim(header_.number, end);
   }
   AFLUENTE_ASSIGN_OR_RETURN(file_, supply_.Take(next_number_));
   header_ = NextHeader();
@@ -158,10 +173,7 @@ absl::Status SegmentWriter::Write(Batch& batch) {
   synced_end_ = end_;
   gave_up_ = false;
   unsealed_ = batch.count > 0;
-  if (first) {
-    begun_(header_.number, options_.segment_bytes);
-    supply_.Prepare(next_number_);
-  }
+  if (first) Begun(header_.previous, header_.previous_synced);
   return absl::OkStatus();
 }
 

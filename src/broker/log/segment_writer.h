@@ -21,10 +21,10 @@ namespace afluente::broker::log {
 // on disk.
 class SegmentWriter {
  public:
-  using Begun = std::function<void(uint64_t number, uint64_t bytes)>;
-  // `begun` is told of each segment as its first group is on disk.
+  using Sized = std::function<void(uint64_t number, uint64_t bytes)>;
+  // `sized` is told of each segment as its first group is on disk, and when it is trimmed.
   SegmentWriter(host::FileSystem& files, std::string directory, const JournalOptions& options,
-                const RecoveredJournal& recovered, Begun begun);
+                const RecoveredJournal& recovered, Sized sized);
 
   // Begins a segment of this run on disk. Called once, before Write.
   absl::Status Start();
@@ -42,6 +42,7 @@ class SegmentWriter {
   };
   absl::Status Roll(uint64_t group_bytes);
   absl::Status ReplaceLast();
+  void Begun(uint64_t before, uint32_t before_end);
   void Lay(Batch& batch);
   absl::Status WritePieces();
   void GiveUp(const absl::Status& cause);
@@ -50,7 +51,7 @@ class SegmentWriter {
   host::FileSystem& files_;
   const std::string directory_;
   const JournalOptions options_;
-  const Begun begun_;
+  const Sized sized_;
   const std::string identity_;
   const uint64_t epoch_;
   bool replace_last_;

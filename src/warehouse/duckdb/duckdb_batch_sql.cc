@@ -84,10 +84,15 @@ std::string Numbered(const std::string& sql, size_t columns) {
   return relation + ")";
 }
 
-// DuckDB types a bare NULL as INTEGER in a result, but nothing except NULL casts to BLOB from there.
-bool IsBareNull(Session& session, const std::string& relation, size_t place) {
+// DuckDB types a bare NULL as INTEGER in a result; inside a statement it still casts to anything,
+// a list too, which no number does.
+bool IsBareNull(Session& session, const Prepared& prepared, const std::string& relation,
+                size_t place) {
+  if (duckdb_prepared_statement_column_type(prepared.handle.get(), place) != DUCKDB_TYPE_INTEGER) {
+    return false;
+  }
   return session
-      .PrepareAnew(schema::Concat("SELECT CAST(c", place, " AS BLOB) FROM ", relation))
+      .PrepareAnew(schema::Concat("SELECT CAST(c", place, " AS INTEGER[]) FROM ", relation))
       .ok();
 }
 
@@ -121,13 +126,13 @@ absl::StatusOr<std::string> CastToTarget(const googlesql::TransformTranslation& 
       return schema::EqualsIgnoreCase(name, column.name);
     });
     if (found == names.end()) {
-      return absl::InvalidArgumentError(
-          schema::Concat("the transform gives no column ", column.name, "; write NULL AS ",
-                         column.name, " to leave it empty"));
+      return absl::InvalidArgumentError(schema::Concat("the transform gives no column ",
+                                                       column.name, "; write NULL AS ", column.name,
+                                                       " to leave it empty"));
     }
     size_t place = found - names.begin() + 1;
     const Type& from = prepared->columns[place].type;
-    if (!Coerces(from, column.type) && !IsBareNull(session, relation, place)) {
+    if (!Coerces(from, column.type) && !IsBareNull(session, *prepared, relation, place)) {
       return absl::InvalidArgumentError(
           schema::Concat("the transform's column ", column.name, " has type ", from.ToString(),
                          " which cannot be coerced to ", column.type.ToString()));

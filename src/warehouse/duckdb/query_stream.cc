@@ -72,8 +72,7 @@ class QueryStream final : public ResultStream {
   absl::Status Execute(Prepared& prepared) {
     PendingHandle pending;
     if (duckdb_pending_prepared_streaming(prepared.handle.get(), pending.out()) != DuckDBSuccess) {
-      const char* message = duckdb_pending_error(pending.get());
-      return ToStatus(DUCKDB_ERROR_INVALID, message == nullptr ? "" : message);
+      return TextStatus(duckdb_pending_error(pending.get()));
     }
     if (duckdb_execute_pending(pending.get(), result_.get()) != DuckDBSuccess) {
       return ResultStatus(result_);

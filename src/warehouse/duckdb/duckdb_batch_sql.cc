@@ -9,6 +9,7 @@
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/message_source.h"
 #include "warehouse/duckdb/row_chunks.h"
+#include "warehouse/duckdb/session.h"
 #include "warehouse/duckdb/vector_reader.h"
 #include "warehouse/googlesql/translate.h"
 

@@ -6,8 +6,11 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/errors.h"
 #include "warehouse/duckdb/logical_type.h"
+#include "warehouse/duckdb/read_pool.h"
 #include "warehouse/duckdb/runtime_functions.h"
 #include "warehouse/duckdb/schema_json.h"
 
@@ -157,6 +160,9 @@ absl::Status PrepareFile(Session& session) {
 }
 
 }  // namespace
+
+Engine::Engine() = default;
+Engine::~Engine() = default;
 
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options) {
   auto engine = std::make_unique<Engine>();

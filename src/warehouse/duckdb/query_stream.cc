@@ -5,7 +5,9 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/errors.h"
+#include "warehouse/duckdb/read_pool.h"
 #include "warehouse/duckdb/vector_writer.h"
 
 namespace afluente::warehouse::duckdb {

@@ -308,6 +308,12 @@ Emitted Emitter::EmitStruct(const Expression& expression, const Scope& scope) {
 
 // GoogleSQL matches STRUCT fields by place, DuckDB by name: the value with the target's names.
 Emitted Emitter::Conform(Emitted value, const SqlType& target) {
+  if (value.type.Is(TypeCode::kArray) && target.Is(TypeCode::kArray)) {
+    const Emitted element = Conform({"e", value.type.element()}, target.element());
+    if (element.sql == "e") return value;
+    return {Cat("list_transform(", value.sql, ", lambda e: ", element.sql, ")"),
+            SqlType::Array(element.type)};
+  }
   const bool structs = value.type.Is(TypeCode::kStruct) && target.Is(TypeCode::kStruct) &&
                        value.type.fields.size() == target.fields.size();
   if (!structs) return value;

@@ -96,6 +96,7 @@ class Emitter {
   std::string EmitWith(const Query& query, const Scope* outer);
   QueryOutput EmitSelect(const Query& query, const Scope* outer, bool with_order_keys);
   QueryOutput EmitSetOperation(const Query& query, const Scope* outer);
+  void ConformOperand(const std::vector<ScopeColumn>& first, QueryOutput* operand);
   std::string EmitGrouping(const Select& select, const Scope& scope);
   std::string EmitGroupingItem(const Expression& expression, const Scope& scope);
   std::string EmitOrderKey(const OrderItem& item, const Scope& scope);

@@ -228,6 +228,13 @@ TEST(Load, ChecksColumns) {
               ElementsAre(HasSubstr("REQUIRED within a RECORD")));
 }
 
+TEST(Load, RefusesNamesThatDifferOnlyInCase) {
+  EXPECT_THAT(FindingsOf(WithTable("{name: a, type: INT64}",
+                                   "      T: {schema: [{name: a, type: INT64}]}\n  D: {}\n")),
+              ElementsAre(HasSubstr("7:7: datasets.d.tables: names that differ only in case (T)"),
+                          HasSubstr("8:3: datasets: names that differ only in case (D)")));
+}
+
 TEST(Load, ChecksPartitioningAndClustering) {
   const std::string columns =
       "{name: id, type: INT64}, {name: day, type: DATE}, {name: at, type: TIMESTAMP}, "
@@ -317,7 +324,10 @@ TEST(Load, ChecksEndpoints) {
               ElementsAre(HasSubstr("3:3: endpoints./a/{b}: path parameter b has no type")));
   EXPECT_THAT(findings("/a/{b}", ""), ElementsAre(HasSubstr("has no type in parameters")));
   EXPECT_THAT(findings("/a/{b}", "b: INT46"), ElementsAre(HasSubstr("did you mean INT64?")));
-  EXPECT_THAT(findings("/a", "b: \"ARRAY<INT64>\""), ElementsAre(HasSubstr("not supported")));
+  EXPECT_THAT(findings("/a", "b: \"ARRAY<INT64>\""), ElementsAre());
+  EXPECT_THAT(findings("/a/{b}", "b: \"ARRAY<INT64>\""),
+              ElementsAre(HasSubstr("b cannot stand in the path")));
+  EXPECT_THAT(findings("/a", "b: \"STRUCT<c INT64>\""), ElementsAre(HasSubstr("no text")));
   EXPECT_THAT(findings("/a", "b: 1"),
               ElementsAre(HasSubstr("found the number 1"), HasSubstr("unknown type 1")));
   EXPECT_THAT(findings("/a", "b: INT64, B: INT64"), ElementsAre(HasSubstr("occurs twice")));

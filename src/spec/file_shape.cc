@@ -225,9 +225,9 @@ const Shape* Functions(Table* t) {
 }
 
 const Shape* Endpoints(Table* t) {
-  const Shape* parameters =
-      t->Map("Parameter names with their types; those not in the path come from the query string.",
-             kParameterName, t->Text("INT64, STRING, DATE and the other scalar types."));
+  const Shape* parameters = t->Map(
+      "Parameter names with their types; those not in the path come from the query string.",
+      kParameterName, t->Text("INT64, STRING, DATE and the other scalar types, or ARRAY of them."));
   const Shape* endpoint = t->Object(
       "A GET endpoint that answers with a query's rows.",
       Table::With(
@@ -257,24 +257,25 @@ const Shape* Deploy(Table* t) {
                    {{"region", t->Text("E.g. us-central1.")}, {"api", api}});
 }
 
+const Shape* File(Table* t) {
+  return t->Object(
+      "afluente.yaml: topics, functions, tables and endpoints of one project.",
+      Table::With({{"project", t->Text("The GCP project id, used locally too.", kProjectId), true},
+                   {"topics", Topics(t)},
+                   {"subscriptions", Subscriptions(t)},
+                   {"datasets", Datasets(t)},
+                   {"functions", Functions(t)},
+                   {"endpoints", Endpoints(t)},
+                   {"limits", Limits(t)},
+                   {"deploy", Deploy(t)}},
+                  {"access", "tls", "sources"}));
+}
+
 }  // namespace
 
 const Shape& FileShape() {
-  static const Shape& shape = *[] {
-    auto* table = new Table;  // lives as long as the process
-    return table->Object(
-        "afluente.yaml: topics, functions, tables and endpoints of one project.",
-        Table::With(
-            {{"project", table->Text("The GCP project id, used locally too.", kProjectId), true},
-             {"topics", Topics(table)},
-             {"subscriptions", Subscriptions(table)},
-             {"datasets", Datasets(table)},
-             {"functions", Functions(table)},
-             {"endpoints", Endpoints(table)},
-             {"limits", Limits(table)},
-             {"deploy", Deploy(table)}},
-            {"access", "tls", "sources"}));
-  }();
+  static Table table;
+  static const Shape& shape = *File(&table);
   return shape;
 }
 

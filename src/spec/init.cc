@@ -4,9 +4,10 @@ namespace afluente::spec {
 namespace {
 
 constexpr const char* kSpec =
-    R"(# One pipeline: events published to the topic `events` become rows of `analytics.events`, and the
-# API answers from that table. Check this file with `afluente validate`, run it with `afluente up`,
-# and publish the sample with `afluente publish events --file events.ndjson`.
+    R"(# One pipeline: what is published to the topic `events` becomes rows of
+# `analytics.events`, and the API answers from that table. Check this file with
+# `afluente validate`, run it with `afluente up`, and publish the sample with
+# `afluente publish events --file events.ndjson`.
 project: my-project
 
 topics:
@@ -46,9 +47,9 @@ LIMIT 100
 )";
 
 constexpr const char* kEvents =
-    R"({"event_id": 1, "kind": "signup", "user_email": "ana@example.com", "happened_at": "2026-01-05T09:30:00Z"}
-{"event_id": 2, "kind": "purchase", "user_email": "ana@example.com", "amount": 24.90, "happened_at": "2026-01-05T09:42:10Z"}
-{"event_id": 3, "kind": "purchase", "user_email": "luis@example.com", "amount": "7.5", "happened_at": "2026-01-05T10:01:00+01:00"}
+    R"({"event_id": 1, "kind": "signup", "user_email": "ana@example.com"}
+{"event_id": 2, "kind": "purchase", "amount": 24.90, "happened_at": "2026-01-05T09:42:10Z"}
+{"event_id": 3, "kind": "purchase", "amount": "7.5", "happened_at": "2026-01-05T10:01:00+01:00"}
 )";
 
 }  // namespace

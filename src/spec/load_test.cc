@@ -317,7 +317,10 @@ TEST(Load, ChecksEndpoints) {
               ElementsAre(HasSubstr("3:3: endpoints./a/{b}: path parameter b has no type")));
   EXPECT_THAT(findings("/a/{b}", ""), ElementsAre(HasSubstr("has no type in parameters")));
   EXPECT_THAT(findings("/a/{b}", "b: INT46"), ElementsAre(HasSubstr("did you mean INT64?")));
-  EXPECT_THAT(findings("/a", "b: \"ARRAY<INT64>\""), ElementsAre(HasSubstr("not supported")));
+  EXPECT_THAT(findings("/a", "b: \"ARRAY<INT64>\""), ElementsAre());
+  EXPECT_THAT(findings("/a/{b}", "b: \"ARRAY<INT64>\""),
+              ElementsAre(HasSubstr("b cannot stand in the path")));
+  EXPECT_THAT(findings("/a", "b: \"STRUCT<c INT64>\""), ElementsAre(HasSubstr("no text")));
   EXPECT_THAT(findings("/a", "b: 1"),
               ElementsAre(HasSubstr("found the number 1"), HasSubstr("unknown type 1")));
   EXPECT_THAT(findings("/a", "b: INT64, B: INT64"), ElementsAre(HasSubstr("occurs twice")));

@@ -21,6 +21,12 @@ struct DeclaredParameter {
   Place place;
 };
 
+bool HoldsStruct(const schema::Type& type) {
+  return type.kind == schema::TypeKind::kStruct ||
+         (type.kind == schema::TypeKind::kArray &&
+          type.element().kind == schema::TypeKind::kStruct);
+}
+
 // The declared types by parameter name, in the file's order.
 std::vector<std::pair<std::string, DeclaredParameter>> ReadTypes(const YamlNode& node,
                                                                  const std::string& where,
@@ -44,11 +50,9 @@ std::vector<std::pair<std::string, DeclaredParameter>> ReadTypes(const YamlNode&
                  Suggestion(entry.value.text,
                             {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC", "BOOL", "STRING", "BYTES",
                              "DATE", "TIME", "DATETIME", "TIMESTAMP", "JSON"})));
-    } else if (type.ok() && (type->kind == schema::TypeKind::kArray ||
-                             type->kind == schema::TypeKind::kStruct)) {
+    } else if (type.ok() && HoldsStruct(*type)) {
       reading->findings->Add(entry.value.place,
-                             Concat(where, ".parameters.", name, ": ", type->ToString(),
-                                    " parameters are not supported by this version"));
+                             Concat(where, ".parameters.", name, ": no text can give a STRUCT"));
     } else if (type.ok()) {
       parameter.type = *std::move(type);
     }
@@ -72,6 +76,11 @@ void ReadParameters(const YamlEntry& entry, const PathPattern& pattern, Endpoint
                              Concat(where, ": path parameter ", name, " has no type in parameters",
                                     Suggestion(name, known)));
       continue;
+    }
+    if (found->second.type.kind == schema::TypeKind::kArray) {
+      reading->findings->Add(found->second.place,
+                             Concat(where, ": an ARRAY comes from the query string, so ", name,
+                                    " cannot stand in the path"));
     }
     endpoint->parameters.push_back({name, std::move(found->second.type)});
     declared.erase(found);

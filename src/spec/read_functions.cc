@@ -101,11 +101,10 @@ void ReadTransform(const YamlNode& node, Function* function, Reading* reading) {
                                                     ".transform: expected sql; leave transform "
                                                     "out to store by column name"));
   }
-  const YamlNode* unknown_fields = node.Find("unknown_fields");
-  if (unknown_fields != nullptr) {
-    reading->findings->Add(unknown_fields->place,
+  if (TextOf(node, "unknown_fields") == "ignore") {
+    reading->findings->Add(PlaceOf(node, "unknown_fields"),
                            Concat("functions.", function->name,
-                                  ".unknown_fields: it is for functions without a transform"));
+                                  ".unknown_fields: ignore is for functions without a transform"));
   }
 }
 

@@ -3,7 +3,7 @@ SELECT
   COUNT(*) AS flights,
   COUNTIF(dep_time IS NULL) AS cancelled,
   ROUND(AVG(dep_delay), 1) AS mean_departure_delay
-FROM nyc.flights
+FROM air.flights
 WHERE origin = @origin
 GROUP BY hour
 ORDER BY flights DESC, hour

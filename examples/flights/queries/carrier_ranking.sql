@@ -3,7 +3,7 @@ WITH carriers AS (
     carrier,
     COUNT(*) AS flights,
     ROUND(SAFE_DIVIDE(COUNTIF(arr_delay <= 15), COUNT(*)), 4) AS on_time
-  FROM nyc.flights
+  FROM air.flights
   GROUP BY carrier
 )
 SELECT

@@ -1,3 +1,3 @@
 SELECT
-  (SELECT COUNT(*) FROM nyc.flights) AS flights,
-  (SELECT COUNT(*) FROM nyc.weather) AS readings
+  (SELECT COUNT(*) FROM air.flights) AS flights,
+  (SELECT COUNT(*) FROM air.weather) AS readings

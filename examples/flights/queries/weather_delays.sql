@@ -5,8 +5,8 @@ WITH departures AS (
     COUNT(*) AS flights,
     COUNTIF(dep_time IS NULL) AS cancelled,
     ROUND(AVG(dep_delay), 1) AS mean_departure_delay
-  FROM nyc.flights
-  WHERE origin = @origin AND flight_date = @day
+  FROM air.flights
+  WHERE origin = @origin
   GROUP BY origin, time_hour
 )
 SELECT
@@ -16,10 +16,11 @@ SELECT
   departures.mean_departure_delay,
   weather.temp,
   weather.wind_speed,
-  weather.wind_gust,
   weather.precip,
   weather.visib
 FROM departures
-LEFT JOIN nyc.weather AS weather
+JOIN air.weather AS weather
   ON weather.origin = departures.origin AND weather.time_hour = departures.time_hour
-ORDER BY departures.time_hour
+WHERE departures.flights >= 5
+ORDER BY departures.mean_departure_delay DESC, departures.time_hour
+LIMIT 20

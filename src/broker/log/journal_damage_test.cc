@@ -254,6 +254,10 @@ TEST(JournalDamageTest, AJournalThatEndsBeforeItsSnapshotIsTold) {
     const auto number = NumberOf(image.name, kSegmentSuffix);
     return number.has_value() && *number >= covered.segment;
   });
+  // As if nothing had been trimmed: its length alone does not tell.
+  for (Image& image : images) {
+    if (image.name.ends_with(kSegmentSuffix)) image.bytes.resize(SmallOptions().segment_bytes);
+  }
   EXPECT_EQ(Recovered(images).status().code(), absl::StatusCode::kDataLoss);
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "broker/publisher.h"
 #include "broker/subscriptions.h"
 #include "broker/topics.h"
+#include "broker/wire/fake_queues.h"
 
 namespace afluente::broker::wire {
 
@@ -22,7 +22,7 @@ namespace afluente::broker::wire {
 // messages, and holds or fails what a test asks. Thread-safe; callbacks run without its lock.
 class FakeBroker final : public Publisher, public Topics, public Subscriptions {
  public:
-  // The next publishes are answered only by ReleasePublishes, or with `error`.
+  // Publishes are answered by ReleasePublishes only, or with `error`.
   void HoldPublishes() {
     Locked([&] { hold_ = true; });
   }
@@ -41,20 +41,20 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
   std::vector<std::pair<std::string, int64_t>> deadlines() {
     return Locked([&] { return deadlines_; });
   }
-  // Waits until so many consumers are open; false after 10 s.
-  bool AwaitConsumers(size_t count) {
-    absl::MutexLock lock(&mutex_);
-    auto reached = [this, count] { return consumers_.size() == count; };
-    return mutex_.AwaitWithTimeout(absl::Condition(&reached), absl::Seconds(10));
-  }
-  size_t open_consumers() {
-    return Locked([&] { return consumers_.size(); });
-  }
   ConsumerOptions last_consumer() {
     return Locked([&] { return last_options_; });
   }
+  const FakeQueues& queues() const { return queues_; }
+  // Each waits for what it says; false after 10 s.
+  bool AwaitAcknowledged(const std::string& ack_id) {
+    return Await([&] { return acknowledged_.contains(ack_id); });
+  }
+  bool AwaitHeld(size_t count) {
+    return Await([&] { return held_.size() == count; });
+  }
 
   void Publish(std::string_view topic, std::vector<event::Draft> batch, Published done) override {
+    absl::MutexLock publish_lock(&publish_mutex_);
     std::vector<std::string> ids;
     absl::Status error;
     bool hold = false;
@@ -62,16 +62,15 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
       hold = hold_;
       error = publish_error_;
       if (error.ok() && !topics_.contains(std::string(topic))) error = NotFound(topic);
-      for (event::Draft& draft : batch) {
-        if (error.ok()) ids.push_back(Store(std::string(topic), std::move(draft)));
-      }
     });
+    for (event::Draft& draft : batch) {
+      if (error.ok()) ids.push_back(Store(std::string(topic), std::move(draft)));
+    }
     auto answer = [done = std::move(done), error, ids = std::move(ids)]() mutable {
       error.ok() ? done(std::move(ids)) : done(error);
     };
     if (hold) return Locked([&] { held_.push_back(std::move(answer)); });
     answer();
-    Wake();
   }
 
   absl::StatusOr<TopicSettings> CreateTopic(TopicSettings settings) override {
@@ -89,22 +88,18 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
     return topics_.erase(std::string(name)) == 0 ? NotFound(name) : absl::OkStatus();
   }
   absl::StatusOr<TopicSettings> GetTopic(std::string_view name) const override {
-    absl::MutexLock lock(&mutex_);
-    auto it = topics_.find(std::string(name));
-    if (it == topics_.end()) return NotFound(name);
-    return it->second;
+    return Find(topics_, name);
   }
   absl::StatusOr<Page<TopicSettings>> ListTopics(std::string_view, size_t page_size,
                                                  std::string_view page_token) const override {
-    absl::MutexLock lock(&mutex_);
     return List(topics_, page_size, page_token);
   }
   absl::StatusOr<Page<std::string>> ListTopicSubscriptions(std::string_view topic, size_t,
                                                            std::string_view) const override {
     absl::MutexLock lock(&mutex_);
     Page<std::string> page;
-    for (const auto& [name, subscription] : subscriptions_) {
-      if (subscription.settings.topic == topic) page.items.push_back(name);
+    for (const auto& [name, settings] : subscriptions_) {
+      if (settings.topic == topic) page.items.push_back(name);
     }
     return page;
   }
@@ -116,53 +111,38 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
   absl::StatusOr<SubscriptionSettings> CreateSubscription(SubscriptionSettings settings) override {
     absl::MutexLock lock(&mutex_);
     if (!topics_.contains(settings.topic)) return NotFound(settings.topic);
-    if (subscriptions_.contains(settings.name)) return absl::AlreadyExistsError("Already exists.");
-    subscriptions_[settings.name].settings = settings;
+    if (!subscriptions_.emplace(settings.name, settings).second)
+      return absl::AlreadyExistsError(absl::StrCat("Already exists: ", settings.name));
     return settings;
   }
   absl::StatusOr<SubscriptionSettings> UpdateSubscription(SubscriptionSettings settings) override {
     absl::MutexLock lock(&mutex_);
-    return subscriptions_[settings.name].settings = settings;
+    return subscriptions_[settings.name] = settings;
   }
   absl::Status DeleteSubscription(std::string_view name) override {
-    std::vector<std::pair<Consumer::Ready, absl::Status>> ended;
-    Locked([&] {
-      subscriptions_.erase(std::string(name));
-      for (auto* consumer : consumers_) {
-        if (consumer->subscription == name && consumer->waiting)
-          ended.emplace_back(std::exchange(consumer->waiting, nullptr), NotFound(name));
-      }
-    });
-    for (auto& [ready, status] : ended) ready(status);
+    const std::string text(name);
+    if (Locked([&] { return subscriptions_.erase(text); }) == 0) return NotFound(name);
+    queues_.Drop(text, NotFound(name));
     return absl::OkStatus();
   }
   absl::StatusOr<SubscriptionSettings> GetSubscription(std::string_view name) const override {
-    absl::MutexLock lock(&mutex_);
-    auto it = subscriptions_.find(std::string(name));
-    if (it == subscriptions_.end()) return NotFound(name);
-    return it->second.settings;
+    return Find(subscriptions_, name);
   }
   absl::StatusOr<Page<SubscriptionSettings>> ListSubscriptions(
       std::string_view, size_t page_size, std::string_view page_token) const override {
-    absl::MutexLock lock(&mutex_);
-    std::map<std::string, SubscriptionSettings> all;
-    for (const auto& [name, subscription] : subscriptions_) all[name] = subscription.settings;
-    return List(all, page_size, page_token);
+    return List(subscriptions_, page_size, page_token);
   }
   absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(std::string_view subscription,
                                                          ConsumerOptions options) override {
-    absl::MutexLock lock(&mutex_);
-    if (!subscriptions_.contains(std::string(subscription))) return NotFound(subscription);
-    last_options_ = options;
-    return std::make_unique<FakeConsumer>(*this, std::string(subscription));
+    const std::string text(subscription);
+    if (!Find(subscriptions_, subscription).ok()) return NotFound(subscription);
+    Locked([&] { last_options_ = options; });
+    return queues_.Open(text);
   }
   void Acknowledge(std::string_view subscription, std::vector<std::string> ack_ids,
                    Done done) override {
-    bool found = Locked([&] {
-      acknowledged_.insert(ack_ids.begin(), ack_ids.end());
-      return subscriptions_.contains(std::string(subscription));
-    });
-    done(found ? absl::OkStatus() : NotFound(subscription));
+    Locked([&] { acknowledged_.insert(ack_ids.begin(), ack_ids.end()); });
+    done(Find(subscriptions_, subscription).status());
   }
   void ModifyAckDeadline(std::string_view, std::vector<std::string> ack_ids,
                          std::chrono::seconds deadline, Done done) override {
@@ -173,56 +153,31 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
   }
 
  private:
-  struct FakeSubscription {
-    SubscriptionSettings settings;
-    std::deque<std::shared_ptr<const event::Message>> pending;
-  };
-
-  class FakeConsumer final : public Consumer {
-   public:
-    FakeConsumer(FakeBroker& broker, std::string name)
-        : subscription(std::move(name)), broker_(broker) {
-      broker_.consumers_.insert(this);
-    }
-    ~FakeConsumer() override {
-      Close();
-      broker_.Locked([&] { broker_.consumers_.erase(this); });
-    }
-    void Next(size_t messages_max, size_t, Ready ready) override {
-      const bool closed = broker_.Locked([&] {
-        if (!closed_) waiting = std::move(ready), wanted = messages_max;
-        return closed_;
-      });
-      if (closed) return ready(absl::CancelledError("Closed."));
-      broker_.Wake();
-    }
-    void Close() override {
-      Ready ready;
-      broker_.Locked([&] { closed_ = true, ready = std::exchange(waiting, nullptr); });
-      if (ready) ready(absl::CancelledError("Closed."));
-    }
-
-    const std::string subscription;
-    Ready waiting;
-    size_t wanted = 0;
-
-   private:
-    FakeBroker& broker_;
-    bool closed_ = false;
-  };
-
   template <typename Body>
   std::invoke_result_t<Body> Locked(Body body) {
     absl::MutexLock lock(&mutex_);
     return body();
+  }
+  template <typename Reached>
+  bool Await(Reached reached) {
+    absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&reached), absl::Seconds(10));
   }
   static absl::Status NotFound(std::string_view name) {
     return absl::NotFoundError(
         absl::StrCat("Resource not found (resource=", std::string(name), ")."));
   }
   template <typename Item>
-  static Page<Item> List(const std::map<std::string, Item>& all, size_t page_size,
-                         std::string_view token) {
+  absl::StatusOr<Item> Find(const std::map<std::string, Item>& all, std::string_view name) const {
+    absl::MutexLock lock(&mutex_);
+    auto it = all.find(std::string(name));
+    if (it == all.end()) return NotFound(name);
+    return it->second;
+  }
+  template <typename Item>
+  Page<Item> List(const std::map<std::string, Item>& all, size_t page_size,
+                  std::string_view token) const {
+    absl::MutexLock lock(&mutex_);
     Page<Item> page;
     for (auto it = all.upper_bound(std::string(token)); it != all.end(); ++it) {
       if (page.items.size() == page_size) {
@@ -238,35 +193,23 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
     message->data = std::move(draft.data);
     message->attributes = std::move(draft.attributes);
     message->ordering_key = std::move(draft.ordering_key);
-    message->message_id = absl::StrCat(++last_id_);
     message->publish_time = host::WallTime(std::chrono::microseconds(1'700'000'000'000'001));
-    for (auto& [name, subscription] : subscriptions_) {
-      if (subscription.settings.topic == topic) subscription.pending.push_back(message);
-    }
-    return message->message_id;
-  }
-  // Gives pending messages to waiting consumers, outside the lock.
-  void Wake() {
-    std::vector<std::pair<Consumer::Ready, std::vector<Delivered>>> given;
+    std::vector<std::string> names;
     Locked([&] {
-      for (FakeConsumer* consumer : consumers_) {
-        auto found = subscriptions_.find(consumer->subscription);
-        if (!consumer->waiting || found == subscriptions_.end()) continue;
-        auto& pending = found->second.pending;
-        if (pending.empty()) continue;
-        std::vector<Delivered> batch;
-        for (; !pending.empty() && batch.size() < consumer->wanted; pending.pop_front())
-          batch.push_back({"ack-" + pending.front()->message_id, pending.front(), 0});
-        given.emplace_back(std::exchange(consumer->waiting, nullptr), std::move(batch));
+      message->message_id = absl::StrCat(++last_id_);
+      for (const auto& [name, settings] : subscriptions_) {
+        if (settings.topic == topic) names.push_back(name);
       }
     });
-    for (auto& [ready, batch] : given) ready(std::move(batch));
+    for (const std::string& name : names) queues_.Push(name, message);
+    return message->message_id;
   }
 
+  absl::Mutex publish_mutex_;  // one publish at a time, so that a batch stays together
   mutable absl::Mutex mutex_;
   std::map<std::string, TopicSettings> topics_;
-  std::map<std::string, FakeSubscription> subscriptions_;
-  std::set<FakeConsumer*> consumers_;
+  std::map<std::string, SubscriptionSettings> subscriptions_;
+  FakeQueues queues_;
   std::set<std::string> acknowledged_;
   std::vector<std::pair<std::string, int64_t>> deadlines_;
   std::vector<absl::AnyInvocable<void()>> held_;

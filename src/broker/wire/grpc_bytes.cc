@@ -20,6 +20,7 @@ absl::Status ParseBytes(const grpc::ByteBuffer& bytes, google::protobuf::Message
 }
 
 grpc::Status SerializeTo(const google::protobuf::Message& message, grpc::ByteBuffer& bytes) {
+  bytes.Clear();
   bool own_buffer = false;
   return grpc::GenericSerialize<grpc::ProtoBufferWriter, google::protobuf::Message>(message, &bytes,
                                                                                     &own_buffer);

@@ -18,6 +18,7 @@
 #include "broker/wire/service.h"
 #include "broker/wire/traffic.h"
 #include "broker/wire/transcoder.h"
+#include "google/protobuf/stubs/logging.h"
 #include "host/check.h"
 #include "telemetry/metric_names.h"
 
@@ -75,6 +76,8 @@ absl::Status OnePortDoor::Start() {
                           "StreamingPull calls, and Pull calls that wait.", {},
                           [calls = open_calls_] { return static_cast<double>(calls->size()); });
   grpc::EnableDefaultHealthCheckService(true);
+  // Protobuf would write a line to stderr for each malformed message; its sender is answered.
+  google::protobuf::SetLogHandler(nullptr);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(options_.message_bytes_max);
   builder.SetMaxSendMessageSize(-1);

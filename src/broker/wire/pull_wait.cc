@@ -46,12 +46,13 @@ void PullWait::Watch(const Call& call, std::chrono::milliseconds wait) {
     absl::MutexLock lock(&mutex_);
     answered = answered_;
     ticket_ = *ticket;
-    // Set under the lock, so that the answer's Cancel comes after it or finds nothing set. The
-    // alarm holds the wait until it fires or is cancelled; its callback never runs in here.
+    // Set under the lock, so that the answer's Cancel comes after it or finds nothing set. Weak:
+    // gRPC keeps the callback as long as the alarm. It never runs in here.
     if (!answered)
       timer_->alarm.Set(std::chrono::system_clock::now() + wait,
-                        [pull = shared_from_this()](bool fired) {
-                          if (fired) pull->End(absl::OkStatus());
+                        [weak = weak_from_this()](bool fired) {
+                          auto pull = fired ? weak.lock() : nullptr;
+                          if (pull != nullptr) pull->End(absl::OkStatus());
                         });
   }
   if (answered) return service_.open_calls().Remove(*ticket);

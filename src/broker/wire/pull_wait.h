@@ -15,12 +15,12 @@ namespace afluente::broker::wire {
 struct PullLimits {
   size_t messages_max = 1;
   size_t bytes_max = 0;
-  std::chrono::milliseconds wait{0};  // 0 = answer with what is there
+  std::chrono::milliseconds wait{0};
 };
 
 // One Pull until it is answered: by messages, by its time, by its caller's going away or by the
-// server's stop, whichever comes first. Shared by those four, the last of which frees it; any
-// thread. Messages that come too late are given back at once.
+// server's stop, whichever comes first. The broker holds it until it answers; who ends it early
+// holds it meanwhile; any thread. Messages that come too late are given back at once.
 class PullWait : public std::enable_shared_from_this<PullWait> {
  public:
   static void Start(Service& service, std::string subscription, std::unique_ptr<Consumer> consumer,

@@ -20,6 +20,10 @@ namespace {
 constexpr size_t kPullBytesMax = 3 << 20;
 // How long Pull waits for a first message when the caller set no earlier deadline.
 constexpr std::chrono::milliseconds kPullWaitMax{10'000};
+// With return_immediately: time for a read from disk, as messages may be there only.
+constexpr std::chrono::milliseconds kImmediatePullWait{100};
+// The answer is under way before the caller's deadline.
+constexpr std::chrono::milliseconds kDeadlineMargin{50};
 
 // A reply for an empty answer from one for a status.
 Subscriptions::Done Forward(Reply<google::protobuf::Empty> reply) {
@@ -130,8 +134,8 @@ void Service::Pull(pubsub::PullRequest& request, const Call& call,
   PullLimits limits;
   limits.messages_max = request.max_messages();
   limits.bytes_max = kPullBytesMax;
-  limits.wait = std::min(kPullWaitMax, call.time_left);
-  if (ReturnsImmediately(request)) limits.wait = std::chrono::milliseconds(0);
+  limits.wait = ReturnsImmediately(request) ? kImmediatePullWait : kPullWaitMax;
+  limits.wait = std::min(limits.wait, call.time_left - kDeadlineMargin);
   PullWait::Start(*this, request.subscription(), *std::move(consumer), limits, call,
                   std::move(reply));
 }

@@ -228,6 +228,8 @@ void StreamingPull::OnBrokerDone(const absl::Status& status) {
 }
 
 void StreamingPull::AskForMessages() {
+  // Next may answer at once and that answer may end the stream: it must outlive the call.
+  auto alive = shared_from_this();
   consumer_->Next(kResponseMessagesMax, kResponseBytesMax,
                   [stream = shared_from_this()](absl::StatusOr<std::vector<Delivered>> delivered) {
                     stream->OnMessages(std::move(delivered));

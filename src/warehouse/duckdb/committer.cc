@@ -63,7 +63,7 @@ absl::Status WriteTransaction::DropDataset(std::string_view project, std::string
 absl::Status WriteTransaction::PutTable(TableEntry entry) {
   TableName name = entry.schema.name;
   Arguments arguments = NameArguments(name);
-  arguments.push_back(TextArgument(SchemaToJson(entry.schema)));
+  arguments.push_back(TextArgument(EntryToJson(entry)));
   arguments.push_back(TextArgument(entry.fed_by));
   if (catalog().Find(name) == nullptr) {
     AFLUENTE_RETURN_IF_ERROR(session_.Execute(
@@ -92,7 +92,7 @@ absl::Status WriteTransaction::RemoveTable(const TableName& name) {
 absl::Status WriteTransaction::CreateTable(const TableSchema& schema) {
   AFLUENTE_RETURN_IF_ERROR(session_.Execute(
       schema::Concat("CREATE TABLE ", TableSql(schema.name), " (", ColumnsSql(schema), ")")));
-  return PutTable({schema, ""});
+  return PutTable({schema, "", false, {}});
 }
 
 absl::Status WriteTransaction::RecordFunction(std::string_view function,

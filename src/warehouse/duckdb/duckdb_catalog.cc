@@ -31,7 +31,7 @@ absl::Status AlterTableIn(WriteTransaction& transaction, const TableEntry& store
   for (const std::string& statement : plan.statements) {
     AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(statement));
   }
-  return transaction.PutTable({std::move(plan.result), stored.fed_by});
+  return transaction.PutTable({std::move(plan.result), stored.fed_by, false, {}});
 }
 
 }  // namespace
@@ -81,19 +81,37 @@ absl::StatusOr<int64_t> CountMessagesIn(Session& session, const TableName& name)
   return count.columns[0].ints[0];
 }
 
+absl::Status CountRemovedIn(WriteTransaction& transaction, const TableEntry& entry) {
+  if (!entry.schema.function_fed || entry.fed_by.empty()) return absl::OkStatus();
+  OutcomeCounters removed;
+  AFLUENTE_ASSIGN_OR_RETURN(removed.removed,
+                            CountMessagesIn(transaction.session(), entry.schema.name));
+  return transaction.RecordFunction(entry.fed_by, removed, std::nullopt);
+}
+
 absl::Status DropTableIn(WriteTransaction& transaction, const TableName& name) {
   std::shared_ptr<const TableEntry> entry = transaction.catalog().Find(name);
   if (entry == nullptr) {
     return absl::NotFoundError(schema::Concat("Not found: Table ", name.ToString()));
   }
-  if (entry->schema.function_fed && !entry->fed_by.empty()) {
-    OutcomeCounters removed;
-    AFLUENTE_ASSIGN_OR_RETURN(removed.removed, CountMessagesIn(transaction.session(), name));
-    AFLUENTE_RETURN_IF_ERROR(transaction.RecordFunction(entry->fed_by, removed, std::nullopt));
-  }
-  AFLUENTE_RETURN_IF_ERROR(
-      transaction.session().Execute(schema::Concat("DROP TABLE ", TableSql(name))));
+  AFLUENTE_RETURN_IF_ERROR(CountRemovedIn(transaction, *entry));
+  AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(
+      schema::Concat(entry->view ? "DROP VIEW " : "DROP TABLE ", TableSql(name))));
   return transaction.RemoveTable(name);
+}
+
+absl::Status DropDatasetIn(WriteTransaction& transaction, std::string_view project,
+                           std::string_view dataset, bool cascade) {
+  std::vector<TableName> names;
+  for (const auto& [name, entry] : transaction.catalog().tables) {
+    if (name.project == project && name.dataset == dataset) names.push_back(name);
+  }
+  if (!names.empty() && !cascade) {
+    return absl::FailedPreconditionError(
+        schema::Concat("Dataset ", project, ":", dataset, " is still in use"));
+  }
+  for (const TableName& name : names) AFLUENTE_RETURN_IF_ERROR(DropTableIn(transaction, name));
+  return transaction.DropDataset(project, dataset);
 }
 
 std::optional<TableSchema> DuckdbCatalog::FindTable(const TableName& name) const {
@@ -123,6 +141,10 @@ absl::Status DuckdbCatalog::EnsureTable(const TableSchema& table) {
   }
   return committer_.Run([&](WriteTransaction& transaction) {
     std::shared_ptr<const TableEntry> stored = transaction.catalog().Find(wanted.name);
+    if (stored != nullptr && stored->view) {
+      return absl::FailedPreconditionError(
+          schema::Concat(wanted.name.ToString(), " is a view, not a table"));
+    }
     return stored == nullptr ? CreateTableIn(transaction, wanted)
                              : AlterTableIn(transaction, *stored, wanted);
   });

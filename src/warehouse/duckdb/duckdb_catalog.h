@@ -31,8 +31,13 @@ absl::Status CreateDatasetIn(WriteTransaction& transaction, std::string_view pro
                              std::string_view dataset);
 // ALREADY_EXISTS when the table exists; its dataset must.
 absl::Status CreateTableIn(WriteTransaction& transaction, TableSchema table);
-// Counts the messages that the table held as removed.
+// A table or a view. Counts the messages that a table held as removed.
 absl::Status DropTableIn(WriteTransaction& transaction, const TableName& name);
+// FAILED_PRECONDITION when it has tables, unless `cascade`.
+absl::Status DropDatasetIn(WriteTransaction& transaction, std::string_view project,
+                           std::string_view dataset, bool cascade);
+// Counts all messages of a table fed by a function as removed.
+absl::Status CountRemovedIn(WriteTransaction& transaction, const TableEntry& entry);
 // Distinct messages in a table fed by a function, as the transaction sees it.
 absl::StatusOr<int64_t> CountMessagesIn(Session& session, const TableName& name);
 

@@ -26,7 +26,7 @@ absl::Status AppendRows(WriteTransaction& transaction, const FunctionCommit& com
   }
   transaction.Touch(commit.table);
   if (entry->fed_by == commit.function || !entry->schema.function_fed) return absl::OkStatus();
-  return transaction.PutTable({entry->schema, commit.function});
+  return transaction.PutTable({entry->schema, commit.function, false, {}});
 }
 
 absl::Status AppendDeadLetters(WriteTransaction& transaction, const FunctionCommit& commit) {
@@ -128,13 +128,14 @@ absl::StatusOr<StatementFacts> DuckdbWarehouse::Describe(const Statement& statem
                             engine_.translations.Translate(statement, parameters, *catalog));
   StatementFacts facts;
   facts.parameters = translation->parameters;
-  facts.tables_read = translation->tables_read;
+  facts.tables_read = catalog->WithoutViews(translation->tables_read);
   facts.tables_written = translation->tables_written;
   facts.deterministic = translation->deterministic;
   facts.query = translation->kind == googlesql::StatementKind::kQuery;
   if (translation->sql.empty()) return facts;
   AFLUENTE_ASSIGN_OR_RETURN(ReadPool::Lease session, Reader(engine_));
-  AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, session->Prepare(translation->sql));
+  AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Prepared> prepared,
+                            session->PrepareAnew(translation->sql));
   if (facts.query) facts.columns = prepared->columns;
   return facts;
 }

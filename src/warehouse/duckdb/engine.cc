@@ -117,8 +117,8 @@ absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
   std::vector<TableVersion> versions;
   for (size_t i = 0; i < tables.rows; ++i) {
     auto text = [&](size_t column) { return std::string(tables.columns[column].Bytes(i)); };
-    auto entry = std::make_shared<TableEntry>();
-    AFLUENTE_ASSIGN_OR_RETURN(entry->schema, SchemaFromJson({text(0), text(1), text(2)}, text(3)));
+    AFLUENTE_ASSIGN_OR_RETURN(TableEntry read, EntryFromJson({text(0), text(1), text(2)}, text(3)));
+    auto entry = std::make_shared<TableEntry>(std::move(read));
     entry->fed_by = text(4);
     int64_t version = tables.columns[5].ints[i];
     version_last = std::max(version_last, version);

@@ -75,7 +75,7 @@ std::string OverflowText(std::string_view core) {
 
 // What a user may see of `core`; `fallback` when it names something of ours.
 std::string Safe(std::string core, std::string_view fallback) {
-  if (StrContains(core, "afluente_")) return std::string(fallback);
+  if (StrContains(core, "afluente_") || StrContains(core, "gsql_")) return std::string(fallback);
   return core;
 }
 

@@ -20,6 +20,24 @@ std::shared_ptr<const TableEntry> CatalogSnapshot::Find(const TableName& name) c
   return found == tables.end() ? nullptr : found->second;
 }
 
+std::vector<TableName> CatalogSnapshot::WithoutViews(const std::vector<TableName>& names) const {
+  std::vector<TableName> stored;
+  std::set<TableName> seen;
+  std::vector<TableName> waiting(names.rbegin(), names.rend());
+  while (!waiting.empty()) {
+    TableName name = std::move(waiting.back());
+    waiting.pop_back();
+    if (!seen.insert(name).second) continue;
+    std::shared_ptr<const TableEntry> entry = Find(name);
+    if (entry != nullptr && entry->view) {
+      waiting.insert(waiting.end(), entry->reads.rbegin(), entry->reads.rend());
+    } else {
+      stored.push_back(std::move(name));
+    }
+  }
+  return stored;
+}
+
 std::shared_ptr<const CatalogSnapshot> LiveCatalog::snapshot() const {
   absl::MutexLock lock(&mutex_);
   return snapshot_;

@@ -17,10 +17,12 @@
 
 namespace afluente::warehouse::duckdb {
 
-// A table as the engine keeps it. `schema.columns` are in the order of the stored columns.
+// A table or view as the engine keeps it. `schema.columns` are in the order of the stored columns.
 struct TableEntry {
   TableSchema schema;
   std::string fed_by;  // the function that last committed rows to it; may be empty
+  bool view = false;
+  std::vector<TableName> reads;  // the tables that a view's query reads
 };
 
 // What exists at one commit. Immutable once published, so any thread may read it.
@@ -31,6 +33,8 @@ class CatalogSnapshot final : public CatalogView {
 
   // nullptr when there is none.
   std::shared_ptr<const TableEntry> Find(const TableName& name) const;
+  // `names` with every view replaced by the tables that it reads; each once.
+  std::vector<TableName> WithoutViews(const std::vector<TableName>& names) const;
 
   std::map<TableName, std::shared_ptr<const TableEntry>> tables;
   std::set<std::pair<std::string, std::string>, std::less<>> datasets;

@@ -146,7 +146,8 @@ absl::StatusOr<Type> FromLogicalType(duckdb_logical_type type) {
     case DUCKDB_TYPE_DOUBLE:
       return Scalar(TypeKind::kFloat64);
     case DUCKDB_TYPE_DECIMAL:
-      return Scalar(TypeKind::kNumeric);
+      // NUMERIC has 9 digits after the point: more come from BIGNUMERIC arithmetic alone.
+      return Scalar(duckdb_decimal_scale(type) > 9 ? TypeKind::kBigNumeric : TypeKind::kNumeric);
     case DUCKDB_TYPE_VARCHAR: {
       std::string alias = TakeString(duckdb_logical_type_get_alias(type));
       if (alias == "JSON") return Scalar(TypeKind::kJson);

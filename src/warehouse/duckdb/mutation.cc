@@ -2,6 +2,7 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/duckdb/alter_table.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
 #include "warehouse/duckdb/query_stream.h"
 
@@ -67,11 +68,12 @@ absl::StatusOr<int64_t> RunDml(WriteTransaction& transaction, const Translation&
 }
 
 // The columns that DuckDB gives a table, with what BigQuery knows of those it had before.
-absl::StatusOr<TableSchema> StoredSchema(WriteTransaction& transaction, const TableName& name) {
-  AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, transaction.session().Prepare(schema::Concat(
-                                                     "SELECT * FROM ", TableSql(name))));
+absl::StatusOr<TableSchema> StoredSchema(WriteTransaction& transaction, const TableName& name,
+                                         const TableEntry* known) {
+  AFLUENTE_ASSIGN_OR_RETURN(
+      std::unique_ptr<Prepared> prepared,
+      transaction.session().PrepareAnew(schema::Concat("SELECT * FROM ", TableSql(name))));
   TableSchema schema;
-  std::shared_ptr<const TableEntry> known = transaction.catalog().Find(name);
   if (known != nullptr) schema = known->schema;
   std::vector<schema::Column> before = std::move(schema.columns);
   schema.name = name;
@@ -87,13 +89,24 @@ absl::StatusOr<TableSchema> StoredSchema(WriteTransaction& transaction, const Ta
 absl::Status RunCreateTable(WriteTransaction& transaction, const Translation& translation,
                             const Arguments& arguments) {
   for (const TableSchema& table : translation.created) {
+    // The translator lets an existing name through for OR REPLACE alone.
+    if (transaction.catalog().Find(table.name) != nullptr) {
+      AFLUENTE_RETURN_IF_ERROR(DropTableIn(transaction, table.name));
+    }
     AFLUENTE_RETURN_IF_ERROR(CreateTableIn(transaction, table));
   }
-  if (translation.sql.empty()) return absl::OkStatus();
-  AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(translation.sql, arguments));
+  if (!translation.created.empty() || translation.sql.empty()) return absl::OkStatus();
   for (const TableName& name : translation.tables_written) {
-    AFLUENTE_ASSIGN_OR_RETURN(TableSchema schema, StoredSchema(transaction, name));
-    AFLUENTE_RETURN_IF_ERROR(transaction.PutTable({std::move(schema), ""}));
+    std::shared_ptr<const TableEntry> replaced = transaction.catalog().Find(name);
+    if (replaced != nullptr) AFLUENTE_RETURN_IF_ERROR(CountRemovedIn(transaction, *replaced));
+  }
+  AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(translation.sql, arguments));
+  bool view = translation.kind == StatementKind::kCreateView;
+  for (const TableName& name : translation.tables_written) {
+    AFLUENTE_ASSIGN_OR_RETURN(TableSchema schema, StoredSchema(transaction, name, nullptr));
+    AFLUENTE_RETURN_IF_ERROR(CheckTable(schema));
+    AFLUENTE_RETURN_IF_ERROR(transaction.PutTable(
+        {std::move(schema), "", view, view ? translation.tables_read : std::vector<TableName>()}));
   }
   return absl::OkStatus();
 }
@@ -102,9 +115,9 @@ absl::Status RunAlterTable(WriteTransaction& transaction, const Translation& tra
   AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(translation.sql));
   for (const TableName& name : translation.tables_written) {
     std::shared_ptr<const TableEntry> known = transaction.catalog().Find(name);
-    AFLUENTE_ASSIGN_OR_RETURN(TableSchema schema, StoredSchema(transaction, name));
-    AFLUENTE_RETURN_IF_ERROR(
-        transaction.PutTable({std::move(schema), known == nullptr ? "" : known->fed_by}));
+    AFLUENTE_ASSIGN_OR_RETURN(TableSchema schema, StoredSchema(transaction, name, known.get()));
+    AFLUENTE_RETURN_IF_ERROR(transaction.PutTable(
+        {std::move(schema), known == nullptr ? "" : known->fed_by, false, {}}));
   }
   return absl::OkStatus();
 }
@@ -122,12 +135,14 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
       return std::optional<int64_t>(affected);
     }
     case StatementKind::kCreateTable:
+    case StatementKind::kCreateView:
       AFLUENTE_RETURN_IF_ERROR(RunCreateTable(transaction, translation, arguments));
       return std::nullopt;
     case StatementKind::kAlterTable:
       AFLUENTE_RETURN_IF_ERROR(RunAlterTable(transaction, translation));
       return std::nullopt;
     case StatementKind::kDropTable:
+    case StatementKind::kDropView:
       for (const TableName& name : translation.tables_written) {
         AFLUENTE_RETURN_IF_ERROR(DropTableIn(transaction, name));
       }
@@ -139,12 +154,14 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
       return std::nullopt;
     case StatementKind::kDropSchema:
       for (const TableName& name : translation.tables_written) {
-        AFLUENTE_RETURN_IF_ERROR(transaction.DropDataset(name.project, name.dataset));
+        AFLUENTE_RETURN_IF_ERROR(DropDatasetIn(transaction, name.project, name.dataset,
+                                               translation.sql.ends_with(" CASCADE")));
       }
       return std::nullopt;
-    default:
-      return absl::UnimplementedError("views are not supported");
+    case StatementKind::kQuery:
+      break;
   }
+  return absl::InternalError("a query is no mutation");
 }
 
 }  // namespace

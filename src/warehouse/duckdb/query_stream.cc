@@ -42,10 +42,6 @@ class QueryStream final : public ResultStream {
     if (deadline) watch_ = engine_.timer.Add(lease_->connection(), *deadline);
     absl::Status status = Execute(*prepared);
     if (!status.ok()) return Ended(status);
-    if (!prepared->columns_open) {
-      columns_ = prepared->columns;
-      return absl::OkStatus();
-    }
     AFLUENTE_ASSIGN_OR_RETURN(columns_, ResultColumns(result_));
     return absl::OkStatus();
   }

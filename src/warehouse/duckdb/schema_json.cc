@@ -60,9 +60,19 @@ std::optional<Type> ToType(const json& object) {
   return type;
 }
 
+std::optional<TableName> ToName(const json& parts) {
+  if (!parts.is_array() || parts.size() != 3) return std::nullopt;
+  for (const json& part : parts) {
+    if (!part.is_string()) return std::nullopt;
+  }
+  return TableName{parts[0].get<std::string>(), parts[1].get<std::string>(),
+                   parts[2].get<std::string>()};
+}
+
 }  // namespace
 
-std::string SchemaToJson(const TableSchema& schema) {
+std::string EntryToJson(const TableEntry& entry) {
+  const TableSchema& schema = entry.schema;
   json out = {{"description", schema.description}, {"functionFed", schema.function_fed}};
   out["columns"] = json::array();
   for (const Column& column : schema.columns) {
@@ -75,15 +85,22 @@ std::string SchemaToJson(const TableSchema& schema) {
   out["timePartitioning"] = {{"type", kUnits[static_cast<size_t>(schema.partitioning.unit)]},
                              {"field", schema.partitioning.field}};
   out["clustering"] = schema.clustering;
+  if (entry.view) {
+    out["view"] = json::array();
+    for (const TableName& name : entry.reads) {
+      out["view"].push_back({name.project, name.dataset, name.table});
+    }
+  }
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-absl::StatusOr<TableSchema> SchemaFromJson(TableName name, std::string_view text) {
+absl::StatusOr<TableEntry> EntryFromJson(TableName name, std::string_view text) {
   json in = json::parse(text, nullptr, /*allow_exceptions=*/false);
   absl::Status damaged =
       absl::DataLossError("the warehouse's catalog is damaged at table " + name.ToString());
   if (!in.is_object() || !in["columns"].is_array() || !in["clustering"].is_array()) return damaged;
-  TableSchema schema;
+  TableEntry entry;
+  TableSchema& schema = entry.schema;
   schema.name = std::move(name);
   schema.description = TextOf(in, "description");
   schema.function_fed = in["functionFed"] == true;
@@ -103,7 +120,14 @@ absl::StatusOr<TableSchema> SchemaFromJson(TableName name, std::string_view text
     if (!column.is_string()) return damaged;
     schema.clustering.push_back(column.get<std::string>());
   }
-  return schema;
+  entry.view = in.contains("view");
+  if (!entry.view) return entry;
+  for (const json& read : in["view"]) {
+    std::optional<TableName> table = ToName(read);
+    if (!table) return damaged;
+    entry.reads.push_back(*std::move(table));
+  }
+  return entry;
 }
 
 }  // namespace afluente::warehouse::duckdb

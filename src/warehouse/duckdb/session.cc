@@ -17,7 +17,6 @@ absl::Status DescribeColumns(Prepared& prepared) {
   idx_t count = duckdb_prepared_statement_column_count(handle);
   for (idx_t i = 0; i < count; ++i) {
     LogicalTypeHandle type(duckdb_prepared_statement_column_logical_type(handle, i));
-    if (duckdb_get_type_id(type.get()) == DUCKDB_TYPE_INVALID) prepared.columns_open = true;
     if (duckdb_get_type_id(type.get()) == DUCKDB_TYPE_SQLNULL) prepared.untyped.push_back(i);
     AFLUENTE_ASSIGN_OR_RETURN(schema::Type column_type, FromLogicalType(type.get()));
     prepared.columns.push_back(
@@ -61,16 +60,21 @@ absl::StatusOr<Prepared*> Session::Prepare(std::string_view sql) {
         prepared_.begin(), prepared_.end(),
         [](const auto& a, const auto& b) { return a.second->last_use < b.second->last_use; }));
   }
+  AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Prepared> prepared, PrepareAnew(sql));
+  prepared->last_use = ++uses_;
+  Prepared* result = prepared.get();
+  prepared_[std::string(sql)] = std::move(prepared);
+  return result;
+}
+
+absl::StatusOr<std::unique_ptr<Prepared>> Session::PrepareAnew(std::string_view sql) {
   auto prepared = std::make_unique<Prepared>();
   std::string text(sql);
   if (duckdb_prepare(connection(), text.c_str(), prepared->handle.out()) != DuckDBSuccess) {
     return PrepareStatus(prepared->handle);
   }
   AFLUENTE_RETURN_IF_ERROR(DescribeColumns(*prepared));
-  prepared->last_use = ++uses_;
-  Prepared* result = prepared.get();
-  prepared_[std::move(text)] = std::move(prepared);
-  return result;
+  return prepared;
 }
 
 absl::StatusOr<ResultHandle> Session::Run(std::string_view sql, const Arguments& arguments) {

@@ -20,12 +20,11 @@ ValueHandle TextArgument(std::string_view text);
 ValueHandle BytesArgument(std::string_view bytes);
 ValueHandle IntegerArgument(int64_t value);
 
-// A statement prepared on one connection.
+// A statement prepared on one connection. Its columns are those of the moment it was prepared:
+// after a table has changed, only a result tells its own (ResultColumns).
 struct Prepared {
   PreparedHandle handle;
   std::vector<schema::Column> columns;
-  // A parameter that nothing types decides a column's type, so only a result knows the columns.
-  bool columns_open = false;
   // Columns that are a bare NULL, which GoogleSQL coerces to any type.
   std::vector<size_t> untyped;
   uint64_t last_use = 0;
@@ -39,7 +38,8 @@ class Session {
 
   duckdb_connection connection() const { return connection_.get(); }
 
-  // Stays valid until the next Prepare.
+  absl::StatusOr<std::unique_ptr<Prepared>> PrepareAnew(std::string_view sql);
+  // Cached; stays valid until the next Prepare.
   absl::StatusOr<Prepared*> Prepare(std::string_view sql);
   // Runs a statement to its end.
   absl::StatusOr<ResultHandle> Run(std::string_view sql, const Arguments& arguments = {});

@@ -16,8 +16,8 @@ constexpr TextForm kDuration = {"a duration such as 600s", IsDuration,
                                 "^[0-9]{1,13}(\\.[0-9]{1,3})?s$"};
 constexpr TextForm kSize = {"a size such as 512Mi or 2Gi", IsSize, "^[0-9]{1,18}(Ki|Mi|Gi|Ti)?$"};
 constexpr TextForm kProjectId = {
-    "a project id (6 to 30 lower-case letters, digits and hyphens, a letter first)", IsProjectId,
-    "^[a-z][a-z0-9-]{4,28}[a-z0-9]$"};
+    "a project id (at most 30 lower-case letters, digits and hyphens, a letter first)", IsProjectId,
+    "^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"};
 constexpr TextForm kPubsubName = {
     "a name for Pub/Sub (3 to 255 letters, digits and -_.~+%, a letter first, not goog...)",
     IsPubsubName, "^(?!goog)[A-Za-z][A-Za-z0-9_.~+%-]{2,254}$"};

@@ -76,7 +76,7 @@ bool IsDuration(std::string_view text) { return ParseDuration(text).has_value();
 bool IsSize(std::string_view text) { return ParseSize(text).has_value(); }
 
 bool IsProjectId(std::string_view text) {
-  return text.size() >= 6 && text.size() <= 30 && text.front() >= 'a' && text.front() <= 'z' &&
+  return !text.empty() && text.size() <= 30 && text.front() >= 'a' && text.front() <= 'z' &&
          text.back() != '-' && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || IsDigit(c) || c == '-';
          });

@@ -19,7 +19,8 @@ std::string FormatSize(uint64_t bytes);
 
 bool IsDuration(std::string_view text);
 bool IsSize(std::string_view text);
-// Six to thirty lower-case letters, digits and hyphens, a letter first, no hyphen last.
+// At most thirty lower-case letters, digits and hyphens, a letter first, no hyphen last. Google
+// wants six at least; short names are fine on one machine.
 bool IsProjectId(std::string_view text);
 // Of a topic or subscription ("Pub/Sub resource names").
 bool IsPubsubName(std::string_view text);

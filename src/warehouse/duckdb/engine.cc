@@ -69,7 +69,8 @@ absl::Status CreateOwnTables(Session& session) {
   for (std::string_view statement :
        {"BEGIN TRANSACTION", "CREATE SCHEMA afluente_internal",
         "CREATE TABLE afluente_internal.settings (name VARCHAR, value BIGINT)",
-        "INSERT INTO afluente_internal.settings VALUES ('format', 1), ('version_last', 0)",
+        "INSERT INTO afluente_internal.settings "
+        "VALUES ('format', 1), ('version_last', 0), ('macros', 0)",
         "CREATE TABLE afluente_internal.datasets (project VARCHAR, dataset VARCHAR)",
         "CREATE TABLE afluente_internal.tables (project VARCHAR, dataset VARCHAR, name VARCHAR, "
         "definition VARCHAR, fed_by VARCHAR, version BIGINT)",
@@ -130,11 +131,24 @@ absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
   return static_cast<uint64_t>(version_last);
 }
 
+// Only when a newer program brings others, so that a usual start writes nothing.
+absl::Status RefreshMacros(Session& session) {
+  AFLUENTE_ASSIGN_OR_RETURN(int64_t kept, Setting(session, "macros"));
+  if (kept == MacrosFingerprint()) return absl::OkStatus();
+  AFLUENTE_RETURN_IF_ERROR(session.Execute("BEGIN TRANSACTION"));
+  AFLUENTE_RETURN_IF_ERROR(CreateMacros(session));
+  Arguments arguments;
+  arguments.push_back(IntegerArgument(MacrosFingerprint()));
+  AFLUENTE_RETURN_IF_ERROR(session.Execute(
+      "UPDATE afluente_internal.settings SET value = $1 WHERE name = 'macros'", arguments));
+  return session.Execute("COMMIT");
+}
+
 absl::Status PrepareFile(Session& session) {
   AFLUENTE_ASSIGN_OR_RETURN(bool known, HasOwnTables(session));
-  if (!known) return CreateOwnTables(session);
+  if (!known) AFLUENTE_RETURN_IF_ERROR(CreateOwnTables(session));
   AFLUENTE_ASSIGN_OR_RETURN(int64_t format, Setting(session, "format"));
-  if (format == kFormat) return absl::OkStatus();
+  if (format == kFormat) return RefreshMacros(session);
   return absl::FailedPreconditionError(
       schema::Concat("the warehouse has format ", format, ", this program reads ", kFormat,
                      ": use the version of afluente that wrote it"));
@@ -166,6 +180,7 @@ absl::StatusOr<DatabaseHandle> OpenPrivate(int threads, uint64_t memory_bytes) {
   AFLUENTE_ASSIGN_OR_RETURN(DatabaseHandle database, OpenFile("", threads, memory_bytes));
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(database.get()));
   AFLUENTE_RETURN_IF_ERROR(RegisterRuntimeFunctions(session->connection()));
+  AFLUENTE_RETURN_IF_ERROR(CreateMacros(*session));
   AFLUENTE_RETURN_IF_ERROR(LockDown(*session, ""));
   return database;
 }

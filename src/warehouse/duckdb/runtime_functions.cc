@@ -1,12 +1,15 @@
 #include "warehouse/duckdb/runtime_functions.h"
 
 #include <farmhash.h>
+#include <openssl/evp.h>
 
 #include <string>
 
+#include "host/check.h"
 #include "warehouse/duckdb/decimal_text.h"
 #include "warehouse/duckdb/handles.h"
 #include "warehouse/duckdb/logical_type.h"
+#include "warehouse/googlesql/runtime_macros.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -36,6 +39,24 @@ void FarmFingerprint(duckdb_function_info, duckdb_data_chunk input, duckdb_vecto
     }
     std::string_view text = TextAt(texts, i);
     out[i] = static_cast<int64_t>(util::Fingerprint64(text.data(), text.size()));
+  }
+}
+
+void Sha512(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+  duckdb_vector bytes = duckdb_data_chunk_get_vector(input, 0);
+  for (idx_t i = 0; i < duckdb_data_chunk_get_size(input); ++i) {
+    if (IsNull(bytes, i)) {
+      SetNull(output, i);
+      continue;
+    }
+    std::string_view data = TextAt(bytes, i);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    if (EVP_Digest(data.data(), data.size(), digest, &size, EVP_sha512(), nullptr) != 1) {
+      duckdb_scalar_function_set_error(info, "SHA-512 failed");
+      return;
+    }
+    duckdb_vector_assign_string_element_len(output, i, reinterpret_cast<char*>(digest), size);
   }
 }
 
@@ -70,15 +91,30 @@ bool Register(duckdb_connection connection, const char* name, duckdb_type parame
 
 absl::Status RegisterRuntimeFunctions(duckdb_connection connection) {
   LogicalTypeHandle int64(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));
+  LogicalTypeHandle blob(duckdb_create_logical_type(DUCKDB_TYPE_BLOB));
   schema::Type big;
   big.kind = schema::TypeKind::kBigNumeric;
   LogicalTypeHandle big_numeric = ToLogicalType(big);
   bool registered =
       RegisterBigNumeric(connection) &&
-      Register(connection, "afluente_farm_fingerprint", DUCKDB_TYPE_BLOB, int64, FarmFingerprint) &&
+      Register(connection, "gsql_farm_fingerprint", DUCKDB_TYPE_BLOB, int64, FarmFingerprint) &&
+      Register(connection, "gsql_sha512", DUCKDB_TYPE_BLOB, blob, Sha512) &&
       Register(connection, "afluente_bignumeric", DUCKDB_TYPE_VARCHAR, big_numeric, BigNumeric);
   return registered ? absl::OkStatus()
                     : absl::InternalError("DuckDB refused a function of the translator");
+}
+
+int64_t MacrosFingerprint() {
+  std::string all;
+  for (std::string_view macro : googlesql::RuntimeMacros()) all.append(macro).append(";");
+  return static_cast<int64_t>(util::Fingerprint64(all.data(), all.size()));
+}
+
+absl::Status CreateMacros(Session& session) {
+  for (std::string_view macro : googlesql::RuntimeMacros()) {
+    AFLUENTE_RETURN_IF_ERROR(session.Execute(macro));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace afluente::warehouse::duckdb

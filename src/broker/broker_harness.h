@@ -53,9 +53,9 @@ class BrokerHarness {
     return opened.status();
   }
   void Stop() { broker_ = nullptr; }
-  // Loses what is not synced.
-  absl::Status CrashAndRestart() {
-    journal_->Crash();
+  // Loses what is not synced, but for the first `kept` records.
+  absl::Status CrashAndRestart(size_t kept = 0) {
+    journal_->Crash(kept);
     Stop();
     return Start();
   }

@@ -97,12 +97,28 @@ TEST_F(Delivery, AnAckOfAnEarlierSubscriptionOfTheNameIsIgnored) {
   EXPECT_THAT(harness_.Pull().texts(), ElementsAre("b"));
 }
 
-TEST_F(Delivery, AnAckThatIsNotSyncedBringsTheMessageBack) {
+TEST_F(Delivery, AfterAnAckThatIsNotSyncedTheLeaseRunsOn) {
   harness_.PublishTexts({"a"}).status().IgnoreError();
   auto pulled = harness_.Pull();
   harness_.journal().Refuse(absl::UnavailableError("disk"));
   EXPECT_TRUE(absl::IsUnavailable(harness_.Ack(pulled.ack_ids())));
   harness_.journal().Refuse(absl::OkStatus());
+  harness_.Advance(seconds(9));
+  EXPECT_THAT(harness_.Pull().texts(), IsEmpty());
+  harness_.Advance(seconds(1));
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a"));
+}
+
+TEST_F(Delivery, AnAckThatIsRefusedAfterTheDeadlineBringsTheMessageBack) {
+  harness_.PublishTexts({"a"}).status().IgnoreError();
+  auto pulled = harness_.Pull();
+  harness_.journal().Hold(true);
+  harness_.journal().Refuse(absl::UnavailableError("disk"));
+  EXPECT_TRUE(absl::IsUnknown(harness_.Ack(pulled.ack_ids())));
+  harness_.Advance(seconds(20));
+  EXPECT_THAT(harness_.Pull().texts(), IsEmpty());
+  harness_.journal().Hold(false);
+  harness_.Settle();
   EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a"));
 }
 

@@ -128,8 +128,9 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
   }
   Batch* unsent = batch.get();
   topic->publish_order().Append(*journal_, clock_, std::move(payload), unsent,
-                                [this, incarnation, batch = std::move(batch),
+                                [this, incarnation, bytes, batch = std::move(batch),
                                  done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
+                                  waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
                                   if (!place.ok()) {
                                     done(std::move(place).status());
                                     return;

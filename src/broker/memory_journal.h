@@ -106,12 +106,20 @@ class MemoryJournal final : public log::Journal {
     absl::MutexLock lock(&mutex_);
     snapshot_failure_ = std::move(failure);
   }
-  // What is not synced is lost and never answered.
-  void Crash() {
+  // What is not synced is lost and never answered; of what waits, the first `kept` records reached
+  // the disk all the same.
+  void Crash(size_t kept = 0) {
     absl::MutexLock lock(&mutex_);
+    for (; kept > 0 && !queue_.empty(); --kept) {
+      if (queue_.front().failure.ok()) Store(std::move(queue_.front().payload));
+      lost_.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    }
     crashed_ = true;
-    lost_ = std::move(queue_);
-    queue_.clear();
+    while (!queue_.empty()) {
+      lost_.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    }
   }
   // Waits until all that was appended is answered.
   void Drain() {

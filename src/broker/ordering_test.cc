@@ -161,6 +161,7 @@ TEST_F(Ordering, AnAckRefusedByTheDiskBringsTheRunBack) {
   harness_.journal().Refuse(absl::UnavailableError("disk"));
   EXPECT_FALSE(harness_.Ack({first.ack_ids()[0]}).ok());
   harness_.journal().Refuse(absl::OkStatus());
+  harness_.Advance(seconds(10));
   EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a1", "a2"));
 }
 

@@ -199,8 +199,9 @@ void Subscription::AckFailed(const std::vector<uint64_t>& sequences) {
     for (uint64_t sequence : sequences) {
       Lease* lease = leases_.Find(sequence);
       if (lease == nullptr || !lease->acking) continue;
+      // As if it had not been acked: the lease runs on, and its deadline counts again.
       lease->acking = false;
-      Fail(sequence);
+      leases_.Extend(sequence, *lease, lease->deadline);
     }
   }
   PostTurn();

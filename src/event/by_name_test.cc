@@ -137,7 +137,7 @@ TEST(ByName, ArraysAndStructs) {
   EXPECT_EQ(*DecodeOne("ARRAY<INT64>", "null"), Value(Value::List{}));
   EXPECT_EQ(ErrorOf("ARRAY<INT64>", "[1, null]"),
             "$.v[1]: expected INT64, found null (an ARRAY holds no NULL)");
-  EXPECT_EQ(ErrorOf("ARRAY<INT64>", "1"), "$.v: expected ARRAY<INT64>, found no array");
+  EXPECT_EQ(ErrorOf("ARRAY<INT64>", "1"), "$.v: expected ARRAY<INT64>, found a number");
   EXPECT_EQ(*DecodeOne("STRUCT<a INT64, b STRING>", "{\"B\": \"x\"}"),
             Value(Value::List{Value(), Text("x")}));
   EXPECT_EQ(*DecodeOne("STRUCT<a INT64>", "null"), Value());

@@ -228,6 +228,13 @@ TEST(Load, ChecksColumns) {
               ElementsAre(HasSubstr("REQUIRED within a RECORD")));
 }
 
+TEST(Load, RefusesNamesThatDifferOnlyInCase) {
+  EXPECT_THAT(FindingsOf(WithTable("{name: a, type: INT64}",
+                                   "      T: {schema: [{name: a, type: INT64}]}\n  D: {}\n")),
+              ElementsAre(HasSubstr("7:7: datasets.d.tables: names that differ only in case (T)"),
+                          HasSubstr("8:3: datasets: names that differ only in case (D)")));
+}
+
 TEST(Load, ChecksPartitioningAndClustering) {
   const std::string columns =
       "{name: id, type: INT64}, {name: day, type: DATE}, {name: at, type: TIMESTAMP}, "

@@ -208,10 +208,21 @@ Table ReadTable(const YamlEntry& entry, const std::string& dataset, Reading* rea
   return table;
 }
 
+// The embedded warehouse does not tell such names apart, BigQuery does.
+void CheckCase(const YamlEntry& entry, std::string_view where, std::set<std::string>* seen,
+               Reading* reading) {
+  if (seen->insert(schema::Lowercase(entry.key.text)).second) return;
+  reading->findings->Add(entry.key.place,
+                         Concat(where, ": names that differ only in case (", entry.key.text,
+                                ") are not supported by this version"));
+}
+
 }  // namespace
 
 void ReadDatasets(const YamlNode& datasets, Reading* reading) {
+  std::set<std::string> dataset_names;
   for (const YamlEntry& entry : datasets.entries) {
+    CheckCase(entry, "datasets", &dataset_names, reading);
     Dataset dataset;
     dataset.name = entry.key.text;
     dataset.location = TextOf(entry.value, "location");
@@ -219,7 +230,9 @@ void ReadDatasets(const YamlNode& datasets, Reading* reading) {
       reading->findings->Add(entry.key.place, "datasets: INFORMATION_SCHEMA is a reserved name");
     }
     if (const YamlNode* tables = entry.value.Find("tables")) {
+      std::set<std::string> table_names;
       for (const YamlEntry& table : tables->entries) {
+        CheckCase(table, Concat("datasets.", dataset.name, ".tables"), &table_names, reading);
         dataset.tables.push_back(ReadTable(table, dataset.name, reading));
       }
     }

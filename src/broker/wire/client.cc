@@ -16,6 +16,9 @@
 namespace afluente::broker::wire {
 namespace {
 
+// A whole publish, so that it can be sent again.
+constexpr int kRetryBytesMax = 20 << 20;
+
 // What may be in flight at once. Thread-safe.
 class InFlight {
  public:
@@ -194,6 +197,12 @@ std::unique_ptr<PubsubClient> PubsubClient::Create(const std::string& address,
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   // The door is plain HTTP/2; a proxy of the environment is not meant for it.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // A refusal for want of room stored nothing, so sending it again cannot double a message.
+  arguments.SetServiceConfigJSON(R"({"methodConfig": [{
+      "name": [{"service": "google.pubsub.v1.Publisher", "method": "Publish"}],
+      "retryPolicy": {"maxAttempts": 5, "initialBackoff": "0.05s", "maxBackoff": "2s",
+                      "backoffMultiplier": 3, "retryableStatusCodes": ["RESOURCE_EXHAUSTED"]}}]})");
+  arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, kRetryBytesMax);
   return std::make_unique<GrpcPubsubClient>(
       grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments), options);
 }

@@ -15,8 +15,8 @@
 namespace afluente::broker::wire {
 
 struct ClientOptions {
-  int publishes_in_flight_max = 64;
-  uint64_t bytes_in_flight_max = 64 << 20;
+  int publishes_in_flight_max = 16;
+  uint64_t bytes_in_flight_max = 16 << 20;
   std::chrono::milliseconds timeout{60'000};  // of one call
 };
 

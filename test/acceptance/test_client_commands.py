@@ -168,7 +168,8 @@ def test_check_prints_the_balance_in_the_documented_form(launch):
 
 def test_check_offline_balances_what_a_killed_process_left(launch):
     instance = launch()
-    publish(instance, [event(id=k) if k % 3 else "poison" for k in range(3000)])
+    for begin in range(0, 3000, 1000):
+        publish(instance, [event(id=k) if k % 3 else "poison" for k in range(begin, begin + 1000)])
     instance.kill()
     offline = json.loads(instance.run("check", "--json", "--spec", instance.spec, cwd=instance.directory).stdout)
     assert offline["balanced"] is True

@@ -46,7 +46,8 @@ functions:
 endpoints:
   "/t/{id}": {summary: A row, sql: q.sql, parameters: {id: INT64}}
 """
-GOOD_FILES = {"f.sql": "SELECT CAST(JSON_VALUE(data, '$.id') AS INT64) AS id FROM messages\n",
+GOOD_FILES = {"f.sql": "SELECT CAST(JSON_VALUE(data, '$.id') AS INT64) AS id, ARRAY<STRING>[] AS tags, NULL AS day\n"
+                       "FROM messages\n",
               "q.sql": "SELECT id FROM ds.t WHERE id = @id\n"}
 
 

@@ -221,7 +221,9 @@ Emitted Emitter::EmitExtract(const Expression& expression, const Scope& scope) {
   }
   const std::string& part = expression.text;
   if (part == "DATE") return {Cat("CAST(", value.sql, " AS DATE)"), TypeCode::kDate};
-  if (part == "TIME") return {Cat("CAST(", value.sql, " AS TIME)"), TypeCode::kTime};
+  if (part == "TIME") {
+    return EmitCast(std::move(value), TypeCode::kTime, false, expression.at);
+  }
   if (part == "DATETIME") return {Cat("CAST(", value.sql, " AS TIMESTAMP)"), TypeCode::kDatetime};
   const std::string text = ExtractTemplate(part, value.type);
   if (text.empty()) Fail(expression.at, Cat("A valid date part name is required but found ", part));

@@ -24,7 +24,7 @@ std::string Typed(const CallContext& context, size_t arg, const SqlType& type) {
 }
 
 Emitted EmitNow(CallContext& context) {
-  const TransformRules* transform = context.emitter.transform();
+  const TransformRules* const transform = context.emitter.transform();
   std::string now = "now()";
   if (transform != nullptr) {
     now = transform->publish_time;
@@ -70,9 +70,8 @@ Emitted EmitTime(CallContext& context) {
     return context.emitter.EmitCast(context.args[0], TypeCode::kTime, context.safe(),
                                     context.call.at);
   }
-  const std::string_view text = context.args.size() == 3   ? "make_time($1, $2, CAST($3 AS DOUBLE))"
-                                : context.args.size() == 2 ? "CAST(($1 AT TIME ZONE $2) AS TIME)"
-                                                           : "CAST($1 AS TIME)";
+  const std::string_view text = context.args.size() == 3 ? "make_time($1, $2, CAST($3 AS DOUBLE))"
+                                                         : "CAST(($1 AT TIME ZONE $2) AS TIME)";
   return {context.Fill(text), TypeCode::kTime};
 }
 

@@ -315,6 +315,17 @@ TEST(TransformTest, CarriesTheMessageThrough) {
   EXPECT_THAT(result->sql, Not(HasSubstr("now()")));
 }
 
+TEST(TransformTest, ParsesADocumentOnce) {
+  const auto result = TranslateTransform(
+      "SELECT JSON_VALUE(data, '$.a') AS a, JSON_VALUE(data, '$.b') AS b, JSON_VALUE(data, '$.a') "
+      "AS again FROM messages",
+      "batch");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->sql,
+              HasSubstr("FROM (SELECT *, json_extract_string(\"data\", ['$.\"a\"', '$.\"b\"']) "
+                        "AS \"gsql_values\" FROM batch) AS t1"));
+}
+
 TEST(TransformTest, ArraysMakeRowsInOrder) {
   const auto result = TranslateTransform(
       "SELECT STRING(item.name) AS name FROM messages AS m, UNNEST(JSON_QUERY_ARRAY(m.data, "

@@ -216,6 +216,8 @@ TEST(TranslateTest, TextCannotLeaveItsQuotes) {
   // A placeholder of the templates inside the user's own text stays text.
   EXPECT_THAT(Sql("SELECT JSON_QUERY_ARRAY(doc, '$.$2') FROM j"), HasSubstr("$.\"$2\"[*]"));
   EXPECT_THAT(Sql("SELECT TO_JSON_STRING(STRUCT(1 AS `$1`))"), HasSubstr("'$1'"));
+  EXPECT_THAT(Sql("SELECT DATE_ADD(STRUCT(1 AS `$2`), INTERVAL LENGTH('\\\"; DROP') DAY)"),
+              HasSubstr("STRUCT(\"$2\" BIGINT)"));
   EXPECT_THAT(Sql("SELECT FORMAT_DATE('$1 $E(x) %Y', day) FROM t"), HasSubstr("'$1 $E(x) %Y'"));
 }
 

@@ -22,6 +22,7 @@ constexpr CastRule kRules[] = {
     {TypeCode::kTimestamp, TypeCode::kString, "gsql_timestamp_text($1)"},
     {TypeCode::kDatetime, TypeCode::kString, "gsql_datetime_text($1)"},
     {TypeCode::kTime, TypeCode::kString, "gsql_time_text($1)"},
+    {TypeCode::kTimestamp, TypeCode::kTime, "CAST(($1 AT TIME ZONE 'UTC') AS TIME)"},
     {TypeCode::kString, TypeCode::kBytes, "encode($1)"},
     {TypeCode::kFloat64, TypeCode::kInt64, "CAST(round($1) AS BIGINT)"},
     {TypeCode::kString, TypeCode::kInt64, "gsql_text_to_int64($1, $E(Bad int64 value))"},

@@ -16,6 +16,12 @@ const schema::Column* FindColumn(const std::vector<schema::Column>& columns,
   return nullptr;
 }
 
+// BIGNUMERIC is stored as its canonical text.
+std::string Stored(const std::string& sql, const SqlType& type) {
+  if (!type.Is(TypeCode::kBigNumeric)) return sql;
+  return Cat("rtrim(rtrim(CAST(CAST(", sql, " AS ", DuckdbName(type), ") AS VARCHAR), '0'), '.')");
+}
+
 bool Assignable(const SqlType& from, const SqlType& to, bool literal) {
   if (!from.known() || !to.known() || from.code == to.code) return true;
   if (from.Is(TypeCode::kInt64) && to.IsNumber()) return true;
@@ -42,8 +48,7 @@ Scope Emitter::TargetScope(const TableSchema& table, const std::string& alias,
   RangeVariable range;
   range.name = alias.empty() ? table.name.table : alias;
   for (const schema::Column& column : QueryColumns(table)) {
-    range.columns.push_back(
-        {column.name, Cat(id, ".", QuoteName(column.name)), FromSchema(column.type)});
+    range.columns.push_back(StoredColumn(column, id));
   }
   AddRange(std::move(range), &scope, 0);
   return scope;
@@ -90,7 +95,7 @@ std::string Emitter::EmitValue(const Expression& value, const ScopeColumn& colum
   CheckInsertable(emitted, column, 0, value.at);
   // Text for BYTES would be read as DuckDB's own escapes.
   const bool text = emitted.type.Is(TypeCode::kString) && column.type.Is(TypeCode::kBytes);
-  return text ? Cat("encode(", emitted.sql, ")") : emitted.sql;
+  return text ? Cat("encode(", emitted.sql, ")") : Stored(emitted.sql, column.type);
 }
 
 void Emitter::EmitInsert(const ParsedStatement& statement) {
@@ -115,8 +120,8 @@ void Emitter::EmitInsert(const ParsedStatement& statement) {
       const bool text = output.columns[i].type.Is(TypeCode::kString);
       CheckInsertable({"", output.columns[i].type, text}, columns[i], i + 1, statement.query->at);
       const std::string name = Cat(id, ".", output.columns[i].sql);
-      Append(&items, i == 0 ? "" : ", ",
-             Conform({name, output.columns[i].type}, columns[i].type).sql);
+      const Emitted value = Conform({name, output.columns[i].type}, columns[i].type);
+      Append(&items, i == 0 ? "" : ", ", Stored(value.sql, columns[i].type));
     }
     translation_->sql = Cat(sql, "SELECT ", items, " FROM (", output.sql, ") AS ", id);
     return;

@@ -21,24 +21,8 @@ Emitted Emitter::Emit(const Expression& expression, const Scope& scope) {
       return EmitLiteral(expression);
     case ExpressionKind::kTyped:
       return EmitTypedLiteral(expression);
-    case ExpressionKind::kInterval: {
-      static constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
-          {"YEAR", "to_years("},
-          {"QUARTER", "to_months(3 * "},
-          {"MONTH", "to_months("},
-          {"WEEK", "to_weeks("},
-          {"DAY", "to_days("},
-          {"HOUR", "to_hours("},
-          {"MINUTE", "to_minutes("},
-          {"SECOND", "to_seconds("},
-          {"MILLISECOND", "to_milliseconds("},
-          {"MICROSECOND", "to_microseconds("}};
-      const Emitted amount = Emit(*expression.args[0], scope);
-      for (const auto& [unit, function] : kUnits) {
-        if (unit == expression.text) return {Cat(function, amount.sql, ")"), TypeCode::kInterval};
-      }
-      Fail(expression.at, Cat("Unsupported interval unit: ", expression.text));
-    }
+    case ExpressionKind::kInterval:
+      return EmitInterval(expression, scope);
     case ExpressionKind::kParameter:
       return EmitParameter(expression);
     case ExpressionKind::kName:
@@ -83,6 +67,25 @@ Emitted Emitter::Emit(const Expression& expression, const Scope& scope) {
       Fail(expression.at, "DEFAULT can only stand for a whole value in INSERT or UPDATE");
   }
   FailSyntax(expression.at, "Unexpected expression");
+}
+
+Emitted Emitter::EmitInterval(const Expression& expression, const Scope& scope) {
+  static constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
+      {"YEAR", "to_years("},
+      {"QUARTER", "to_months(3 * "},
+      {"MONTH", "to_months("},
+      {"WEEK", "to_weeks("},
+      {"DAY", "to_days("},
+      {"HOUR", "to_hours("},
+      {"MINUTE", "to_minutes("},
+      {"SECOND", "to_seconds("},
+      {"MILLISECOND", "to_milliseconds("},
+      {"MICROSECOND", "to_microseconds("}};
+  const Emitted amount = Emit(*expression.args[0], scope);
+  for (const auto& [unit, function] : kUnits) {
+    if (unit == expression.text) return {Cat(function, amount.sql, ")"), TypeCode::kInterval};
+  }
+  Fail(expression.at, Cat("Unsupported interval unit: ", expression.text));
 }
 
 Emitted Emitter::EmitLiteral(const Expression& expression) {

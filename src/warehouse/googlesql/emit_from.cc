@@ -11,6 +11,14 @@ std::string QualifiedName(const TableName& name) {
   return Cat(QuoteName(Cat(name.project, ".", name.dataset)), ".", QuoteName(name.table));
 }
 
+ScopeColumn StoredColumn(const schema::Column& column, std::string_view table) {
+  ScopeColumn result{column.name, Cat(table, ".", QuoteName(column.name)), FromSchema(column.type)};
+  if (result.type.Is(TypeCode::kBigNumeric)) {
+    result.sql = Cat("CAST(", result.sql, " AS ", DuckdbName(result.type), ")");
+  }
+  return result;
+}
+
 std::vector<schema::Column> QueryColumns(const TableSchema& table) {
   std::vector<schema::Column> columns = table.columns;
   if (!table.function_fed) return columns;
@@ -132,8 +140,7 @@ std::string Emitter::EmitNamedTable(const TableExpression& table, Scope* scope) 
   if (transform_ != nullptr) Fail(table.at, "A function's SQL reads FROM messages only");
   const TableSchema found = ResolveTable(path);
   for (const schema::Column& column : QueryColumns(found)) {
-    range.columns.push_back(
-        {column.name, Cat(id, ".", QuoteName(column.name)), FromSchema(column.type)});
+    range.columns.push_back(StoredColumn(column, id));
   }
   std::vector<TableName>& read = translation_->tables_read;
   if (std::find(read.begin(), read.end(), found.name) == read.end()) read.push_back(found.name);

@@ -20,6 +20,13 @@ bool Coerces(const Emitted& literal, const SqlType& other) {
   return literal.type.Is(TypeCode::kString) && (IsTemporal(other) || other.Is(TypeCode::kBytes));
 }
 
+// A text literal or parameter beside a date becomes one.
+void Coerce(Emitted* value, const SqlType& other) {
+  if (!Coerces(*value, other) || !IsTemporal(other)) return;
+  value->sql = Cat("CAST(", value->sql, " AS ", DuckdbName(other), ")");
+  value->type = other;
+}
+
 bool IsNonZeroLiteral(const Expression& expression) {
   return (expression.kind == ExpressionKind::kInteger ||
           expression.kind == ExpressionKind::kFloat) &&
@@ -117,9 +124,11 @@ void Emitter::CheckComparable(const Emitted& a, const Emitted& b, std::string_vi
 }
 
 Emitted Emitter::EmitCompare(const Expression& expression, const Scope& scope) {
-  const Emitted left = Emit(*expression.args[0], scope);
-  const Emitted right = Conform(Emit(*expression.args[1], scope), left.type);
+  Emitted left = Emit(*expression.args[0], scope);
+  Emitted right = Conform(Emit(*expression.args[1], scope), left.type);
   CheckComparable(left, right, expression.text, expression.at);
+  Coerce(&left, right.type);
+  Coerce(&right, left.type);
   return {Cat("(", left.sql, " ", expression.text, " ", right.sql, ")"), TypeCode::kBool};
 }
 
@@ -146,8 +155,9 @@ Emitted Emitter::EmitIn(const Expression& expression, const Scope& scope) {
   }
   std::string list;
   for (size_t i = 1; i < expression.args.size(); ++i) {
-    const Emitted candidate = Conform(Emit(*expression.args[i], scope), value.type);
+    Emitted candidate = Conform(Emit(*expression.args[i], scope), value.type);
     CheckComparable(value, candidate, "IN", expression.args[i]->at);
+    Coerce(&candidate, value.type);
     Append(&list, i == 1 ? "" : ", ", candidate.sql);
   }
   return {Cat("(", value.sql, in, list, "))"), TypeCode::kBool};
@@ -159,7 +169,7 @@ Emitted Emitter::EmitPredicate(const Expression& expression, const Scope& scope)
   if (expression.kind == ExpressionKind::kIs) {
     return {Cat("(", value.sql, " IS", negation, " ", expression.text, ")"), TypeCode::kBool};
   }
-  const Emitted second = Emit(*expression.args[1], scope);
+  Emitted second = Emit(*expression.args[1], scope);
   if (expression.kind == ExpressionKind::kDistinct) {
     CheckComparable(value, second, "IS DISTINCT FROM", expression.at);
     return {Cat("(", value.sql, " IS", negation, " DISTINCT FROM ", second.sql, ")"),
@@ -169,9 +179,11 @@ Emitted Emitter::EmitPredicate(const Expression& expression, const Scope& scope)
     CheckComparable(value, second, "LIKE", expression.at);
     return {Cat("(", value.sql, negation, " LIKE ", second.sql, " ESCAPE '\\')"), TypeCode::kBool};
   }
-  const Emitted third = Emit(*expression.args[2], scope);
+  Emitted third = Emit(*expression.args[2], scope);
   CheckComparable(value, second, "BETWEEN", expression.at);
   CheckComparable(value, third, "BETWEEN", expression.at);
+  Coerce(&second, value.type);
+  Coerce(&third, value.type);
   return {Cat("(", value.sql, negation, " BETWEEN ", second.sql, " AND ", third.sql, ")"),
           TypeCode::kBool};
 }
@@ -209,7 +221,9 @@ Emitted Emitter::EmitExtract(const Expression& expression, const Scope& scope) {
   }
   const std::string& part = expression.text;
   if (part == "DATE") return {Cat("CAST(", value.sql, " AS DATE)"), TypeCode::kDate};
-  if (part == "TIME") return {Cat("CAST(", value.sql, " AS TIME)"), TypeCode::kTime};
+  if (part == "TIME") {
+    return EmitCast(std::move(value), TypeCode::kTime, false, expression.at);
+  }
   if (part == "DATETIME") return {Cat("CAST(", value.sql, " AS TIMESTAMP)"), TypeCode::kDatetime};
   const std::string text = ExtractTemplate(part, value.type);
   if (text.empty()) Fail(expression.at, Cat("A valid date part name is required but found ", part));

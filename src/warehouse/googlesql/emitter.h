@@ -64,6 +64,7 @@ class Emitter {
   };
 
   // Expressions.
+  Emitted EmitInterval(const Expression& expression, const Scope& scope);
   Emitted EmitLiteral(const Expression& expression);
   Emitted EmitTypedLiteral(const Expression& expression);
   Emitted EmitParameter(const Expression& expression);
@@ -152,6 +153,8 @@ TransformTranslation EmitTransform(const ParsedStatement& statement, std::string
 
 // `"project.dataset"."table"`.
 std::string QualifiedName(const TableName& name);
+// A table's column in an expression. BIGNUMERIC is stored as text and computed as DECIMAL(38,18).
+ScopeColumn StoredColumn(const schema::Column& column, std::string_view table);
 // Columns as queries see them, with a function's two own.
 std::vector<schema::Column> QueryColumns(const TableSchema& table);
 

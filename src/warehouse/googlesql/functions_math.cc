@@ -46,7 +46,12 @@ Emitted EmitIf(CallContext& context) {
           CommonType(context.args[1].type, context.args[2].type)};
 }
 
-// SAFE_DIVIDE and IEEE_DIVIDE.
+Emitted EmitError(CallContext& context) {
+  if (context.safe()) return {"NULL", SqlType()};
+  return {context.Fill("error($1)"), SqlType()};
+}
+
+// What SAFE_DIVIDE does with zero is NULL.
 Emitted EmitSafeDivide(CallContext& context) {
   const SqlType type = CommonType(context.args[0].type, context.args[1].type);
   if (type.IsDecimal()) {
@@ -146,7 +151,7 @@ constexpr Function kFunctions[] = {
     {"IFNULL", 2, 2, "coalesce($1, $2)", Result::kCommon},
     {"NULLIF", 2, 2, "nullif($1, $2)", Result::kArgument},
     {"COALESCE", 1, -1, "coalesce($*)", Result::kCommon},
-    {"ERROR", 1, 1, "error($1)", Result::kUnknown},
+    {"ERROR", 1, 1, "", Result::kUnknown, FunctionKind::kScalar, EmitError},
     {"FARM_FINGERPRINT", 1, 1, "", Result::kInt64, FunctionKind::kScalar, EmitFingerprint},
     {"MD5", 1, 1, "", Result::kBytes, FunctionKind::kScalar, EmitHash},
     {"SHA1", 1, 1, "", Result::kBytes, FunctionKind::kScalar, EmitHash},

@@ -66,6 +66,10 @@ Emitted EmitTimestamp(CallContext& context) {
 }
 
 Emitted EmitTime(CallContext& context) {
+  if (context.args.size() == 1) {
+    return context.emitter.EmitCast(context.args[0], TypeCode::kTime, context.safe(),
+                                    context.call.at);
+  }
   const std::string_view text = context.args.size() == 3   ? "make_time($1, $2, CAST($3 AS DOUBLE))"
                                 : context.args.size() == 2 ? "CAST(($1 AT TIME ZONE $2) AS TIME)"
                                                            : "CAST($1 AS TIME)";

@@ -7,6 +7,7 @@ namespace afluente::warehouse::googlesql {
 
 // What emitted SQL calls beyond DuckDB's own functions. The engine runs each definition once after
 // it opens a database (they replace earlier ones), before it runs any translation, in this order.
+// Every connection that runs translations has TimeZone set to UTC.
 std::vector<std::string_view> RuntimeMacros();
 
 // A scalar function that the engine must register in C++, because DuckDB has nothing like it.

@@ -45,7 +45,9 @@ struct Translation {
   std::vector<TableName> tables_written;
   // False when it calls RAND, GENERATE_UUID, CURRENT_TIMESTAMP and the like.
   bool deterministic = true;
-  // CREATE TABLE without AS: the table to create through the catalog (`sql` is empty then).
+  // CREATE TABLE without AS: the table to create through the catalog. `sql` is empty then, except
+  // under OR REPLACE of a table that exists: it drops that one and runs first. A statement with
+  // IF [NOT] EXISTS that has nothing to do leaves both empty.
   std::vector<TableSchema> created;
 };
 

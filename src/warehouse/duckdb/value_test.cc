@@ -97,6 +97,24 @@ TEST(Values, Times) {
   }
 }
 
+TEST(Values, BigNumericsBeyondWhatQueriesComputeFailInsteadOfRounding) {
+  TestDatabase database;
+  ASSERT_TRUE(database.catalog().EnsureDataset("proj", "ds").ok());
+  TableSchema table;
+  table.name = {"proj", "ds", "t"};
+  table.columns = {Nullable("v", Scalar(TypeKind::kBigNumeric))};
+  ASSERT_TRUE(database.catalog().EnsureTable(table).ok());
+  FunctionCommit commit;
+  commit.function = "f";
+  commit.table = table.name;
+  commit.rows.push_back({"", 0, {Text("0.0000000000000000001")}});
+  ASSERT_TRUE(database.warehouse().Append(commit).ok());
+  absl::Status status = QueryRows(database.warehouse(), "SELECT v FROM ds.t").status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_NE(std::string(status.message()).find("more digits"), std::string::npos) << status;
+  EXPECT_TRUE(QueryRows(database.warehouse(), "SELECT COUNT(*) AS n FROM ds.t").ok());
+}
+
 TEST(Values, NestedOnes) {
   RoundTrip(
       Type::Array(Scalar(TypeKind::kString)),

@@ -1,6 +1,7 @@
 #include "broker/wire/pubsub_door.h"
 
 #include <fcntl.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/wire/call_count.h"
 #include "broker/wire/grpc_service.h"
 #include "broker/wire/method_table.h"
 #include "broker/wire/open_calls.h"
@@ -43,7 +45,7 @@ class OnePortDoor final : public PubsubDoor {
         open_calls_(std::make_shared<OpenCalls>(options.open_pulls_max)),
         traffic_(parts.metrics),
         service_(parts.publisher, parts.topics, parts.subscriptions, parts.workers, *open_calls_,
-                 traffic_),
+                 calls_, traffic_),
         methods_(service_, parts.metrics, parts.clock),
         transcoder_(methods_, parts.workers) {}
 
@@ -62,6 +64,7 @@ class OnePortDoor final : public PubsubDoor {
   const DoorParts parts_;
   const DoorOptions options_;
   std::shared_ptr<OpenCalls> open_calls_;  // shared with the gauge that counts them
+  CallCount calls_;                        // REST's, and streams that the broker still holds
   Traffic traffic_;
   Service service_;
   MethodTable methods_;
@@ -76,6 +79,7 @@ absl::Status OnePortDoor::Start() {
                           "StreamingPull calls, and Pull calls that wait.", {},
                           [calls = open_calls_] { return static_cast<double>(calls->size()); });
   grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // Protobuf would write a line to stderr for each malformed message; its sender is answered.
   google::protobuf::SetLogHandler(nullptr);
   grpc::ServerBuilder builder;
@@ -85,6 +89,9 @@ absl::Status OnePortDoor::Start() {
   // Clients of Google's APIs ping idle connections; gRPC's default calls that abuse.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // A peer that vanished without a word must not hold its streams open for ever.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   for (const auto* descriptor : methods_.services()) {
     services_.push_back(std::make_unique<GrpcService>(*descriptor, methods_, service_));
     builder.RegisterService(services_.back().get());
@@ -96,7 +103,12 @@ absl::Status OnePortDoor::Start() {
   http_options.body_bytes_max = options_.message_bytes_max;
   servers_->http = http::Server::Create(
       parts_.io_threads, http_options, [this](http::Request request, http::Responder responder) {
-        transcoder_.Handle(std::move(request), std::move(responder));
+        calls_.Enter();
+        transcoder_.Handle(std::move(request), [this, responder = std::move(responder)](
+                                                   http::Response response) mutable {
+          responder(std::move(response));
+          calls_.Leave();
+        });
       });
   return absl::OkStatus();
 }
@@ -122,6 +134,7 @@ void OnePortDoor::Stop(std::chrono::milliseconds grace) {
   servers_->http->Stop(grace);
   servers_->grpc->Shutdown(deadline);
   servers_->grpc->Wait();
+  calls_.AwaitNone();
   servers_.reset();
 }
 

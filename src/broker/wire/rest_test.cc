@@ -1,3 +1,6 @@
+#include <atomic>
+#include <thread>
+
 #include "broker/wire/door_fixture.h"
 #include "gmock/gmock.h"
 
@@ -148,6 +151,28 @@ TEST_F(RestTest, LargeBodiesAreReadOnAWorker) {
   const std::string too_large(21 << 20, ' ');
   EXPECT_EQ(Rest("POST", "/v1/projects/p/topics/t:publish", too_large).status, 413);
   ExpectAlive();
+}
+
+TEST_F(RestTest, StopWaitsForWhatTheBrokerStillAnswers) {
+  ASSERT_TRUE(CreateTopic().ok());
+  broker_.HoldPublishes();
+  std::thread caller([&] {
+    (void)http::Fetch("POST",
+                      absl::StrCat("http://127.0.0.1:", port_, "/v1/projects/p/topics/t:publish"),
+                      R"({"messages":[{"data":"YQ=="}]})");
+  });
+  ASSERT_TRUE(broker_.AwaitHeld(1));
+  std::atomic<bool> released{false};
+  std::thread releaser([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    released = true;
+    broker_.ReleasePublishes();
+  });
+  door_->Stop(std::chrono::milliseconds(0));
+  EXPECT_TRUE(released);
+  door_.reset();
+  releaser.join();
+  caller.join();
 }
 
 }  // namespace

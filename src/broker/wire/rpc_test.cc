@@ -195,6 +195,17 @@ TEST_F(RpcTest, HealthIsServing) {
   EXPECT_EQ(answer, std::string("\x08\x01"));  // HealthCheckResponse{status: SERVING}
 }
 
+TEST_F(RpcTest, ReflectionListsTheServices) {
+  std::string answer;
+  const std::string list_services = "\x3a\x01*";  // ServerReflectionRequest{list_services: "*"}
+  ASSERT_TRUE(RawCall("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+                      list_services, &answer)
+                  .ok());
+  for (const char* service : {"google.pubsub.v1.Publisher", "google.pubsub.v1.Subscriber",
+                              "google.pubsub.v1.SchemaService", "google.iam.v1.IAMPolicy"})
+    EXPECT_THAT(answer, HasSubstr(service));
+}
+
 TEST_F(RpcTest, CountsWhatPasses) {
   ASSERT_TRUE(CreateTopic().ok());
   ASSERT_TRUE(Publish({"abc", "de"}).ok());

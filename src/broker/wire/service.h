@@ -8,6 +8,7 @@
 #include "broker/subscriptions.h"
 #include "broker/topics.h"
 #include "broker/wire/call.h"
+#include "broker/wire/call_count.h"
 #include "broker/wire/open_calls.h"
 #include "broker/wire/translate.h"
 #include "google/protobuf/empty.pb.h"
@@ -26,7 +27,7 @@ class Service {
   using Empty = google::protobuf::Empty;
 
   Service(Publisher& publisher, Topics& topics, Subscriptions& subscriptions,
-          host::WorkerPool& workers, OpenCalls& open_calls, Traffic& traffic);
+          host::WorkerPool& workers, OpenCalls& open_calls, CallCount& streams, Traffic& traffic);
 
   void CreateTopic(pubsub::Topic& request, const Call& call, Reply<pubsub::Topic> reply);
   void UpdateTopic(pubsub::UpdateTopicRequest& request, const Call& call,
@@ -58,6 +59,7 @@ class Service {
   // For StreamingPull, whose calls are more than one request and one answer.
   Subscriptions& subscriptions() { return subscriptions_; }
   OpenCalls& open_calls() { return open_calls_; }
+  CallCount& streams() { return streams_; }
   Traffic& traffic() { return traffic_; }
 
  private:
@@ -66,6 +68,7 @@ class Service {
   Subscriptions& subscriptions_;
   host::WorkerPool& workers_;
   OpenCalls& open_calls_;
+  CallCount& streams_;
   Traffic& traffic_;
   // Held over an update's read and write (workers only), or two updates could undo one another.
   absl::Mutex update_mutex_;

@@ -11,12 +11,14 @@
 namespace afluente::broker::wire {
 
 Service::Service(Publisher& publisher, Topics& topics, Subscriptions& subscriptions,
-                 host::WorkerPool& workers, OpenCalls& open_calls, Traffic& traffic)
+                 host::WorkerPool& workers, OpenCalls& open_calls, CallCount& streams,
+                 Traffic& traffic)
     : publisher_(publisher),
       topics_(topics),
       subscriptions_(subscriptions),
       workers_(workers),
       open_calls_(open_calls),
+      streams_(streams),
       traffic_(traffic) {}
 
 void Service::CreateTopic(pubsub::Topic& request, const Call&, Reply<pubsub::Topic> reply) {

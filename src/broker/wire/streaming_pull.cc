@@ -34,7 +34,9 @@ constexpr int kAckDeadlineSecondsMax = 600;
 class StreamingPull final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                             public std::enable_shared_from_this<StreamingPull> {
  public:
-  explicit StreamingPull(Service& service) : service_(service) {}
+  explicit StreamingPull(Service& service) : service_(service) { service_.streams().Enter(); }
+  // The last use of the door: a callback of the broker may come after gRPC is done with the call.
+  ~StreamingPull() override { service_.streams().Leave(); }
 
   void Start() {
     self_ = shared_from_this();

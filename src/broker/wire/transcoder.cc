@@ -1,10 +1,13 @@
 #include "broker/wire/transcoder.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "broker/wire/json.h"
+#include "broker/wire/method_table.h"
 #include "google/api/annotations.pb.h"
 #include "host/check.h"
 #include "http/problem.h"

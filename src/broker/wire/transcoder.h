@@ -1,13 +1,9 @@
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "broker/wire/json.h"
-#include "broker/wire/method_table.h"
 #include "broker/wire/path_template.h"
 #include "google/api/http.pb.h"
 #include "host/worker_pool.h"
@@ -15,6 +11,9 @@
 #include "http/server.h"
 
 namespace afluente::broker::wire {
+
+struct Method;
+class MethodTable;
 
 // REST for every method of the table whose proto has a google.api.http rule: the path, the query
 // and the body become the request message, by reflection. Owned by the door; runs on I/O threads,

@@ -24,6 +24,9 @@ struct TransformRules {
   std::string source;
   std::string publish_time;  // the message's, in DuckDB's words, once FROM is emitted
   std::string message_index;
+  std::string data;                   // the message's document
+  std::string values;                 // the list of what `paths` find in it, parsed once
+  std::vector<std::string> paths;     // DuckDB's, in the order of first use
   std::vector<std::string> ordinals;  // positions inside UNNEST, in order
 };
 
@@ -42,7 +45,7 @@ class Emitter {
 
   // For the functions that write themselves.
   void MarkNotDeterministic(const Expression& call);
-  const TransformRules* transform() const { return transform_; }
+  TransformRules* transform() const { return transform_; }
   // A lambda parameter's name that nothing else uses.
   std::string UniqueName(std::string_view prefix);
   std::string EmitOrder(const std::vector<OrderItem>& order, const Scope& scope);

@@ -65,6 +65,8 @@ bool CallContext::IsText(size_t arg) const {
   return arg < call.args.size() && call.args[arg]->kind == ExpressionKind::kString;
 }
 
+std::string TemplateType(const SqlType& type) { return EscapeTemplate(DuckdbName(type)); }
+
 SqlType ResultType(const Function& function, const std::vector<Emitted>& args) {
   const SqlType first = args.empty() ? SqlType() : args[0].type;
   switch (function.result) {

@@ -87,6 +87,10 @@ const Function* FindFunction(std::string_view name, size_t args);
 bool IsFunctionName(std::string_view name);
 bool IsAggregate(std::string_view name);
 
+// DuckDB's name of a type inside a template: its field names are the user's and hold no
+// placeholder.
+std::string TemplateType(const SqlType& type);
+
 SqlType ResultType(const Function& function, const std::vector<Emitted>& args);
 
 }  // namespace afluente::warehouse::googlesql

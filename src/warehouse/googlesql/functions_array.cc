@@ -15,7 +15,7 @@ Emitted EmitGenerateArray(CallContext& context) {
                               : "generate_series($1, $2)"),
             SqlType::Array(TypeCode::kInt64)};
   }
-  const std::string name = DuckdbName(type);
+  const std::string name = TemplateType(type);
   const std::string by = step ? "$3" : "1";
   return {context.Fill(Cat("list_transform(generate_series(0, CAST(floor(($2 - $1) / ", by,
                            ") AS BIGINT)), lambda i: CAST($1 + i * ", by, " AS ", name, "))")),

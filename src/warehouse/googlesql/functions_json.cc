@@ -1,4 +1,6 @@
 // JSON.
+#include <algorithm>
+
 #include "warehouse/googlesql/function_table.h"
 #include "warehouse/googlesql/json_path.h"
 #include "warehouse/googlesql/json_text.h"
@@ -33,7 +35,25 @@ std::string Path(const CallContext& context, std::string_view suffix = "") {
   return QuoteText(Cat(*translated, suffix));
 }
 
+// JSON_VALUE of a function's message: the document is parsed once for all of them.
+Emitted EmitMessageValue(TransformRules* rules, const std::string& path) {
+  auto it = std::find(rules->paths.begin(), rules->paths.end(), path);
+  const size_t index = static_cast<size_t>(it - rules->paths.begin()) + 1;
+  if (it == rules->paths.end()) rules->paths.push_back(path);
+  // Text that may be an object or array is looked at again: those are no values.
+  return {Expand("CASE WHEN starts_with($1, '{') OR starts_with($1, '[') THEN "
+                 "(json_value($2, $3) ->> '$') ELSE $1 END",
+                 {Cat(rules->values, "[", index, "]"), rules->data, path}, false),
+          TypeCode::kString};
+}
+
 Emitted EmitValue(CallContext& context) {
+  TransformRules* rules = context.emitter.transform();
+  if (rules != nullptr && context.args[0].sql == rules->data) {
+    Emitted value = EmitMessageValue(rules, Path(context));
+    value.sql = Cat("(", value.sql, ")");
+    return value;
+  }
   return {Cat("(json_value(", Document(context), ", ", Path(context), ") ->> '$')"),
           TypeCode::kString};
 }

@@ -13,7 +13,7 @@ Emitted EmitRounding(CallContext& context) {
   const std::string digits = context.args.size() > 1 ? ", CAST($2 AS INTEGER))" : ")";
   if (decimal) {
     const SqlType type = context.args[0].type;
-    return {context.Fill(Cat("CAST(", name, "($1", digits, " AS ", DuckdbName(type), ")")), type};
+    return {context.Fill(Cat("CAST(", name, "($1", digits, " AS ", TemplateType(type), ")")), type};
   }
   return {context.Fill(Cat(name, "(CAST($1 AS DOUBLE)", digits)), TypeCode::kFloat64};
 }
@@ -22,7 +22,7 @@ Emitted EmitCeilFloor(CallContext& context) {
   const std::string name = context.call.text == "FLOOR" ? "floor" : "ceil";
   const SqlType& type = context.args[0].type;
   if (type.IsDecimal()) {
-    return {context.Fill(Cat("CAST(", name, "($1) AS ", DuckdbName(type), ")")), type};
+    return {context.Fill(Cat("CAST(", name, "($1) AS ", TemplateType(type), ")")), type};
   }
   return {context.Fill(Cat(name, "(CAST($1 AS DOUBLE))")), TypeCode::kFloat64};
 }
@@ -55,7 +55,7 @@ Emitted EmitError(CallContext& context) {
 Emitted EmitSafeDivide(CallContext& context) {
   const SqlType type = CommonType(context.args[0].type, context.args[1].type);
   if (type.IsDecimal()) {
-    return {context.Fill(Cat("TRY_CAST($1 / nullif($2, 0) AS ", DuckdbName(type), ")")), type};
+    return {context.Fill(Cat("TRY_CAST($1 / nullif($2, 0) AS ", TemplateType(type), ")")), type};
   }
   return {context.Fill("($1 / nullif($2, 0))"), TypeCode::kFloat64};
 }
@@ -68,7 +68,7 @@ Emitted EmitSafeArithmetic(CallContext& context) {
   clauses.safe = true;
   const SqlType type = CommonType(context.args[0].type, context.args[1].type);
   std::string text = Cat("($1 ", std::string(1, op), " $2)");
-  if (type.IsDecimal()) text = Cat("CAST(", text, " AS ", DuckdbName(type), ")");
+  if (type.IsDecimal()) text = Cat("CAST(", text, " AS ", TemplateType(type), ")");
   Emitted result{context.Fill(text), type};
   clauses.safe = safe;
   return result;
@@ -77,7 +77,7 @@ Emitted EmitSafeArithmetic(CallContext& context) {
 Emitted EmitMod(CallContext& context) {
   const SqlType type = CommonType(context.args[0].type, context.args[1].type);
   std::string text = "($1 % CASE WHEN $2 = 0 THEN $E(division by zero: MOD) ELSE $2 END)";
-  if (type.IsDecimal()) text = Cat("CAST(", text, " AS ", DuckdbName(type), ")");
+  if (type.IsDecimal()) text = Cat("CAST(", text, " AS ", TemplateType(type), ")");
   return {context.Fill(text), type};
 }
 

@@ -20,11 +20,11 @@ SqlType Family(std::string_view name) {
 std::string Typed(const CallContext& context, size_t arg, const SqlType& type) {
   const Emitted& value = context.args[arg];
   const bool text = value.type.Is(TypeCode::kString) || !value.type.known();
-  return text ? Cat("CAST(", value.sql, " AS ", DuckdbName(type), ")") : value.sql;
+  return text ? Cat("CAST(", value.sql, " AS ", TemplateType(type), ")") : value.sql;
 }
 
 Emitted EmitNow(CallContext& context) {
-  const TransformRules* transform = context.emitter.transform();
+  const TransformRules* const transform = context.emitter.transform();
   std::string now = "now()";
   if (transform != nullptr) {
     now = transform->publish_time;
@@ -38,7 +38,7 @@ Emitted EmitNow(CallContext& context) {
                                                      : TypeCode::kDatetime;
   if (type.Is(TypeCode::kTimestamp)) return {now, type};
   const std::string zone = context.args.empty() ? "'UTC'" : context.args[0].sql;
-  return {Cat("CAST((", now, " AT TIME ZONE ", zone, ") AS ", DuckdbName(type), ")"), type};
+  return {Cat("CAST((", now, " AT TIME ZONE ", zone, ") AS ", TemplateType(type), ")"), type};
 }
 
 Emitted EmitDate(CallContext& context) {
@@ -70,9 +70,8 @@ Emitted EmitTime(CallContext& context) {
     return context.emitter.EmitCast(context.args[0], TypeCode::kTime, context.safe(),
                                     context.call.at);
   }
-  const std::string_view text = context.args.size() == 3   ? "make_time($1, $2, CAST($3 AS DOUBLE))"
-                                : context.args.size() == 2 ? "CAST(($1 AT TIME ZONE $2) AS TIME)"
-                                                           : "CAST($1 AS TIME)";
+  const std::string_view text = context.args.size() == 3 ? "make_time($1, $2, CAST($3 AS DOUBLE))"
+                                                         : "CAST(($1 AT TIME ZONE $2) AS TIME)";
   return {context.Fill(text), TypeCode::kTime};
 }
 
@@ -87,9 +86,9 @@ Emitted EmitAdd(CallContext& context) {
       !context.args[0].type.Is(TypeCode::kString)) {
     type = context.args[0].type;
   }
-  const std::string sql =
-      Expand(Cat("CAST($1 ", name.ends_with("_ADD") ? "+" : "-", " $2 AS ", DuckdbName(type), ")"),
-             {Typed(context, 0, type), context.args[1].sql}, context.safe());
+  const std::string sql = Expand(
+      Cat("CAST($1 ", name.ends_with("_ADD") ? "+" : "-", " $2 AS ", TemplateType(type), ")"),
+      {Typed(context, 0, type), context.args[1].sql}, context.safe());
   return {sql, type};
 }
 
@@ -137,7 +136,8 @@ Emitted EmitTrunc(CallContext& context) {
   if (type.Is(TypeCode::kTime)) {
     value = Cat("(DATE '1970-01-01' + ", value, ")");
   }
-  return {Cat("CAST(", Expand(text, {value}, context.safe()), " AS ", DuckdbName(type), ")"), type};
+  return {Cat("CAST(", Expand(text, {value}, context.safe()), " AS ", TemplateType(type), ")"),
+          type};
 }
 
 Emitted EmitLastDay(CallContext& context) {
@@ -211,7 +211,7 @@ Emitted EmitParseTime(CallContext& context) {
   if (type.Is(TypeCode::kTimestamp) && !parsed->zoned) {
     text = Cat("(", text, " AT TIME ZONE $2)");
   } else {
-    text = Cat("CAST(", text, " AS ", DuckdbName(type), ")");
+    text = Cat("CAST(", text, " AS ", TemplateType(type), ")");
   }
   const std::string zone = context.args.size() > 2 ? context.args[2].sql : "'UTC'";
   return {Expand(text, {context.args[1].sql, zone}, context.safe()), type};

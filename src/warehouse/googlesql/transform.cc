@@ -79,6 +79,8 @@ std::optional<std::string> Emitter::EmitMessages(const TableExpression& table, S
   }
   transform_->publish_time = Cat(id, ".\"publish_time\"");
   transform_->message_index = Cat(id, ".\"message_index\"");
+  transform_->data = Cat(id, ".\"data\"");
+  transform_->values = Cat(id, ".\"gsql_values\"");
   AddRange(std::move(range), scope, table.at);
   return Cat(transform_->source, " AS ", id);
 }
@@ -95,7 +97,7 @@ TransformTranslation EmitTransform(const ParsedStatement& statement, std::string
   Emitter emitter(catalog, options, &translation);
   emitter.set_transform(&rules);
   Scope scope;
-  const std::string from = emitter.EmitFrom(*select.from, &scope);
+  std::string from = emitter.EmitFrom(*select.from, &scope);
   const std::vector<std::string> ordinals = rules.ordinals;
   std::string where;
   if (select.where != nullptr) where = Cat(" WHERE ", emitter.Emit(*select.where, scope).sql);
@@ -112,6 +114,13 @@ TransformTranslation EmitTransform(const ParsedStatement& statement, std::string
     }
     result.columns.push_back(item.name);
     Append(&result.sql, ", ", item.value.sql, " AS ", QuoteName(item.name));
+  }
+  if (!rules.paths.empty()) {
+    // The messages come first in FROM; their documents are parsed once for all JSON_VALUE calls.
+    std::string list;
+    for (const std::string& path : rules.paths) Append(&list, list.empty() ? "" : ", ", path);
+    from = Cat("(SELECT *, json_extract_string(\"data\", [", list, "]) AS \"gsql_values\" FROM ",
+               rules.source, ")", from.substr(rules.source.size()));
   }
   // The order of a message's rows is part of their identity, so it is fixed.
   Append(&result.sql, " FROM ", from, where, " ORDER BY ", rules.message_index);

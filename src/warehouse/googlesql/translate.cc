@@ -11,7 +11,7 @@
 namespace afluente::warehouse::googlesql {
 namespace {
 
-// As long as BigQuery takes.
+// Longer statements are refused (BigQuery takes 1 MB).
 constexpr size_t kStatementMax = size_t{4} << 20;
 
 absl::Status CheckSize(std::string_view statement) {

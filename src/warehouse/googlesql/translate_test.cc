@@ -216,6 +216,8 @@ TEST(TranslateTest, TextCannotLeaveItsQuotes) {
   // A placeholder of the templates inside the user's own text stays text.
   EXPECT_THAT(Sql("SELECT JSON_QUERY_ARRAY(doc, '$.$2') FROM j"), HasSubstr("$.\"$2\"[*]"));
   EXPECT_THAT(Sql("SELECT TO_JSON_STRING(STRUCT(1 AS `$1`))"), HasSubstr("'$1'"));
+  EXPECT_THAT(Sql("SELECT DATE_ADD(STRUCT(1 AS `$2`), INTERVAL LENGTH('\\\"; DROP') DAY)"),
+              HasSubstr("STRUCT(\"$2\" BIGINT)"));
   EXPECT_THAT(Sql("SELECT FORMAT_DATE('$1 $E(x) %Y', day) FROM t"), HasSubstr("'$1 $E(x) %Y'"));
 }
 
@@ -313,6 +315,17 @@ TEST(TransformTest, CarriesTheMessageThrough) {
   EXPECT_THAT(result->sql, HasSubstr("FROM memory.batch AS t1 WHERE "));
   EXPECT_THAT(result->sql, HasSubstr("CAST((t1.\"publish_time\" AT TIME ZONE 'UTC') AS DATE)"));
   EXPECT_THAT(result->sql, Not(HasSubstr("now()")));
+}
+
+TEST(TransformTest, ParsesADocumentOnce) {
+  const auto result = TranslateTransform(
+      "SELECT JSON_VALUE(data, '$.a') AS a, JSON_VALUE(data, '$.b') AS b, JSON_VALUE(data, '$.a') "
+      "AS again FROM messages",
+      "batch");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->sql,
+              HasSubstr("FROM (SELECT *, json_extract_string(\"data\", ['$.\"a\"', '$.\"b\"']) "
+                        "AS \"gsql_values\" FROM batch) AS t1"));
 }
 
 TEST(TransformTest, ArraysMakeRowsInOrder) {

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <random>
 #include <thread>
 
 #include "warehouse/conformance.h"
@@ -243,10 +246,50 @@ TEST_F(DatabaseTest, TablesAreCreatedReplacedAndDroppedBySql) {
   database_.Reopen();
   EXPECT_EQ(Query("SELECT * FROM ds.v")->size(), 2u);
   run("DROP VIEW ds.v");
+  run("CREATE SCHEMA made");
+  EXPECT_TRUE(database_.catalog().HasDataset("proj", "made"));
+  run("CREATE TABLE made.x (a INT64)");
+  EXPECT_TRUE(absl::IsFailedPrecondition(Query("DROP SCHEMA made").status()));
+  run("DROP SCHEMA made CASCADE");
+  EXPECT_FALSE(database_.catalog().HasDataset("proj", "made"));
+  EXPECT_FALSE(database_.catalog().FindTable({"proj", "made", "x"}).has_value());
   run("DROP TABLE ds.u");
   run("DROP TABLE IF EXISTS ds.u");
   run("TRUNCATE TABLE ds.t");
   EXPECT_EQ(database_.warehouse().Functions()->at(0).counters.removed, 3);
+}
+
+TEST_F(DatabaseTest, ALargeLogIsCheckpointedInAQuietMoment) {
+  TableSchema wide;
+  wide.name = {"proj", "ds", "wide"};
+  wide.columns = {Nullable("text", Scalar(TypeKind::kString))};
+  ASSERT_TRUE(database_.catalog().EnsureTable(wide).ok());
+  auto log_bytes = [&] {
+    std::error_code none;
+    auto size = std::filesystem::file_size(database_.directory() + "/warehouse.duckdb.wal", none);
+    return none ? 0 : size;
+  };
+  std::mt19937_64 random(1);
+  uintmax_t most = 0;
+  for (int commit = 0; commit < 60; ++commit) {
+    FunctionCommit append;
+    append.function = "wide";
+    append.table = wide.name;
+    for (int row = 0; row < 100; ++row) {
+      std::string text(10'000, ' ');
+      for (char& c : text) c = static_cast<char>('a' + random() % 26);
+      append.rows.push_back({"", 0, {Text(std::move(text))}});
+    }
+    ASSERT_TRUE(database_.warehouse().Append(std::move(append)).ok());
+    most = std::max(most, log_bytes());
+  }
+  EXPECT_GT(most, 40u << 20);
+  auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (log_bytes() > (10u << 20) && std::chrono::steady_clock::now() < give_up) {
+    ASSERT_TRUE(Query("SELECT COUNT(*) AS n FROM ds.wide").ok());
+  }
+  EXPECT_LT(log_bytes(), 10u << 20);
+  EXPECT_EQ((*Query("SELECT COUNT(*) AS n FROM ds.wide"))[0][0], Int(6000));
 }
 
 TEST_F(DatabaseTest, AStatementFollowsItsTableThroughChanges) {

@@ -47,17 +47,22 @@ absl::Status OutOfRange(std::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<absl::int128> ParseNumeric(std::string_view text) {
+absl::StatusOr<absl::int128> ParseDecimal(std::string_view text, int scale) {
   absl::StatusOr<Digits> digits = Split(text);
   if (!digits.ok()) return digits.status();
-  if (digits->whole.size() > 29 || digits->fraction.size() > 9) return OutOfRange(text);
+  const size_t fraction_max = static_cast<size_t>(scale);
+  if (digits->whole.size() > 38 - fraction_max || digits->fraction.size() > fraction_max) {
+    return OutOfRange(text);
+  }
   absl::int128 value = 0;
   for (char c : digits->whole) value = value * 10 + (c - '0');
-  for (size_t i = 0; i < 9; ++i) {
+  for (size_t i = 0; i < fraction_max; ++i) {
     value = value * 10 + (i < digits->fraction.size() ? digits->fraction[i] - '0' : 0);
   }
   return digits->negative ? -value : value;
 }
+
+absl::StatusOr<absl::int128> ParseNumeric(std::string_view text) { return ParseDecimal(text, 9); }
 
 void AppendDecimal(absl::int128 scaled, int scale, std::string& out) {
   // The least int128 has no positive twin, so work on the unsigned magnitude.

@@ -13,6 +13,9 @@ namespace afluente::warehouse::duckdb {
 // 29 digits before or 9 after the point, or is no decimal number.
 absl::StatusOr<absl::int128> ParseNumeric(std::string_view text);
 
+// The same for a DECIMAL(38, scale).
+absl::StatusOr<absl::int128> ParseDecimal(std::string_view text, int scale);
+
 // Appends a scaled decimal as BigQuery prints it: no trailing zeros, "-1.5", "0".
 void AppendDecimal(absl::int128 scaled, int scale, std::string& out);
 

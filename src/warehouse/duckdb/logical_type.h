@@ -11,7 +11,8 @@ namespace afluente::warehouse::duckdb {
 // GoogleSQL types in DuckDB: INT64 BIGINT, FLOAT64 DOUBLE, NUMERIC DECIMAL(38,9), BOOL BOOLEAN,
 // STRING VARCHAR, BYTES BLOB, DATE DATE, DATETIME TIMESTAMP, TIME TIME, TIMESTAMP TIMESTAMPTZ, JSON
 // JSON, ARRAY T[], STRUCT STRUCT(...). BIGNUMERIC is a VARCHAR with the alias BIGNUMERIC that holds
-// canonical decimal text: exact to read and to compare for equality, with no order or arithmetic.
+// canonical decimal text, all its digits; queries compute with it as DECIMAL(38,18) and fail where
+// that would lose a digit.
 std::string SqlType(const schema::Type& type);
 LogicalTypeHandle ToLogicalType(const schema::Type& type);
 

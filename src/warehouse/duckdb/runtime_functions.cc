@@ -5,6 +5,7 @@
 #include <string>
 
 #include "host/check.h"
+#include "schema/text.h"
 #include "warehouse/duckdb/decimal_text.h"
 #include "warehouse/duckdb/handles.h"
 #include "warehouse/duckdb/logical_type.h"
@@ -70,6 +71,48 @@ void BigNumeric(duckdb_function_info info, duckdb_data_chunk input, duckdb_vecto
   }
 }
 
+// The translator computes with BIGNUMERIC as DECIMAL(38,18), and DuckDB's own cast would round what
+// has more digits.
+constexpr int kComputedScale = 18;
+
+bool CastBigNumeric(duckdb_function_info info, idx_t count, duckdb_vector input,
+                    duckdb_vector output) {
+  auto* out = static_cast<duckdb_hugeint*>(duckdb_vector_get_data(output));
+  for (idx_t i = 0; i < count; ++i) {
+    if (IsNull(input, i)) {
+      SetNull(output, i);
+      continue;
+    }
+    absl::StatusOr<absl::int128> value = ParseDecimal(TextAt(input, i), kComputedScale);
+    if (value.ok()) {
+      out[i] = {absl::Int128Low64(*value), absl::Int128High64(*value)};
+      continue;
+    }
+    std::string error = schema::Concat(
+        "BIGNUMERIC value has more digits than queries compute with (20 before and 18 after the "
+        "point): ",
+        TextAt(input, i));
+    duckdb_cast_function_set_row_error(info, error.c_str(), i, output);
+    if (duckdb_cast_function_get_cast_mode(info) == DUCKDB_CAST_TRY) continue;
+    duckdb_cast_function_set_error(info, error.c_str());
+    return false;
+  }
+  return true;
+}
+
+bool RegisterBigNumericCast(duckdb_connection connection, const LogicalTypeHandle& big_numeric) {
+  LogicalTypeHandle target(duckdb_create_decimal_type(38, kComputedScale));
+  duckdb_cast_function cast = duckdb_create_cast_function();
+  duckdb_cast_function_set_source_type(cast, big_numeric.get());
+  duckdb_cast_function_set_target_type(cast, target.get());
+  // Explicit casts alone: a higher cost than any way DuckDB has.
+  duckdb_cast_function_set_implicit_cast_cost(cast, 1'000'000);
+  duckdb_cast_function_set_function(cast, CastBigNumeric);
+  duckdb_state state = duckdb_register_cast_function(connection, cast);
+  duckdb_destroy_cast_function(&cast);
+  return state == DuckDBSuccess;
+}
+
 bool Register(duckdb_connection connection, const char* name, duckdb_type parameter,
               const LogicalTypeHandle& result, duckdb_scalar_function_t function) {
   ScalarFunctionHandle made(duckdb_create_scalar_function());
@@ -90,7 +133,7 @@ absl::Status RegisterRuntimeFunctions(duckdb_connection connection) {
   big.kind = schema::TypeKind::kBigNumeric;
   LogicalTypeHandle big_numeric = ToLogicalType(big);
   bool registered =
-      RegisterBigNumeric(connection) &&
+      RegisterBigNumeric(connection) && RegisterBigNumericCast(connection, big_numeric) &&
       Register(connection, "gsql_farm_fingerprint", DUCKDB_TYPE_BLOB, int64, FarmFingerprint) &&
       Register(connection, "gsql_sha512", DUCKDB_TYPE_BLOB, blob, Sha512OfBytes) &&
       Register(connection, "afluente_bignumeric", DUCKDB_TYPE_VARCHAR, big_numeric, BigNumeric);

@@ -202,6 +202,7 @@ void Emitter::EmitSchema(const ParsedStatement& statement) {
     throw SqlError{absl::StatusCode::kNotFound, Cat("Not found: Dataset ", project, ":", dataset),
                    statement.target.at};
   }
+  translation_->tables_written.push_back({project, dataset, ""});
   translation_->sql =
       Cat(create ? "CREATE SCHEMA " : "DROP SCHEMA ", quoted, statement.cascade ? " CASCADE" : "");
 }

@@ -41,6 +41,7 @@ struct Translation {
   // Named parameters in the order of DuckDB's $1, $2, ...; each name once.
   std::vector<std::string> parameters;
   std::vector<TableName> tables_read;
+  // CREATE SCHEMA and DROP SCHEMA: the dataset, with an empty table name.
   std::vector<TableName> tables_written;
   // False when it calls RAND, GENERATE_UUID, CURRENT_TIMESTAMP and the like.
   bool deterministic = true;

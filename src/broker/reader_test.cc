@@ -1,5 +1,6 @@
 // TopicReader, topics as resources, snapshots and cleaning.
 #include "broker/broker_harness.h"
+#include "broker/records.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

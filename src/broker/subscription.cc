@@ -4,7 +4,13 @@
 #include <utility>
 
 #include "broker/ack_id.h"
+#include "broker/broker.h"
+#include "broker/dispatcher.h"
 #include "broker/errors.h"
+#include "broker/recorder.h"
+#include "broker/state_image.h"
+#include "broker/surroundings.h"
+#include "broker/topic.h"
 
 namespace afluente::broker {
 namespace {
@@ -245,6 +251,8 @@ void Subscription::Fail(uint64_t sequence) {
   }
 }
 
+void Subscription::PostTurn() { surroundings_.dispatcher.Post(shared_from_this()); }
+
 void Subscription::RecordSkipped() {
   AcksRecord record{incarnation_, {}};
   {
@@ -303,7 +311,7 @@ SubscriptionStats Subscription::Stats(host::WallTime now) const {
   return stats;
 }
 
-Subscription::Image Subscription::Capture() const {
+SubscriptionImage Subscription::Capture() const {
   absl::MutexLock lock(&mutex_);
   return {incarnation_, topic_->incarnation(), settings_, acked_.floor(), acked_.Ranges()};
 }

@@ -169,9 +169,9 @@ std::optional<MessageIndex::Found> Topic::Find(uint64_t sequence) const {
   return index_.Find(sequence);
 }
 
-Topic::Image Topic::Capture() const {
+TopicImage Topic::Capture() const {
   absl::MutexLock lock(&mutex_);
-  Image image;
+  TopicImage image;
   image.incarnation = incarnation_;
   image.deleted = deleted();
   image.settings = settings_;

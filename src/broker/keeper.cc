@@ -103,6 +103,7 @@ void Keeper::WriteSnapshot(const Capture& capture) {
 }
 
 void Keeper::Clean() {
+  ExpireSubscriptions();
   for (const auto& subscription : state_.AllSubscriptions()) subscription->RecordSkipped();
   absl::MutexLock lock(&cleaning_);
   ForgetTopics();
@@ -119,6 +120,17 @@ void Keeper::Clean() {
   if (released.ok()) return;
   telemetry::Log(telemetry::Severity::kWarning, "old segments were not removed",
                  {{"error", std::string(released.message())}});
+}
+
+void Keeper::ExpireSubscriptions() {
+  host::MonotonicTime now = surroundings_.clock.Monotonic();
+  for (const auto& subscription : state_.AllSubscriptions()) {
+    if (!subscription->IsExpired(now)) continue;
+    absl::Status deleted =
+        AppendAndWait(surroundings_.recorder, DeleteSubscriptionRecord{subscription->name()});
+    telemetry::Log(telemetry::Severity::kWarning, "a subscription that nobody used has expired",
+                   {{"subscription", subscription->name()}, {"status", deleted.ToString()}});
+  }
 }
 
 void Keeper::ForgetTopics() {

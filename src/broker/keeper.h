@@ -15,7 +15,8 @@ class State;
 struct Surroundings;
 
 // Keeps the journal short: writes snapshots of the state, so that recovery is bounded, and lets go
-// of segments that nobody needs. One thread; without Start its owner calls RunDue, as tests do.
+// of what nobody needs: segments, deleted topics, expired subscriptions. One thread; without Start
+// its owner calls RunDue, as tests do.
 class Keeper {
  public:
   Keeper(State& state, const Surroundings& surroundings, uint64_t snapshot_every_bytes)
@@ -43,6 +44,7 @@ class Keeper {
   void WriteSnapshot(const Capture& capture);
   void Clean();
   void ForgetTopics();
+  void ExpireSubscriptions();
   // The first segment that somebody needs.
   uint64_t FirstNeededSegment() const;
 

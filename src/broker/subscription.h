@@ -64,6 +64,9 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   // The first sequence that must stay in the journal for it; the topic's last + 1 when none.
   uint64_t FirstNeeded(host::WallTime now) const;
   SubscriptionStats Stats(host::WallTime now) const;
+  // Nobody has asked anything of it for as long as its settings allow. What was before the process
+  // started counts as activity at the start.
+  bool IsExpired(host::MonotonicTime now) const;
 
   SubscriptionImage Capture() const;
 
@@ -121,6 +124,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   std::vector<SequenceSet::Range> TakeSkipped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AckFailed(const std::vector<uint64_t>& sequences);
   void PostTurn();
+  void NoteActivity() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Surroundings& surroundings_;
   const uint64_t incarnation_;
@@ -134,6 +138,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   SubscriptionSettings settings_ ABSL_GUARDED_BY(mutex_);
   SequenceSet acked_ ABSL_GUARDED_BY(mutex_);
   bool deleted_ ABSL_GUARDED_BY(mutex_) = false;
+  host::MonotonicTime last_active_ ABSL_GUARDED_BY(mutex_);
 
   uint64_t cursor_ ABSL_GUARDED_BY(mutex_);  // the next sequence that was never looked at
   LeaseTable leases_ ABSL_GUARDED_BY(mutex_);

@@ -187,7 +187,7 @@ http::Handler AdminDoor(AdminPorts ports) {
                      [shared, body = std::move(request.body)] { return RunQuery(body, *shared); });
                })
           .ok());
-  return http::LoopbackOnly(
+  return http::GuardLoopback(
       [router = std::move(router)](http::Request request, http::Responder responder) {
         router.Handle(std::move(request), std::move(responder));
       });

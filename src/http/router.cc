@@ -224,7 +224,7 @@ absl::Status Router::Add(std::string method, std::string pattern, RouteHandler h
 void Router::Handle(Request request, Responder responder) const {
   const std::string path = request.path;
   if (path.empty() || path.front() != '/') {
-    return responder(Problem(404, "Not Found", "there is nothing at this path"));
+    return Refuse(Problem(404, "Not Found", "there is nothing at this path"), responder);
   }
   const std::vector<std::string_view> texts = SplitPath(path);
   std::set<std::string> allowed;
@@ -240,17 +240,22 @@ void Router::Handle(Request request, Responder responder) const {
     PathParameters parameters;
     for (const auto& [name, encoded] : captures) {
       auto value = DecodeText(encoded, false, absl::StrCat("path parameter '", View(name), "'"));
-      if (!value.ok()) return responder(Problem(value.status()));
+      if (!value.ok()) return Refuse(Problem(value.status()), responder);
       parameters.emplace(std::string(name), *std::move(value));
     }
     return route->handler(std::move(request), std::move(parameters), std::move(responder));
   }
   if (allowed.empty()) {
-    return responder(Problem(404, "Not Found", "there is nothing at this path"));
+    return Refuse(Problem(404, "Not Found", "there is nothing at this path"), responder);
   }
   Response response =
       Problem(405, "Method Not Allowed", absl::StrCat("allowed: ", absl::StrJoin(allowed, ", ")));
   response.headers.Add("Allow", absl::StrJoin(allowed, ", "));
+  Refuse(std::move(response), responder);
+}
+
+void Router::Refuse(Response response, Responder& responder) const {
+  if (count_refusal_ != nullptr) count_refusal_(response.status);
   responder(std::move(response));
 }
 

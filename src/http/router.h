@@ -26,11 +26,16 @@ class Router {
  public:
   // INVALID_ARGUMENT for a malformed pattern or one that an earlier pattern shadows entirely.
   absl::Status Add(std::string method, std::string pattern, RouteHandler handler);
+  // Called with the status of each answer that the router gives itself; for counting.
+  void OnRefusal(std::function<void(int status)> count) { count_refusal_ = std::move(count); }
   void Handle(Request request, Responder responder) const;
 
  private:
+  void Refuse(Response response, Responder& responder) const;
+
   struct Route;
   std::vector<std::shared_ptr<const Route>> routes_;  // shared: copies of a router share its routes
+  std::function<void(int)> count_refusal_;
 };
 
 }  // namespace afluente::http

@@ -34,7 +34,7 @@ absl::Status ApplySubscription(const std::string& project, const spec::Subscript
     return subscriptions.CreateSubscription(wanted).status();
   }
   AFLUENTE_RETURN_IF_ERROR(existing.status());
-  const auto refuse = [&](std::string_view what) {
+  const auto refuse = [&](const char* what) {
     return absl::FailedPreconditionError(absl::StrCat("subscription ", subscription.name, ": its ",
                                                       what, " cannot change; use a new name"));
   };

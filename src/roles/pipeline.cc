@@ -103,8 +103,8 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
                      [worker = worker.get()] { return static_cast<double>(worker->backlog()); });
     state->functions.push_back(std::move(worker));
     if (function.dead_letter_policy.topic.empty() || state->dead_letter_relay) continue;
-    state->dead_letter_relay = std::make_unique<function::DeadLetterRelay>(
-        *state->broker, state->database->warehouse());
+    state->dead_letter_relay =
+        std::make_unique<function::DeadLetterRelay>(*state->broker, state->database->warehouse());
   }
   return std::unique_ptr<Pipeline>(new Pipeline(std::move(state)));
 }

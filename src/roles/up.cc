@@ -72,9 +72,12 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
 }
 
 absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
-  AFLUENTE_ASSIGN_OR_RETURN(serving.api,
-                            api::Api::Create(spec, serving.pipeline->database().warehouse(),
-                                             *serving.workers, serving.metrics));
+  api::ApiOptions api_options;
+  api_options.title = spec.project;
+  api_options.endpoints.project = spec.project;
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.api, api::Api::Create(spec.endpoints, serving.pipeline->database().warehouse(),
+                                    *serving.workers, serving.metrics, api_options));
   http::ServerOptions server_options;
   server_options.body_bytes_max = spec.limits.request_bytes;
   serving.api_door =

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "schema/format_value.h"
+#include "schema/json_text.h"
 #include "telemetry/json_string.h"
 
 namespace afluente::warehouse {
@@ -21,6 +22,25 @@ void AppendInt(int64_t value, std::string& out) {
   out.append(digits, end);
 }
 
+// JSON has no word for three doubles.
+void AppendDouble(double value, std::string& out) {
+  if (!std::isfinite(value)) return AppendQuoted(schema::FormatFloat64(value), out);
+  char digits[32];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
+// JSON as itself, on one line. What an engine let through that is not JSON becomes a string, so
+// that the answer stays readable.
+void AppendJson(std::string_view text, std::string& out) {
+  if (!schema::IsJson(text)) return telemetry::AppendJsonString(out, text);
+  const size_t start = out.size();
+  out += text;
+  for (size_t i = start; i < out.size(); ++i) {
+    // Inside a JSON string a line break is always escaped: these are white space.
+    if (out[i] == '\n' || out[i] == '\r') out[i] = ' ';
+  }
+}
+
 void AppendArray(const ColumnVector& column, size_t row, std::string& out) {
   out += '[';
   for (uint32_t i = column.offsets[row]; i < column.offsets[row + 1]; ++i) {
@@ -34,7 +54,9 @@ void AppendStruct(const ColumnVector& column, size_t row, std::string& out) {
   out += '{';
   for (size_t i = 0; i < column.children.size(); ++i) {
     if (i > 0) out += ',';
-    telemetry::AppendJsonString(out, column.type.fields[i].name);
+    const std::string& name = column.type.fields[i].name;
+    // BigQuery's own name for a field without one.
+    telemetry::AppendJsonString(out, name.empty() ? "_field_" + std::to_string(i + 1) : name);
     out += ':';
     AppendJsonValue(column.children[i], row, out);
   }
@@ -55,15 +77,8 @@ void AppendJsonValue(const ColumnVector& column, size_t row, std::string& out) {
       return;
     case TypeKind::kInt64:
       return AppendInt(column.ints[row], out);
-    case TypeKind::kFloat64: {
-      const std::string text = schema::FormatFloat64(column.doubles[row]);
-      if (std::isfinite(column.doubles[row])) {
-        out += text;
-      } else {
-        AppendQuoted(text, out);
-      }
-      return;
-    }
+    case TypeKind::kFloat64:
+      return AppendDouble(column.doubles[row], out);
     case TypeKind::kNumeric:
     case TypeKind::kBigNumeric:
     case TypeKind::kString:
@@ -79,8 +94,7 @@ void AppendJsonValue(const ColumnVector& column, size_t row, std::string& out) {
     case TypeKind::kTimestamp:
       return AppendQuoted(schema::FormatRfc3339(column.ints[row]), out);
     case TypeKind::kJson:
-      out += column.Bytes(row);
-      return;
+      return AppendJson(column.Bytes(row), out);
     case TypeKind::kArray:
       return AppendArray(column, row, out);
     case TypeKind::kStruct:

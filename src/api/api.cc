@@ -1,0 +1,132 @@
+#include "api/api.h"
+
+#include <utility>
+
+#include "api/docs_page.h"
+#include "api/openapi.h"
+#include "api/request_id.h"
+#include "api/request_metrics.h"
+#include "host/check.h"
+#include "http/loopback_guard.h"
+#include "http/problem.h"
+#include "http/router.h"
+
+namespace afluente::api {
+namespace {
+
+// The page runs its own script and style, talks to its own origin and is framed by nobody.
+constexpr char kDocsPolicy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' "
+    "data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+http::Response Page(std::string content_type, std::string body) {
+  http::Response response = http::Response::Text(200, std::move(content_type), std::move(body));
+  response.headers.Add("X-Content-Type-Options", "nosniff");
+  response.headers.Add("Content-Security-Policy", kDocsPolicy);
+  response.headers.Add("Cache-Control", "no-cache");
+  return response;
+}
+
+class RoutedApi final : public Api {
+ public:
+  RoutedApi(telemetry::Metrics& metrics, ApiOptions options)
+      : options_(std::move(options)), metrics_(metrics), unrouted_(metrics, "") {}
+
+  absl::Status AddEndpoint(const spec::Endpoint& endpoint, warehouse::Warehouse& warehouse,
+                           host::WorkerPool& workers) {
+    AFLUENTE_ASSIGN_OR_RETURN(auto served, ServedEndpoint::Create(endpoint, warehouse, workers,
+                                                                  metrics_, options_.endpoints));
+    ServedEndpoint* const raw = served.get();
+    endpoints_.push_back(std::move(served));
+    return raw->Locate(AddRoutes(raw));
+  }
+
+  absl::Status AddRoutes(ServedEndpoint* raw) {
+    const spec::Endpoint& endpoint = raw->endpoint();
+    if (endpoint.path == "/docs" || endpoint.path.starts_with("/docs/") ||
+        endpoint.path == "/health" || endpoint.path == "/openapi.json") {
+      return absl::InvalidArgumentError(
+          "/health, /openapi.json, /docs and /docs/... are the API's own paths");
+    }
+    AFLUENTE_RETURN_IF_ERROR(router_.Add(
+        "GET", endpoint.path,
+        [raw](http::Request request, http::PathParameters path, http::Responder responder) {
+          raw->Negotiate(std::move(request), path, std::move(responder));
+        }));
+    if (!raw->HasSuffixes()) return absl::OkStatus();
+    for (const auto& [suffix, format] :
+         {std::pair(".csv", AnswerFormat::kCsv), std::pair(".ndjson", AnswerFormat::kNdjson)}) {
+      AFLUENTE_RETURN_IF_ERROR(
+          router_.Add("GET", endpoint.path + suffix,
+                      [raw, chosen = format](http::Request request, http::PathParameters path,
+                                             http::Responder responder) {
+                        raw->Serve(chosen, std::move(request), path, std::move(responder));
+                      }));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddOwnPages() {
+    std::vector<const ServedEndpoint*> endpoints;
+    for (const auto& endpoint : endpoints_) endpoints.push_back(endpoint.get());
+    AFLUENTE_RETURN_IF_ERROR(AddPage("/health", http::Response::Json(200, "{\"status\":\"ok\"}")));
+    AFLUENTE_RETURN_IF_ERROR(AddPage(
+        "/openapi.json",
+        Page("application/json", OpenApiDocument(endpoints, options_.title, options_.version,
+                                                 options_.endpoints.rows_max))));
+    AFLUENTE_RETURN_IF_ERROR(
+        AddPage("/docs", Page("text/html; charset=utf-8", std::string(kDocsHtml))));
+    AFLUENTE_RETURN_IF_ERROR(
+        AddPage("/docs/app.js", Page("text/javascript; charset=utf-8", std::string(kDocsScript))));
+    AFLUENTE_RETURN_IF_ERROR(
+        AddPage("/docs/style.css", Page("text/css; charset=utf-8", std::string(kDocsStyle))));
+    // The page's own links are relative to "/docs".
+    http::Response moved = Page("text/plain", "");
+    moved.status = 308;
+    moved.headers.Add("Location", "../docs");
+    AFLUENTE_RETURN_IF_ERROR(AddPage("/docs/", std::move(moved)));
+    router_.OnRefusal([this](int status) { unrouted_.Record(status, {}); });
+    return absl::OkStatus();
+  }
+
+  http::Handler handler() override {
+    return WithRequestId(http::GuardLoopback(
+        [this](http::Request request, http::Responder responder) {
+          router_.Handle(std::move(request), std::move(responder));
+        },
+        options_.hosts));
+  }
+
+ private:
+  absl::Status AddPage(const std::string& path, http::Response response) {
+    auto& measured = *pages_.emplace_back(std::make_unique<RequestMetrics>(metrics_, path));
+    return router_.Add("GET", path,
+                       [&measured, response = std::move(response)](
+                           http::Request, http::PathParameters, http::Responder responder) {
+                         measured.Measure(std::move(responder))(response);
+                       });
+  }
+
+  const ApiOptions options_;
+  telemetry::Metrics& metrics_;
+  RequestMetrics unrouted_;
+  std::vector<std::unique_ptr<ServedEndpoint>> endpoints_;
+  std::vector<std::unique_ptr<RequestMetrics>> pages_;
+  http::Router router_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Api>> Api::Create(const std::vector<spec::Endpoint>& endpoints,
+                                                 warehouse::Warehouse& warehouse,
+                                                 host::WorkerPool& workers,
+                                                 telemetry::Metrics& metrics, ApiOptions options) {
+  auto api = std::make_unique<RoutedApi>(metrics, std::move(options));
+  for (const spec::Endpoint& endpoint : endpoints) {
+    AFLUENTE_RETURN_IF_ERROR(api->AddEndpoint(endpoint, warehouse, workers));
+  }
+  AFLUENTE_RETURN_IF_ERROR(api->AddOwnPages());
+  return std::unique_ptr<Api>(std::move(api));
+}
+
+}  // namespace afluente::api

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "api/endpoint.h"
+#include "host/worker_pool.h"
+#include "http/server.h"
+#include "spec/spec.h"
+#include "telemetry/metrics.h"
+#include "warehouse/warehouse.h"
+
+namespace afluente::api {
+
+struct ApiOptions {
+  EndpointOptions endpoints;
+  std::string title = "Afluente";
+  std::string version = "0.1.0";
+  std::vector<std::string> hosts;  // names it answers to besides loopback
+};
+
+// The HTTP API: the spec's endpoints, /health, /openapi.json and /docs. Made by roles/, which also
+// owns what it is given; outlives the server that uses its handler and the pool's last task. Keeps
+// nothing.
+class Api {
+ public:
+  // INVALID_ARGUMENT with the file of an endpoint whose SQL, parameters or path are wrong.
+  static absl::StatusOr<std::unique_ptr<Api>> Create(const std::vector<spec::Endpoint>& endpoints,
+                                                     warehouse::Warehouse& warehouse,
+                                                     host::WorkerPool& workers,
+                                                     telemetry::Metrics& metrics,
+                                                     ApiOptions options);
+  virtual ~Api() = default;
+  // Does not block. Valid as long as the Api.
+  virtual http::Handler handler() = 0;
+};
+
+}  // namespace afluente::api

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/endpoint.h"
+
+namespace afluente::api {
+
+// The OpenAPI 3.1 document of the endpoints and /health. Its server URL is relative to the
+// document, so that it holds behind any path prefix.
+std::string OpenApiDocument(const std::vector<const ServedEndpoint*>& endpoints,
+                            const std::string& title, const std::string& version,
+                            uint64_t rows_max);
+
+}  // namespace afluente::api

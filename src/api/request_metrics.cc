@@ -1,0 +1,37 @@
+#include "api/request_metrics.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "telemetry/metric_names.h"
+
+namespace afluente::api {
+
+RequestMetrics::RequestMetrics(telemetry::Metrics& metrics, std::string endpoint)
+    : metrics_(metrics),
+      endpoint_(std::move(endpoint)),
+      seconds_(metrics.GetHistogram(telemetry::kApiRequestSeconds,
+                                    "Time from a request's arrival to its answer, in seconds",
+                                    {{"endpoint", endpoint_}})) {}
+
+void RequestMetrics::Record(int status, std::chrono::steady_clock::duration took) {
+  seconds_.Observe(std::chrono::duration<double>(took).count());
+  auto& cached = by_status_[std::clamp(status, 0, kStatusMax - 1)];
+  telemetry::Counter* counter = cached.load(std::memory_order_acquire);
+  if (counter == nullptr) {
+    counter = &metrics_.GetCounter(telemetry::kApiRequests, "Requests answered by the API",
+                                   {{"endpoint", endpoint_}, {"status", std::to_string(status)}});
+    cached.store(counter, std::memory_order_release);
+  }
+  counter->Add();
+}
+
+http::Responder RequestMetrics::Measure(http::Responder responder) {
+  return [this, start = std::chrono::steady_clock::now(),
+          responder = std::move(responder)](http::Response response) mutable {
+    Record(response.status, std::chrono::steady_clock::now() - start);
+    responder(std::move(response));
+  };
+}
+
+}  // namespace afluente::api

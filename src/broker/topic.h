@@ -96,6 +96,7 @@ class Topic {
     uint64_t after_sequence;
     Wake ready;
   };
+  absl::Status NotRetained(uint64_t sequence) const;
   SharedBatch FindRecent(uint64_t sequence) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const uint64_t incarnation_;

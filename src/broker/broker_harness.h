@@ -62,7 +62,8 @@ class BrokerHarness {
 
   void Settle() {
     journal_->Drain();
-    broker_->RunDue();
+    broker_->RunDeliveries();
+    if (!journal_->held()) broker_->RunKeeper();
     journal_->Drain();
   }
   void Advance(std::chrono::microseconds by) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <deque>
 #include <memory>
 #include <queue>
@@ -9,21 +8,10 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "broker/turn.h"
 #include "host/clock.h"
 
 namespace afluente::broker {
-
-// Something that gets turns on the dispatcher's thread.
-class Turn {
- public:
-  virtual ~Turn() = default;
-  // Does what is due at `now`; returns when the next turn is due, MonotonicTime::max() for none.
-  virtual host::MonotonicTime Take(host::MonotonicTime now) = 0;
-
- private:
-  friend class Dispatcher;
-  std::atomic<bool> posted_{false};
-};
 
 // Gives turns to subscriptions that have something to do: deliveries, disk reads, leases that ran
 // out. One thread for all; without Start its owner calls RunDue, as tests do. Thread-safe.

@@ -4,9 +4,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
+#include "broker/dispatcher.h"
 #include "broker/errors.h"
+#include "broker/keeper.h"
 #include "broker/limits.h"
+#include "broker/recorder.h"
+#include "broker/snapshot.h"
+#include "broker/state.h"
+#include "broker/subscription.h"
+#include "broker/surroundings.h"
+#include "broker/topic.h"
 #include "host/check.h"
 
 namespace afluente::broker {
@@ -18,7 +25,7 @@ class EmbeddedBroker::JournalRecovery final : public log::Recovery {
 
   absl::Status OnSnapshot(std::string_view bytes) override {
     AFLUENTE_ASSIGN_OR_RETURN(StateImage image, DecodeSnapshot(bytes));
-    return broker_.state_.Restore(std::move(image));
+    return broker_.state_->Restore(std::move(image));
   }
 
   absl::Status OnRecord(const log::Place& place, std::string_view payload) override {
@@ -27,9 +34,35 @@ class EmbeddedBroker::JournalRecovery final : public log::Recovery {
       return absl::DataLossError(absl::StrCat("segment ", place.segment, " offset ", place.offset,
                                               ": ", std::string(record.status().message())));
     }
-    State::Applied applied = broker_.state_.Apply(*record, place, nullptr);
+    State::Applied applied = broker_.state_->Apply(*record, place, nullptr);
+    broker_.keeper_->NoteRecovered(place);
     // Any other error is what the record's author was told.
     return absl::IsDataLoss(applied.status) ? applied.status : absl::OkStatus();
+  }
+
+ private:
+  EmbeddedBroker& broker_;
+};
+
+// Applies records when they are synced, on the journal's thread.
+class EmbeddedBroker::JournalRecorder final : public Recorder {
+ public:
+  explicit JournalRecorder(EmbeddedBroker& broker) : broker_(broker) {}
+
+  void Append(Record record, absl::AnyInvocable<void(absl::Status)> done) override {
+    std::string payload = Encode(record);
+    broker_.journal_->Append(std::move(payload),
+                             [this, record = std::move(record),
+                              done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
+                               done(place.ok() ? Settle(record, *place, nullptr) : place.status());
+                             });
+  }
+
+  absl::Status Settle(const Record& record, const log::Place& place, std::shared_ptr<Batch> batch) {
+    State::Applied applied = broker_.state_->Apply(record, place, std::move(batch));
+    broker_.keeper_->Note(place);
+    for (auto& call : applied.calls) call();
+    return std::move(applied.status);
   }
 
  private:
@@ -39,10 +72,11 @@ class EmbeddedBroker::JournalRecovery final : public log::Recovery {
 EmbeddedBroker::EmbeddedBroker(const host::Clock& clock, const Options& options)
     : clock_(clock),
       publish_bytes_max_(options.publish_bytes_max),
-      dispatcher_(clock),
-      surroundings_{clock, *this, dispatcher_},
-      state_(surroundings_, options.memory_bytes_max),
-      keeper_(state_, surroundings_, options.snapshot_every_bytes) {}
+      recorder_(std::make_unique<JournalRecorder>(*this)),
+      dispatcher_(std::make_unique<Dispatcher>(clock)),
+      surroundings_(new Surroundings{clock, *recorder_, *dispatcher_}),
+      state_(std::make_unique<State>(*surroundings_, options.memory_bytes_max)),
+      keeper_(std::make_unique<Keeper>(*state_, *surroundings_, options.snapshot_every_bytes)) {}
 
 absl::StatusOr<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::Create(const host::Clock& clock,
                                                                        const Options& options,
@@ -50,46 +84,18 @@ absl::StatusOr<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::Create(const hos
   std::unique_ptr<EmbeddedBroker> broker(new EmbeddedBroker(clock, options));
   JournalRecovery recovery(*broker);
   AFLUENTE_ASSIGN_OR_RETURN(broker->journal_, open_journal(recovery));
-  broker->surroundings_.journal = broker->journal_.get();
-  broker->keeper_.SetJournal(*broker->journal_);
+  broker->surroundings_->journal = broker->journal_.get();
   if (options.threads) {
-    broker->dispatcher_.Start();
-    broker->keeper_.Start(*broker->journal_);
+    broker->dispatcher_->Start();
+    broker->keeper_->Start();
   }
   return broker;
 }
 
 EmbeddedBroker::~EmbeddedBroker() {
   // They append: the journal goes after them.
-  keeper_.Stop();
-  dispatcher_.Stop();
-}
-
-absl::Status EmbeddedBroker::Settle(const Record& record, const log::Place& place,
-                                    std::shared_ptr<Batch> batch) {
-  State::Applied applied = state_.Apply(record, place, std::move(batch));
-  keeper_.Note(place);
-  for (auto& call : applied.calls) call();
-  return std::move(applied.status);
-}
-
-void EmbeddedBroker::Append(Record record, absl::AnyInvocable<void(absl::Status)> done) {
-  std::string payload = Encode(record);
-  journal_->Append(std::move(payload), [this, record = std::move(record), done = std::move(done)](
-                                           absl::StatusOr<log::Place> place) mutable {
-    done(place.ok() ? Settle(record, *place, nullptr) : place.status());
-  });
-}
-
-absl::Status EmbeddedBroker::AppendAndWait(Record record) {
-  absl::Status status;
-  absl::Notification settled;
-  Append(std::move(record), [&](absl::Status applied) {
-    status = std::move(applied);
-    settled.Notify();
-  });
-  settled.WaitForNotification();
-  return status;
+  keeper_->Stop();
+  dispatcher_->Stop();
 }
 
 bool EmbeddedBroker::Admit(uint64_t bytes) {
@@ -102,7 +108,7 @@ bool EmbeddedBroker::Admit(uint64_t bytes) {
 
 void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Draft> drafts,
                              Published done) {
-  std::shared_ptr<Topic> topic = state_.FindTopic(topic_name);
+  std::shared_ptr<Topic> topic = state_->FindTopic(topic_name);
   absl::Status refused = topic ? CheckBatch(drafts) : CheckTopicName(topic_name);
   if (!topic && refused.ok()) refused = ResourceNotFound(topic_name);
   uint64_t bytes = 0;
@@ -127,47 +133,48 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
     batch->memory_bytes += SizeOf(message) + sizeof(event::Message);
   }
   Batch* unsent = batch.get();
-  topic->publish_order().Append(*journal_, clock_, std::move(payload), unsent,
-                                [this, incarnation, bytes, batch = std::move(batch),
-                                 done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
-                                  waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-                                  if (!place.ok()) {
-                                    done(std::move(place).status());
-                                    return;
-                                  }
-                                  auto count = static_cast<uint32_t>(batch->messages.size());
-                                  absl::Status settled =
-                                      Settle(PublishRecord{incarnation, batch->publish_time, count},
-                                             *place, batch);
-                                  if (!settled.ok()) {
-                                    done(std::move(settled));
-                                    return;
-                                  }
-                                  std::vector<std::string> ids;
-                                  ids.reserve(count);
-                                  for (const event::Message& message : batch->messages)
-                                    ids.push_back(message.message_id);
-                                  done(std::move(ids));
-                                });
+  auto* recorder = static_cast<JournalRecorder*>(recorder_.get());
+  topic->publish_order().Append(
+      *journal_, clock_, std::move(payload), unsent,
+      [this, recorder, incarnation, bytes, batch = std::move(batch),
+       done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
+        waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+        if (!place.ok()) {
+          done(std::move(place).status());
+          return;
+        }
+        auto count = static_cast<uint32_t>(batch->messages.size());
+        absl::Status settled =
+            recorder->Settle(PublishRecord{incarnation, batch->publish_time, count}, *place, batch);
+        if (!settled.ok()) {
+          done(std::move(settled));
+          return;
+        }
+        std::vector<std::string> ids;
+        ids.reserve(count);
+        for (const event::Message& message : batch->messages) ids.push_back(message.message_id);
+        done(std::move(ids));
+      });
 }
 
 BrokerStats EmbeddedBroker::Stats() const {
   BrokerStats stats;
-  for (const auto& topic : state_.Incarnations()) {
+  for (const auto& topic : state_->Incarnations()) {
     if (topic->deleted()) continue;
     uint64_t last = topic->last_sequence();
     stats.topics.push_back({topic->name(), last, last + 1 - topic->first_sequence()});
   }
   host::WallTime now = clock_.Now();
-  for (const auto& each : state_.AllSubscriptions())
+  for (const auto& each : state_->AllSubscriptions())
     stats.subscriptions.push_back(each->Stats(now));
   stats.journal_bytes = journal_->bytes_on_disk();
   return stats;
 }
 
-void EmbeddedBroker::RunDue() {
-  dispatcher_.RunDue();
-  keeper_.RunDue();
-}
+void EmbeddedBroker::AllowCleaning() { keeper_->AllowCleaning(); }
+
+void EmbeddedBroker::RunDeliveries() { dispatcher_->RunDue(); }
+
+void EmbeddedBroker::RunKeeper() { keeper_->RunDue(); }
 
 }  // namespace afluente::broker

@@ -8,21 +8,24 @@
 
 #include "absl/functional/function_ref.h"
 #include "broker/broker.h"
-#include "broker/dispatcher.h"
-#include "broker/keeper.h"
-#include "broker/state.h"
-#include "broker/surroundings.h"
 
 namespace afluente::broker {
 
+class Dispatcher;
+class Keeper;
+class Recorder;
+class State;
+class Topic;
+struct Surroundings;
+
 // The broker over any journal: checks what is asked, records it, and answers when it is applied.
-class EmbeddedBroker final : public Broker, private Recorder {
+class EmbeddedBroker final : public Broker {
  public:
   struct Options {
     uint64_t memory_bytes_max = 128 << 20;
     uint64_t snapshot_every_bytes = 64 << 20;
     uint64_t publish_bytes_max = 64 << 20;  // messages that may wait for the disk
-    bool threads = true;                    // false: the owner calls RunDue
+    bool threads = true;                    // false: the owner calls RunDeliveries and RunKeeper
   };
   using OpenJournal =
       absl::FunctionRef<absl::StatusOr<std::unique_ptr<log::Journal>>(log::Recovery&)>;
@@ -60,20 +63,19 @@ class EmbeddedBroker final : public Broker, private Recorder {
   void ModifyAckDeadline(std::string_view subscription, std::vector<std::string> ack_ids,
                          std::chrono::seconds deadline, Done done) override;
 
-  void AllowCleaning() override { keeper_.AllowCleaning(); }
+  void AllowCleaning() override;
   BrokerStats Stats() const override;
 
-  // Without threads: leases that ran out, deliveries that wait for the disk, snapshots, cleaning.
-  void RunDue();
+  // Without threads: leases that ran out and deliveries that wait for the disk.
+  void RunDeliveries();
+  // Without threads: snapshots and cleaning; waits for the journal.
+  void RunKeeper();
 
  private:
   class JournalRecovery;
+  class JournalRecorder;
 
   EmbeddedBroker(const host::Clock& clock, const Options& options);
-  void Append(Record record, absl::AnyInvocable<void(absl::Status)> done) override;
-  absl::Status AppendAndWait(Record record);
-  // Applies a synced record, on the journal's thread.
-  absl::Status Settle(const Record& record, const log::Place& place, std::shared_ptr<Batch> batch);
   absl::StatusOr<std::shared_ptr<Topic>> FindResumed(std::string_view name,
                                                      const TopicPosition& resume) const;
 
@@ -83,10 +85,11 @@ class EmbeddedBroker final : public Broker, private Recorder {
   const host::Clock& clock_;
   const uint64_t publish_bytes_max_;
   std::atomic<uint64_t> waiting_bytes_{0};  // published, not yet on disk
-  Dispatcher dispatcher_;
-  Surroundings surroundings_;
-  State state_;
-  Keeper keeper_;
+  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<Surroundings> surroundings_;
+  std::unique_ptr<State> state_;
+  std::unique_ptr<Keeper> keeper_;
   // Last: its thread uses all the others until it is gone.
   std::unique_ptr<log::Journal> journal_;
 };

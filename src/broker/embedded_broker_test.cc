@@ -63,6 +63,26 @@ TEST(Publish, ARefusedRecordLeavesNoGap) {
   EXPECT_EQ(batch[1]->sequence, 2);
 }
 
+TEST(Publish, WhatWaitsForTheDiskIsBounded) {
+  EmbeddedBroker::Options options;
+  options.publish_bytes_max = 1000;
+  BrokerHarness harness(options);
+  harness.CreateTopic();
+  // Many times the bound, one after the other.
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(harness.PublishTexts({std::string(600, 'x')}).ok());
+  harness.journal().Hold(true);
+  EXPECT_TRUE(absl::IsUnknown(harness.PublishTexts({std::string(600, 'x')}).status()));
+  absl::Status refused = harness.PublishTexts({std::string(600, 'x')}).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("publish_bytes_max"));
+  harness.journal().Refuse(absl::UnavailableError("disk"));
+  harness.journal().Hold(false);
+  harness.Settle();
+  // What the journal refuses waits no more either.
+  for (int i = 0; i < 5; ++i)
+    EXPECT_TRUE(absl::IsUnavailable(harness.PublishTexts({std::string(600, 'x')}).status()));
+}
+
 TEST(Publish, TimeNeverFalls) {
   BrokerHarness harness;
   harness.CreateTopic();

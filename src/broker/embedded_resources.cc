@@ -7,7 +7,12 @@
 #include "broker/embedded_broker.h"
 #include "broker/errors.h"
 #include "broker/journal_reader.h"
+#include "broker/keeper.h"
 #include "broker/limits.h"
+#include "broker/recorder.h"
+#include "broker/state.h"
+#include "broker/subscription.h"
+#include "broker/topic.h"
 #include "event/filter.h"
 #include "host/check.h"
 
@@ -60,27 +65,27 @@ absl::Status CannotResume(std::string_view topic, const TopicPosition& resume,
 absl::StatusOr<TopicSettings> EmbeddedBroker::CreateTopic(TopicSettings settings) {
   AFLUENTE_RETURN_IF_ERROR(CheckTopic(settings));
   // Saves a record; the answer that counts is the state's.
-  if (state_.FindTopic(settings.name)) return ResourceExists(settings.name);
-  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(CreateTopicRecord{settings}));
+  if (state_->FindTopic(settings.name)) return ResourceExists(settings.name);
+  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, CreateTopicRecord{settings}));
   return settings;
 }
 
 absl::StatusOr<TopicSettings> EmbeddedBroker::UpdateTopic(TopicSettings settings) {
   AFLUENTE_RETURN_IF_ERROR(CheckTopic(settings));
-  if (!state_.FindTopic(settings.name)) return ResourceNotFound(settings.name);
-  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(UpdateTopicRecord{settings}));
+  if (!state_->FindTopic(settings.name)) return ResourceNotFound(settings.name);
+  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateTopicRecord{settings}));
   return settings;
 }
 
 absl::Status EmbeddedBroker::DeleteTopic(std::string_view name) {
   AFLUENTE_RETURN_IF_ERROR(CheckTopicName(name));
-  if (!state_.FindTopic(name)) return ResourceNotFound(name);
-  return AppendAndWait(DeleteTopicRecord{std::string(name)});
+  if (!state_->FindTopic(name)) return ResourceNotFound(name);
+  return AppendAndWait(*recorder_, DeleteTopicRecord{std::string(name)});
 }
 
 absl::StatusOr<TopicSettings> EmbeddedBroker::GetTopic(std::string_view name) const {
   AFLUENTE_RETURN_IF_ERROR(CheckTopicName(name));
-  std::shared_ptr<Topic> topic = state_.FindTopic(name);
+  std::shared_ptr<Topic> topic = state_->FindTopic(name);
   if (!topic) return ResourceNotFound(name);
   return topic->settings();
 }
@@ -89,30 +94,30 @@ absl::StatusOr<Page<TopicSettings>> EmbeddedBroker::ListTopics(std::string_view 
                                                                size_t page_size,
                                                                std::string_view page_token) const {
   AFLUENTE_ASSIGN_OR_RETURN(std::string prefix, ProjectPrefix(project, page_token));
-  return state_.ListTopics(prefix, PageSize(page_size), page_token);
+  return state_->ListTopics(prefix, PageSize(page_size), page_token);
 }
 
 absl::StatusOr<Page<std::string>> EmbeddedBroker::ListTopicSubscriptions(
     std::string_view topic_name, size_t page_size, std::string_view page_token) const {
   AFLUENTE_RETURN_IF_ERROR(CheckTopicName(topic_name));
-  std::shared_ptr<Topic> topic = state_.FindTopic(topic_name);
+  std::shared_ptr<Topic> topic = state_->FindTopic(topic_name);
   if (!topic) return ResourceNotFound(topic_name);
-  return state_.ListTopicSubscriptions(*topic, PageSize(page_size), page_token);
+  return state_->ListTopicSubscriptions(*topic, PageSize(page_size), page_token);
 }
 
 absl::StatusOr<std::unique_ptr<TopicReader>> EmbeddedBroker::OpenReader(
     std::string_view name, std::optional<TopicPosition> resume) {
   AFLUENTE_RETURN_IF_ERROR(CheckTopicName(name));
   // Held until the reader has pinned its place.
-  absl::MutexLock lock(&keeper_.cleaning());
+  absl::MutexLock lock(&keeper_->cleaning());
   if (resume) {
     AFLUENTE_ASSIGN_OR_RETURN(std::shared_ptr<Topic> topic, FindResumed(name, *resume));
-    return std::make_unique<JournalReader>(surroundings_, std::move(topic), resume->sequence);
+    return std::make_unique<JournalReader>(*surroundings_, std::move(topic), resume->sequence);
   }
-  std::shared_ptr<Topic> topic = state_.FindTopic(name);
+  std::shared_ptr<Topic> topic = state_->FindTopic(name);
   if (!topic) return ResourceNotFound(name);
   uint64_t before_first = topic->first_sequence() - 1;
-  return std::make_unique<JournalReader>(surroundings_, std::move(topic), before_first);
+  return std::make_unique<JournalReader>(*surroundings_, std::move(topic), before_first);
 }
 
 absl::StatusOr<std::shared_ptr<Topic>> EmbeddedBroker::FindResumed(
@@ -122,7 +127,7 @@ absl::StatusOr<std::shared_ptr<Topic>> EmbeddedBroker::FindResumed(
                                             " is of another journal: ", resume.journal,
                                             ", and this is ", journal_->identity(), "."));
   }
-  std::shared_ptr<Topic> topic = state_.FindIncarnation(resume.incarnation);
+  std::shared_ptr<Topic> topic = state_->FindIncarnation(resume.incarnation);
   if (!topic || topic->name() != name)
     return CannotResume(name, resume, "is of an incarnation that does not exist");
   if (resume.sequence > topic->last_sequence()) {
@@ -143,16 +148,16 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::CreateSubscription(
   AFLUENTE_RETURN_IF_ERROR(CheckSubscription(settings));
   AFLUENTE_RETURN_IF_ERROR(CheckTopicName(settings.topic));
   AFLUENTE_RETURN_IF_ERROR(event::Filter::Parse(settings.filter).status());
-  if (state_.FindSubscription(settings.name)) return ResourceExists(settings.name);
-  if (!state_.FindTopic(settings.topic)) return ResourceNotFound(settings.topic);
-  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(CreateSubscriptionRecord{settings}));
+  if (state_->FindSubscription(settings.name)) return ResourceExists(settings.name);
+  if (!state_->FindTopic(settings.topic)) return ResourceNotFound(settings.topic);
+  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, CreateSubscriptionRecord{settings}));
   return settings;
 }
 
 absl::StatusOr<SubscriptionSettings> EmbeddedBroker::UpdateSubscription(
     SubscriptionSettings settings) {
   AFLUENTE_RETURN_IF_ERROR(CheckSubscription(settings));
-  std::shared_ptr<Subscription> subscription = state_.FindSubscription(settings.name);
+  std::shared_ptr<Subscription> subscription = state_->FindSubscription(settings.name);
   if (!subscription) return ResourceNotFound(settings.name);
   SubscriptionSettings before = subscription->settings();
   for (auto [same, field] :
@@ -166,19 +171,19 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::UpdateSubscription(
                                                    "(resource=",
                                                    settings.name, ")."));
   }
-  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(UpdateSubscriptionRecord{settings}));
+  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateSubscriptionRecord{settings}));
   return settings;
 }
 
 absl::Status EmbeddedBroker::DeleteSubscription(std::string_view name) {
   AFLUENTE_RETURN_IF_ERROR(CheckSubscriptionName(name));
-  if (!state_.FindSubscription(name)) return ResourceNotFound(name);
-  return AppendAndWait(DeleteSubscriptionRecord{std::string(name)});
+  if (!state_->FindSubscription(name)) return ResourceNotFound(name);
+  return AppendAndWait(*recorder_, DeleteSubscriptionRecord{std::string(name)});
 }
 
 absl::StatusOr<SubscriptionSettings> EmbeddedBroker::GetSubscription(std::string_view name) const {
   AFLUENTE_RETURN_IF_ERROR(CheckSubscriptionName(name));
-  std::shared_ptr<Subscription> subscription = state_.FindSubscription(name);
+  std::shared_ptr<Subscription> subscription = state_->FindSubscription(name);
   if (!subscription) return ResourceNotFound(name);
   return subscription->settings();
 }
@@ -186,21 +191,21 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::GetSubscription(std::string
 absl::StatusOr<Page<SubscriptionSettings>> EmbeddedBroker::ListSubscriptions(
     std::string_view project, size_t page_size, std::string_view page_token) const {
   AFLUENTE_ASSIGN_OR_RETURN(std::string prefix, ProjectPrefix(project, page_token));
-  return state_.ListSubscriptions(prefix, PageSize(page_size), page_token);
+  return state_->ListSubscriptions(prefix, PageSize(page_size), page_token);
 }
 
 absl::StatusOr<std::unique_ptr<Consumer>> EmbeddedBroker::OpenConsumer(std::string_view name,
                                                                        ConsumerOptions options) {
   AFLUENTE_RETURN_IF_ERROR(CheckSubscriptionName(name));
   AFLUENTE_RETURN_IF_ERROR(CheckConsumerDeadline(options.ack_deadline));
-  std::shared_ptr<Subscription> subscription = state_.FindSubscription(name);
+  std::shared_ptr<Subscription> subscription = state_->FindSubscription(name);
   if (!subscription) return ResourceNotFound(name);
   return std::make_unique<SubscriptionConsumer>(std::move(subscription), options);
 }
 
 void EmbeddedBroker::Acknowledge(std::string_view name, std::vector<std::string> ack_ids,
                                  Done done) {
-  std::shared_ptr<Subscription> subscription = state_.FindSubscription(name);
+  std::shared_ptr<Subscription> subscription = state_->FindSubscription(name);
   if (!subscription) {
     absl::Status bad = CheckSubscriptionName(name);
     done(bad.ok() ? ResourceNotFound(name) : bad);
@@ -211,7 +216,7 @@ void EmbeddedBroker::Acknowledge(std::string_view name, std::vector<std::string>
 
 void EmbeddedBroker::ModifyAckDeadline(std::string_view name, std::vector<std::string> ack_ids,
                                        std::chrono::seconds deadline, Done done) {
-  std::shared_ptr<Subscription> subscription = state_.FindSubscription(name);
+  std::shared_ptr<Subscription> subscription = state_->FindSubscription(name);
   absl::Status status;
   if (!subscription) {
     status = CheckSubscriptionName(name);

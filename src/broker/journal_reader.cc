@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/log/journal.h"
+#include "broker/surroundings.h"
+#include "broker/topic.h"
 #include "host/check.h"
 
 namespace afluente::broker {
@@ -44,6 +47,10 @@ void JournalReader::Wait(uint64_t after_sequence, absl::AnyInvocable<void()> rea
 }
 
 void JournalReader::Pin(uint64_t after_sequence) { topic_->Pin(this, after_sequence); }
+
+uint64_t JournalReader::last_sequence() const { return topic_->last_sequence(); }
+
+uint64_t JournalReader::first_sequence() const { return topic_->first_sequence(); }
 
 TopicPosition JournalReader::position_at(uint64_t after_sequence) const {
   return {surroundings_.journal->identity(), topic_->incarnation(), after_sequence};

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <memory>
 
-#include "broker/surroundings.h"
-#include "broker/topic.h"
+#include "broker/batch.h"
 #include "broker/topic_reader.h"
 
 namespace afluente::broker {
+
+class Topic;
+struct Surroundings;
 
 // Reads one incarnation of a topic, also after it was deleted. Pins what lies after where it was
 // opened, until told otherwise or destroyed.
@@ -22,8 +24,8 @@ class JournalReader final : public TopicReader {
                              size_t bytes_max) override;
   void Wait(uint64_t after_sequence, absl::AnyInvocable<void()> ready) override;
   void Pin(uint64_t after_sequence) override;
-  uint64_t last_sequence() const override { return topic_->last_sequence(); }
-  uint64_t first_sequence() const override { return topic_->first_sequence(); }
+  uint64_t last_sequence() const override;
+  uint64_t first_sequence() const override;
   TopicPosition position_at(uint64_t after_sequence) const override;
 
  private:

@@ -4,8 +4,13 @@
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "broker/recorder.h"
+#include "broker/snapshot.h"
+#include "broker/state.h"
+#include "broker/subscription.h"
+#include "broker/surroundings.h"
+#include "broker/topic.h"
 #include "telemetry/log.h"
 
 namespace afluente::broker {
@@ -16,8 +21,7 @@ constexpr std::chrono::seconds kCleanEvery{30};
 
 }  // namespace
 
-void Keeper::Start(log::Journal& journal) {
-  SetJournal(journal);
+void Keeper::Start() {
   thread_ = std::thread([this] { Loop(); });
 }
 
@@ -30,16 +34,27 @@ void Keeper::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Keeper::Note(const log::Place& place) {
+void Keeper::NoteRecovered(const log::Place& place) {
   absl::MutexLock lock(&mutex_);
   since_last_bytes_ += place.size;
   last_segment_ = place.segment;
-  // A large snapshot is written less often, so that it never is most of what is written.
-  uint64_t due = std::max(every_bytes_, 4 * last_snapshot_bytes_);
-  if ((!wanted_ && since_last_bytes_ < due) || writing_ || captured_) return;
-  wanted_ = false;
-  since_last_bytes_ = 0;
-  captured_.emplace(place, state_.Capture());
+}
+
+void Keeper::Note(const log::Place& place) {
+  {
+    absl::MutexLock lock(&mutex_);
+    since_last_bytes_ += place.size;
+    last_segment_ = place.segment;
+    // A large snapshot is written less often, so that it never is most of what is written.
+    uint64_t due = std::max(every_bytes_, 4 * last_snapshot_bytes_);
+    if ((!wanted_ && since_last_bytes_ < due) || writing_ || captured_) return;
+    wanted_ = false;
+    since_last_bytes_ = 0;
+  }
+  // Nobody else applies records, so this is the state after `place`.
+  Capture capture(place, state_.Capture());
+  absl::MutexLock lock(&mutex_);
+  captured_ = std::move(capture);
   changed_.Signal();
 }
 
@@ -75,7 +90,7 @@ void Keeper::RunDue() {
 
 void Keeper::WriteSnapshot(const Capture& capture) {
   std::string bytes = EncodeSnapshot(capture.second);
-  absl::Status written = journal_->WriteSnapshot(capture.first, bytes);
+  absl::Status written = surroundings_.journal->WriteSnapshot(capture.first, bytes);
   absl::MutexLock lock(&mutex_);
   writing_ = false;
   last_snapshot_bytes_ = bytes.size();
@@ -88,6 +103,7 @@ void Keeper::WriteSnapshot(const Capture& capture) {
 }
 
 void Keeper::Clean() {
+  ExpireSubscriptions();
   for (const auto& subscription : state_.AllSubscriptions()) subscription->RecordSkipped();
   absl::MutexLock lock(&cleaning_);
   ForgetTopics();
@@ -98,19 +114,30 @@ void Keeper::Clean() {
       absl::MutexLock inner(&mutex_);
       wanted_ = true;
     }
-    if (!AppendAndWait(ReleaseRecord{segment}).ok()) return;
+    if (!AppendAndWait(surroundings_.recorder, ReleaseRecord{segment}).ok()) return;
   }
-  absl::Status released = journal_->ReleaseBefore(state_.released_segment());
+  absl::Status released = surroundings_.journal->ReleaseBefore(state_.released_segment());
   if (released.ok()) return;
   telemetry::Log(telemetry::Severity::kWarning, "old segments were not removed",
                  {{"error", std::string(released.message())}});
+}
+
+void Keeper::ExpireSubscriptions() {
+  host::MonotonicTime now = surroundings_.clock.Monotonic();
+  for (const auto& subscription : state_.AllSubscriptions()) {
+    if (!subscription->IsExpired(now)) continue;
+    absl::Status deleted =
+        AppendAndWait(surroundings_.recorder, DeleteSubscriptionRecord{subscription->name()});
+    telemetry::Log(telemetry::Severity::kWarning, "a subscription that nobody used has expired",
+                   {{"subscription", subscription->name()}, {"status", deleted.ToString()}});
+  }
 }
 
 void Keeper::ForgetTopics() {
   for (const auto& topic : state_.Incarnations()) {
     if (!topic->deleted() || topic->pinned() || state_.IsSubscribed(topic->incarnation())) continue;
     // A refusal is no harm: the next round tries again.
-    (void)AppendAndWait(ForgetTopicRecord{topic->incarnation()});
+    (void)AppendAndWait(surroundings_.recorder, ForgetTopicRecord{topic->incarnation()});
   }
 }
 
@@ -129,17 +156,6 @@ uint64_t Keeper::FirstNeededSegment() const {
   for (const auto& subscription : state_.AllSubscriptions())
     need(*subscription->topic(), subscription->FirstNeeded(now));
   return first;
-}
-
-absl::Status Keeper::AppendAndWait(Record record) {
-  absl::Status status;
-  absl::Notification done;
-  surroundings_.recorder.Append(std::move(record), [&](absl::Status applied) {
-    status = std::move(applied);
-    done.Notify();
-  });
-  done.WaitForNotification();
-  return status;
 }
 
 }  // namespace afluente::broker

@@ -5,30 +5,31 @@
 #include <thread>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "broker/log/journal.h"
-#include "broker/snapshot.h"
-#include "broker/state.h"
-#include "broker/surroundings.h"
+#include "broker/state_image.h"
 
 namespace afluente::broker {
 
+class State;
+struct Surroundings;
+
 // Keeps the journal short: writes snapshots of the state, so that recovery is bounded, and lets go
-// of segments that nobody needs. One thread; without Start its owner calls RunDue, as tests do.
+// of what nobody needs: segments, deleted topics, expired subscriptions. One thread; without Start
+// its owner calls RunDue, as tests do.
 class Keeper {
  public:
   Keeper(State& state, const Surroundings& surroundings, uint64_t snapshot_every_bytes)
       : state_(state), surroundings_(surroundings), every_bytes_(snapshot_every_bytes) {}
   ~Keeper() { Stop(); }
-  void Start(log::Journal& journal);
+  void Start();
   void Stop();
-  // For an owner without a thread.
-  void SetJournal(log::Journal& journal) { journal_ = &journal; }
 
   // The record at `place` was applied; called for each, on the applying thread. Captures the state
   // when a snapshot is due.
   void Note(const log::Place& place);
+  // The same in recovery, where nothing is captured.
+  void NoteRecovered(const log::Place& place);
   void AllowCleaning();
   // Writes the snapshot that was captured, if any, then cleans.
   void RunDue();
@@ -43,14 +44,13 @@ class Keeper {
   void WriteSnapshot(const Capture& capture);
   void Clean();
   void ForgetTopics();
+  void ExpireSubscriptions();
   // The first segment that somebody needs.
   uint64_t FirstNeededSegment() const;
-  absl::Status AppendAndWait(Record record);
 
   State& state_;
   const Surroundings& surroundings_;
   const uint64_t every_bytes_;
-  log::Journal* journal_ = nullptr;
   std::thread thread_;
   absl::Mutex cleaning_ ABSL_ACQUIRED_BEFORE(mutex_);
 

@@ -129,6 +129,10 @@ class MemoryJournal final : public log::Journal {
     };
     mutex_.Await(absl::Condition(&idle));
   }
+  bool held() const {
+    absl::MutexLock lock(&mutex_);
+    return held_;
+  }
   size_t queued() const {
     absl::MutexLock lock(&mutex_);
     return queue_.size();

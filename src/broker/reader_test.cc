@@ -1,5 +1,6 @@
 // TopicReader, topics as resources, snapshots and cleaning.
 #include "broker/broker_harness.h"
+#include "broker/records.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -261,6 +262,29 @@ TEST_F(Cleaning, ADeletedTopicIsForgottenWhenNobodyReadsIt) {
   EXPECT_EQ(Refusal(position), absl::StatusCode::kOutOfRange);
   harness_.CreateTopic();
   EXPECT_NE(Open()->position_at(0).incarnation, position.incarnation);
+}
+
+TEST_F(Cleaning, ASubscriptionThatNobodyUsesExpires) {
+  SubscriptionSettings settings;
+  settings.expiration_ttl = std::chrono::hours(24);
+  harness_.Subscribe(settings);
+  settings.name = "projects/p/subscriptions/for-ever";
+  settings.expiration_ttl = seconds(0);
+  harness_.Subscribe(settings);
+  harness_.Advance(std::chrono::hours(23));
+  harness_.Pull();
+  harness_.Advance(std::chrono::hours(23));
+  EXPECT_TRUE(harness_.broker().GetSubscription(kSubscription).ok());
+  {
+    auto consumer = harness_.Open();
+    auto waiting = harness_.Next(*consumer);
+    harness_.Advance(std::chrono::hours(30));
+    EXPECT_TRUE(harness_.broker().GetSubscription(kSubscription).ok());
+  }
+  harness_.Advance(std::chrono::hours(24));
+  EXPECT_TRUE(absl::IsNotFound(harness_.broker().GetSubscription(kSubscription).status()));
+  harness_.Advance(std::chrono::hours(24 * 365));
+  EXPECT_TRUE(harness_.broker().GetSubscription("projects/p/subscriptions/for-ever").ok());
 }
 
 TEST_F(Cleaning, NothingGoesBeforeItIsAllowed) {

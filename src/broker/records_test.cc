@@ -137,7 +137,7 @@ void ReadAll(const std::string& bytes) {
   auto image = DecodeSnapshot(bytes);
   EXPECT_TRUE(image.ok() || absl::IsDataLoss(image.status())) << image.status();
   if (!image.ok()) return;
-  for (const Topic::Image& topic : image->topics) {
+  for (const TopicImage& topic : image->topics) {
     MessageIndex index(topic.index, topic.end);
     for (uint64_t sequence : {uint64_t{1}, topic.end - 1, topic.end, topic.end / 2}) {
       auto found = index.Find(sequence);

@@ -58,7 +58,7 @@ std::shared_ptr<MessageIndex::Segment> ReadSegment(ByteReader& reader) {
   return segment;
 }
 
-void WriteTopic(ByteWriter& writer, const Topic::Image& topic) {
+void WriteTopic(ByteWriter& writer, const TopicImage& topic) {
   writer.Varint(topic.incarnation);
   writer.Byte(topic.deleted ? 1 : 0);
   WriteSettings(writer, topic.settings);
@@ -68,8 +68,8 @@ void WriteTopic(ByteWriter& writer, const Topic::Image& topic) {
   for (const auto& segment : topic.index) WriteSegment(writer, *segment);
 }
 
-Topic::Image ReadTopic(ByteReader& reader) {
-  Topic::Image topic;
+TopicImage ReadTopic(ByteReader& reader) {
+  TopicImage topic;
   topic.incarnation = reader.Varint();
   topic.deleted = reader.Byte() != 0;
   topic.settings = ReadTopicSettings(reader);
@@ -92,7 +92,7 @@ Topic::Image ReadTopic(ByteReader& reader) {
   return topic;
 }
 
-void WriteSubscription(ByteWriter& writer, const Subscription::Image& subscription) {
+void WriteSubscription(ByteWriter& writer, const SubscriptionImage& subscription) {
   writer.Varint(subscription.incarnation);
   writer.Varint(subscription.topic);
   WriteSettings(writer, subscription.settings);
@@ -100,8 +100,8 @@ void WriteSubscription(ByteWriter& writer, const Subscription::Image& subscripti
   WriteRanges(writer, subscription.ranges);
 }
 
-Subscription::Image ReadSubscription(ByteReader& reader) {
-  Subscription::Image subscription;
+SubscriptionImage ReadSubscription(ByteReader& reader) {
+  SubscriptionImage subscription;
   subscription.incarnation = reader.Varint();
   subscription.topic = reader.Varint();
   subscription.settings = ReadSubscriptionSettings(reader);
@@ -118,9 +118,9 @@ std::string EncodeSnapshot(const StateImage& image) {
   writer.Varint(image.next_incarnation);
   writer.Varint(image.released_segment);
   writer.Varint(image.topics.size());
-  for (const Topic::Image& topic : image.topics) WriteTopic(writer, topic);
+  for (const TopicImage& topic : image.topics) WriteTopic(writer, topic);
   writer.Varint(image.subscriptions.size());
-  for (const Subscription::Image& each : image.subscriptions) WriteSubscription(writer, each);
+  for (const SubscriptionImage& each : image.subscriptions) WriteSubscription(writer, each);
   return writer.Take();
 }
 

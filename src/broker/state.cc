@@ -4,6 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/errors.h"
+#include "broker/state_image.h"
+#include "broker/subscription.h"
+#include "broker/surroundings.h"
+#include "broker/topic.h"
 #include "event/filter.h"
 #include "host/check.h"
 
@@ -197,7 +201,7 @@ absl::Status State::Restore(StateImage image) {
     absl::MutexLock lock(&mutex_);
     next_incarnation_ = image.next_incarnation;
     released_segment_ = image.released_segment;
-    for (Topic::Image& each : image.topics) {
+    for (TopicImage& each : image.topics) {
       auto topic = std::make_shared<Topic>(each.incarnation, std::move(each.settings),
                                            MessageIndex(each.index, each.end),
                                            each.last_publish_time, each.deleted);
@@ -206,12 +210,12 @@ absl::Status State::Restore(StateImage image) {
       if (!fresh || each.incarnation >= next_incarnation_) return Impossible("a snapshot's topic");
     }
   }
-  for (Subscription::Image& each : image.subscriptions)
+  for (SubscriptionImage& each : image.subscriptions)
     AFLUENTE_RETURN_IF_ERROR(RestoreSubscription(std::move(each)));
   return absl::OkStatus();
 }
 
-absl::Status State::RestoreSubscription(Subscription::Image image) {
+absl::Status State::RestoreSubscription(SubscriptionImage image) {
   AFLUENTE_ASSIGN_OR_RETURN(event::Filter filter, event::Filter::Parse(image.settings.filter));
   SequenceSet acked(image.floor);
   for (auto [first, last] : image.ranges) acked.Add(first, last);

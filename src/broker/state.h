@@ -16,12 +16,19 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "broker/records.h"
-#include "broker/snapshot.h"
-#include "broker/subscription.h"
-#include "broker/topic.h"
 #include "broker/topics.h"
 
+namespace afluente::broker::log {
+struct Place;
+}
+
 namespace afluente::broker {
+
+class Subscription;
+class Topic;
+struct StateImage;
+struct SubscriptionImage;
+struct Surroundings;
 
 // The broker's durable state: what replaying the journal gives. It changes in Apply only, whose
 // answer follows from the records before alone, so that live and recovered states are the same.
@@ -73,7 +80,7 @@ class State {
   Applied DeleteSubscription(const DeleteSubscriptionRecord& record);
   void Release(const ReleaseRecord& record);
   void Remember(const std::shared_ptr<Topic>& topic, uint64_t memory_bytes);
-  absl::Status RestoreSubscription(Subscription::Image image);
+  absl::Status RestoreSubscription(SubscriptionImage image);
 
   const Surroundings& surroundings_;
   const uint64_t memory_bytes_max_;

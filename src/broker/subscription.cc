@@ -4,10 +4,18 @@
 #include <utility>
 
 #include "broker/ack_id.h"
+#include "broker/broker.h"
+#include "broker/dispatcher.h"
 #include "broker/errors.h"
+#include "broker/recorder.h"
+#include "broker/state_image.h"
+#include "broker/surroundings.h"
+#include "broker/topic.h"
 
 namespace afluente::broker {
 namespace {
+
+constexpr std::chrono::seconds kExpirationDefault = std::chrono::hours(31 * 24);
 
 // Sorted and unique sequences as ranges.
 std::vector<SequenceSet::Range> RangesOf(const std::vector<uint64_t>& sequences) {
@@ -52,6 +60,7 @@ Subscription::Subscription(const Surroundings& surroundings, uint64_t incarnatio
       ordered_(settings.enable_message_ordering),
       settings_(std::move(settings)),
       acked_(std::move(acked)),
+      last_active_(surroundings.clock.Monotonic()),
       cursor_(acked_.floor() + 1),
       // Different after every restart, so that no old ack id names a new delivery.
       generation_(static_cast<uint64_t>(surroundings.clock.Now().time_since_epoch().count())) {}
@@ -66,6 +75,15 @@ SubscriptionSettings Subscription::settings() const {
 void Subscription::Update(SubscriptionSettings settings) {
   absl::MutexLock lock(&mutex_);
   settings_ = std::move(settings);
+  NoteActivity();
+}
+
+void Subscription::NoteActivity() { last_active_ = surroundings_.clock.Monotonic(); }
+
+bool Subscription::IsExpired(host::MonotonicTime now) const {
+  absl::MutexLock lock(&mutex_);
+  std::chrono::seconds ttl = settings_.expiration_ttl.value_or(kExpirationDefault);
+  return ttl.count() > 0 && waiters_.empty() && now - last_active_ >= ttl;
 }
 
 std::vector<Subscription::Call> Subscription::ApplyAcks(
@@ -133,6 +151,7 @@ void Subscription::Next(const std::shared_ptr<Flow>& flow, size_t messages_max, 
   absl::Status refused;
   {
     absl::MutexLock lock(&mutex_);
+    NoteActivity();
     if (deleted_) {
       refused = ResourceNotFound(name_);
     } else if (flow->closed) {
@@ -152,6 +171,7 @@ void Subscription::CloseFlow(const std::shared_ptr<Flow>& flow, bool answer) {
   std::vector<Waiter> closed;
   {
     absl::MutexLock lock(&mutex_);
+    NoteActivity();
     flow->closed = true;
     auto gone = std::stable_partition(waiters_.begin(), waiters_.end(),
                                       [&](const Waiter& each) { return each.flow != flow; });
@@ -168,6 +188,7 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
   AcksRecord record{incarnation_, {}};
   {
     absl::MutexLock lock(&mutex_);
+    NoteActivity();
     for (const std::string& text : ack_ids) {
       std::optional<AckId> id = ParseAckId(text);
       if (!id || id->subscription != incarnation_ || id->sequence > topic_->last_sequence() ||
@@ -245,6 +266,8 @@ void Subscription::Fail(uint64_t sequence) {
   }
 }
 
+void Subscription::PostTurn() { surroundings_.dispatcher.Post(shared_from_this()); }
+
 void Subscription::RecordSkipped() {
   AcksRecord record{incarnation_, {}};
   {
@@ -303,7 +326,7 @@ SubscriptionStats Subscription::Stats(host::WallTime now) const {
   return stats;
 }
 
-Subscription::Image Subscription::Capture() const {
+SubscriptionImage Subscription::Capture() const {
   absl::MutexLock lock(&mutex_);
   return {incarnation_, topic_->incarnation(), settings_, acked_.floor(), acked_.Ranges()};
 }

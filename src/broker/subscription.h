@@ -10,16 +10,20 @@
 #include "absl/container/btree_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
-#include "broker/broker.h"
+#include "broker/batch.h"
 #include "broker/key_order.h"
 #include "broker/lease_table.h"
 #include "broker/sequence_set.h"
 #include "broker/subscriptions.h"
-#include "broker/surroundings.h"
-#include "broker/topic.h"
+#include "broker/turn.h"
 #include "event/filter.h"
 
 namespace afluente::broker {
+
+class Topic;
+struct SubscriptionImage;
+struct SubscriptionStats;
+struct Surroundings;
 
 // One subscription: which messages are acked (durable, changed by State::Apply only), and the
 // leases, waits and orders of now (lost at a restart, when what is not acked is delivered again).
@@ -60,15 +64,11 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   // The first sequence that must stay in the journal for it; the topic's last + 1 when none.
   uint64_t FirstNeeded(host::WallTime now) const;
   SubscriptionStats Stats(host::WallTime now) const;
+  // Nobody has asked anything of it for as long as its settings allow. What was before the process
+  // started counts as activity at the start.
+  bool IsExpired(host::MonotonicTime now) const;
 
-  struct Image {
-    uint64_t incarnation = 0;
-    uint64_t topic = 0;
-    SubscriptionSettings settings;
-    uint64_t floor = 0;
-    std::vector<SequenceSet::Range> ranges;
-  };
-  Image Capture() const;
+  SubscriptionImage Capture() const;
 
  private:
   struct Waiter {
@@ -123,7 +123,8 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   void EndLeases(uint64_t first, uint64_t last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<SequenceSet::Range> TakeSkipped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AckFailed(const std::vector<uint64_t>& sequences);
-  void PostTurn() { surroundings_.dispatcher.Post(shared_from_this()); }
+  void PostTurn();
+  void NoteActivity() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Surroundings& surroundings_;
   const uint64_t incarnation_;
@@ -137,6 +138,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   SubscriptionSettings settings_ ABSL_GUARDED_BY(mutex_);
   SequenceSet acked_ ABSL_GUARDED_BY(mutex_);
   bool deleted_ ABSL_GUARDED_BY(mutex_) = false;
+  host::MonotonicTime last_active_ ABSL_GUARDED_BY(mutex_);
 
   uint64_t cursor_ ABSL_GUARDED_BY(mutex_);  // the next sequence that was never looked at
   LeaseTable leases_ ABSL_GUARDED_BY(mutex_);

@@ -2,8 +2,11 @@
 #include <utility>
 
 #include "broker/ack_id.h"
+#include "broker/dispatcher.h"
 #include "broker/errors.h"
 #include "broker/subscription.h"
+#include "broker/surroundings.h"
+#include "broker/topic.h"
 
 namespace afluente::broker {
 namespace {

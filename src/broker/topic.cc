@@ -96,6 +96,11 @@ SharedBatch Topic::FindRecent(uint64_t sequence) const {
   return batch->Holds(sequence) ? batch : nullptr;
 }
 
+absl::Status Topic::NotRetained(uint64_t sequence) const {
+  return absl::OutOfRangeError(
+      absl::StrCat("message ", sequence, " of ", name_, " is not retained"));
+}
+
 absl::StatusOr<SharedBatch> Topic::Fetch(const log::Journal& journal, uint64_t sequence,
                                          bool may_block) const {
   std::optional<MessageIndex::Found> found;
@@ -104,13 +109,15 @@ absl::StatusOr<SharedBatch> Topic::Fetch(const log::Journal& journal, uint64_t s
     if (SharedBatch recent = FindRecent(sequence)) return recent;
     found = index_.Find(sequence);
   }
-  if (!found) {
-    return absl::OutOfRangeError(
-        absl::StrCat("message ", sequence, " of ", name_, " is not retained"));
-  }
+  if (!found) return NotRetained(sequence);
   if (!may_block) return SharedBatch();
-  AFLUENTE_ASSIGN_OR_RETURN(std::string payload, journal.Read(found->place));
-  absl::StatusOr<SharedBatch> batch = DecodeBatch(payload, found->first_sequence);
+  absl::StatusOr<std::string> payload = journal.Read(found->place);
+  if (!payload.ok()) {
+    // Its segment may have been released, and removed, since it was looked up.
+    if (!Find(sequence)) return NotRetained(sequence);
+    return std::move(payload).status();
+  }
+  absl::StatusOr<SharedBatch> batch = DecodeBatch(*payload, found->first_sequence);
   if (batch.ok() && (*batch)->messages.size() == found->count) return batch;
   return absl::DataLossError(absl::StrCat(
       "messages ", found->first_sequence, " to ", found->first_sequence + found->count - 1, " of ",
@@ -169,9 +176,9 @@ std::optional<MessageIndex::Found> Topic::Find(uint64_t sequence) const {
   return index_.Find(sequence);
 }
 
-Topic::Image Topic::Capture() const {
+TopicImage Topic::Capture() const {
   absl::MutexLock lock(&mutex_);
-  Image image;
+  TopicImage image;
   image.incarnation = incarnation_;
   image.deleted = deleted();
   image.settings = settings_;

@@ -17,6 +17,7 @@
 #include "broker/log/journal.h"
 #include "broker/message_index.h"
 #include "broker/resources.h"
+#include "broker/state_image.h"
 #include "host/clock.h"
 
 namespace afluente::broker {
@@ -88,21 +89,14 @@ class Topic {
   // Where a sequence's record lies and when it was published (rounded up to the second).
   std::optional<MessageIndex::Found> Find(uint64_t sequence) const;
 
-  struct Image {
-    uint64_t incarnation = 0;
-    bool deleted = false;
-    TopicSettings settings;
-    host::WallTime last_publish_time;
-    uint64_t end = 1;
-    MessageIndex::Segments index;
-  };
-  Image Capture() const;
+  TopicImage Capture() const;
 
  private:
   struct Waiting {
     uint64_t after_sequence;
     Wake ready;
   };
+  absl::Status NotRetained(uint64_t sequence) const;
   SharedBatch FindRecent(uint64_t sequence) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const uint64_t incarnation_;

@@ -109,6 +109,8 @@ TEST_F(RestTest, RefusesByNameWhatIsNotThere) {
               501, "UNIMPLEMENTED", "Subscription.push_config");
   ExpectError(Rest("POST", "/v1/projects/p/subscriptions/s:seek", "{}"), 501, "UNIMPLEMENTED",
               "google.pubsub.v1.Subscriber.Seek");
+  ExpectError(Rest("POST", "/v1/projects/p/subscriptions/s:streamingPull", "{}"), 501,
+              "UNIMPLEMENTED", "google.pubsub.v1.Subscriber.StreamingPull");
   ExpectError(Rest("GET", "/v1/projects/p/snapshots"), 501, "UNIMPLEMENTED", "ListSnapshots");
   ExpectError(Rest("GET", "/v1/projects/p/schemas"), 501, "UNIMPLEMENTED", "ListSchemas");
   ExpectError(Rest("POST", "/v1/projects/p/topics/t:setIamPolicy", "{}"), 501, "UNIMPLEMENTED",

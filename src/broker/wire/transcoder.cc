@@ -72,7 +72,10 @@ const google::protobuf::MethodDescriptor* FindByVerb(const MethodTable& methods,
   const std::string verb = path.substr(path.rfind(':') + 1);
   for (const auto* service : methods.services()) {
     for (int i = 0; i < service->method_count(); ++i) {
-      if (absl::EqualsIgnoreCase(service->method(i)->name(), verb)) return service->method(i);
+      const auto* method = service->method(i);
+      if (!method->options().HasExtension(google::api::http) &&
+          absl::EqualsIgnoreCase(method->name(), verb))
+        return method;
     }
   }
   return nullptr;

@@ -38,6 +38,16 @@ class RoutedApi final : public Api {
                                                                   metrics_, options_.endpoints));
     ServedEndpoint* const raw = served.get();
     endpoints_.push_back(std::move(served));
+    return raw->Locate(AddRoutes(raw));
+  }
+
+  absl::Status AddRoutes(ServedEndpoint* raw) {
+    const spec::Endpoint& endpoint = raw->endpoint();
+    if (endpoint.path == "/docs" || endpoint.path.starts_with("/docs/") ||
+        endpoint.path == "/health" || endpoint.path == "/openapi.json") {
+      return absl::InvalidArgumentError(
+          "/health, /openapi.json, /docs and /docs/... are the API's own paths");
+    }
     AFLUENTE_RETURN_IF_ERROR(router_.Add(
         "GET", endpoint.path,
         [raw](http::Request request, http::PathParameters path, http::Responder responder) {

@@ -13,6 +13,7 @@ function make(tag, properties, ...children) {
 
 function typeOf(schema) {
   if (!schema) return "any";
+  if (schema["x-googlesql-type"]) return schema["x-googlesql-type"];
   if (schema.anyOf) return schema.anyOf.map(typeOf).filter((t) => t !== "null").join(" or ");
   let name = [].concat(schema.type || "any").filter((t) => t !== "null").join(" or ");
   if (name === "array") return "list of " + typeOf(schema.items);
@@ -47,6 +48,7 @@ function columnTable(operation) {
 
 // The request's URL, relative to this page so that any path prefix holds.
 function requestUrl(path, parameters, inputs) {
+  if (parameters.some((p) => p.in === "path" && inputs.get(p.name).value === "")) return null;
   const query = new URLSearchParams();
   let filled = path;
   for (const parameter of parameters) {
@@ -130,7 +132,8 @@ function tryForm(path, operation) {
   form.append(button);
   const url = make("p", { className: "url" });
   const show = () => {
-    url.textContent = new URL(requestUrl(path, parameters, inputs), document.baseURI).href;
+    const filled = requestUrl(path, parameters, inputs);
+    url.textContent = filled ? new URL(filled, document.baseURI).href : "";
   };
   form.addEventListener("input", show);
   show();

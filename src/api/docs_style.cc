@@ -62,6 +62,7 @@ input, select, button {
   border-radius: 6px;
   padding: 0.45rem 0.6rem;
   min-width: 0;
+  height: 2.3rem;
 }
 input:focus-visible, select:focus-visible, button:focus-visible, summary:focus-visible {
   outline: 2px solid var(--accent);

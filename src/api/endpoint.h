@@ -44,6 +44,9 @@ class ServedEndpoint {
   void Negotiate(http::Request request, const http::PathParameters& path,
                  http::Responder responder);
 
+  // The status with the SQL's file and the endpoint's path before its message.
+  absl::Status Locate(const absl::Status& status) const;
+
   const spec::Endpoint& endpoint() const { return endpoint_; }
   const std::vector<schema::Column>& columns() const { return columns_; }
   // A parameter stands in the path.
@@ -57,7 +60,6 @@ class ServedEndpoint {
                  const EndpointOptions& options);
   absl::Status Describe();
   absl::Status CheckParameters(const std::vector<std::string>& used) const;
-  absl::Status Locate(const absl::Status& status) const;
   void ReadPath();
   absl::StatusOr<std::string> Run(AnswerFormat format,
                                   const std::vector<warehouse::Parameter>& parameters,

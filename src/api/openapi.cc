@@ -67,7 +67,7 @@ Json TypeSchema(const schema::Type& type) {
     case TypeKind::kTimestamp:
       return {{"type", "string"}, {"format", "date-time"}};
     case TypeKind::kJson:
-      return {{"description", "JSON: any value"}};
+      return Json::object();  // any value
     case TypeKind::kArray:
       return {{"type", "array"}, {"items", OrNull(TypeSchema(type.element()))}};
     case TypeKind::kStruct:
@@ -80,6 +80,7 @@ Json ColumnSchema(const schema::Column& column) {
   Json schema = TypeSchema(column.type);
   if (column.mode == schema::Mode::kNullable) schema = OrNull(std::move(schema));
   if (!column.description.empty()) schema["description"] = column.description;
+  schema["x-googlesql-type"] = column.type.ToString();
   return schema;
 }
 

@@ -124,5 +124,17 @@ TEST(Recovery, KeepsMessagesAndAcks) {
   EXPECT_THAT(harness.Pull().texts(), ElementsAre("a", "c"));
 }
 
+TEST(Publish, AnsweredOnesMakeRoomForOthers) {
+  EmbeddedBroker::Options options;
+  options.publish_bytes_max = 4'000;
+  BrokerHarness harness(options);
+  harness.CreateTopic();
+  // Far more in sum than may wait at a time.
+  for (int i = 0; i < 20; ++i) {
+    BrokerHarness::Ids ids = harness.Publish({Text(std::string(1'000, 'x'))});
+    ASSERT_TRUE(ids.ok()) << i << ": " << ids.status();
+  }
+}
+
 }  // namespace
 }  // namespace afluente::broker

@@ -27,8 +27,9 @@ constexpr size_t kGatherBytes = 64 << 10;
 constexpr size_t kTailBytes = 16 << 10;
 // An idle connection's output buffer keeps no more than this.
 constexpr size_t kKeptBytes = 1 << 10;
-// A body must keep coming at this rate, after the header timeout as a start.
-constexpr uint64_t kBodyBytesPerMillisecond = 4;
+// A body must come at this rate, after the header timeout as a start, and an answer must be taken
+// at it, after the idle timeout.
+constexpr uint64_t kBytesPerMillisecond = 4;
 // What is read and thrown away after a refusal, so that the peer gets to read the answer.
 constexpr uint64_t kLingerBytes = 64 << 20;
 constexpr std::chrono::seconds kLingerTime{5};
@@ -114,8 +115,10 @@ void Connection::Await(Waiting waiting) {
   const auto now = std::chrono::steady_clock::now();
   switch (waiting) {
     case Waiting::kIdle:
-    case Waiting::kWrite:
       deadline_ = now + options.idle_timeout;
+      return;
+    case Waiting::kWrite:
+      deadline_ = std::min(now + options.idle_timeout, write_end_);
       return;
     case Waiting::kHead:
     case Waiting::kBody:
@@ -137,6 +140,10 @@ void Connection::CheckDeadline(std::chrono::steady_clock::time_point now) {
                    waiting_ == Waiting::kHead ? "the header did not arrive in time"
                                               : "the body did not arrive in time"));
     Send();
+  } else if (waiting_ == Waiting::kWrite) {
+    // Without a reset the kernel would keep what the peer does not take.
+    error_code ignored;
+    socket_.set_option(Socket::linger(true, 0), ignored);
   }
   Close();
 }
@@ -203,7 +210,7 @@ void Connection::AwaitBody() {
     Await(Waiting::kBody);
   } else {
     const auto longest = std::chrono::steady_clock::now() + shared_->options.header_timeout;
-    const std::chrono::milliseconds earned((received - timed_) / kBodyBytesPerMillisecond);
+    const std::chrono::milliseconds earned((received - timed_) / kBytesPerMillisecond);
     deadline_ = std::min(longest, deadline_ + earned);
   }
   timed_ = received;
@@ -317,11 +324,15 @@ void Connection::AwaitWritable() {
   if (!open_) return;
   if (Send()) return OnSent();
   if (!open_) return;
+  if (waiting_ != Waiting::kWrite) {
+    const std::chrono::milliseconds slowest((out_.size() + tail_.size()) / kBytesPerMillisecond);
+    write_end_ = std::chrono::steady_clock::now() + shared_->options.idle_timeout + slowest;
+  }
   Await(Waiting::kWrite);
   socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code& error) {
     if (!self->open_) return;
     if (error) return self->Close();
-    // Progress earns the peer another time-out.
+    // Progress earns the peer another time-out, within what its slowest allowed rate takes.
     self->AwaitWritable();
   });
 }

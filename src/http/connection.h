@@ -97,6 +97,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   size_t sent_ = 0;
   std::optional<Response> inline_answer_;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
+  std::chrono::steady_clock::time_point write_end_;
   uint64_t charged_ = 0;  // of shared_->body_bytes
   uint64_t timed_ = 0;    // of the body, when its deadline was last moved
   uint64_t lingered_ = 0;

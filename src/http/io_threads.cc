@@ -15,7 +15,20 @@ IoThreads::IoThreads(int threads) : context_(std::make_unique<Context>()) {
   }
 }
 
-IoThreads::~IoThreads() { Stop(); }
+IoThreads::~IoThreads() {
+  Stop();
+  // What was posted late holds sockets and timers, maybe of another loop: it must go while all
+  // loops are here.
+  bool ran = true;
+  while (ran) {
+    ran = false;
+    for (auto& loop : context_->loops) {
+      loop->io.restart();
+      ran = loop->io.poll() > 0 || ran;
+      loop->io.stop();
+    }
+  }
+}
 
 void IoThreads::Stop() {
   for (auto& loop : context_->loops) loop->io.stop();

@@ -29,6 +29,8 @@ using boost::system::error_code;
 constexpr int kBacklog = 4096;
 // How long accepting rests when the process has run out of descriptors.
 constexpr std::chrono::milliseconds kAcceptPause{100};
+// A lasting shortage is logged no more often than this.
+constexpr std::chrono::seconds kLogPause{30};
 // Accepting yields to the loop's other work after so many connections in a row.
 constexpr int kAcceptBurst = 64;
 
@@ -141,8 +143,12 @@ class AsioListener final : public Listener, public std::enable_shared_from_this<
 
   // Without a pause the loop would spin on the connection that it cannot take.
   void Pause(size_t i, int cause) {
-    telemetry::Log(telemetry::Severity::kWarning, "cannot accept connections for now",
-                   {{"error", std::strerror(cause)}});
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= next_log_) {
+      next_log_ = now + kLogPause;
+      telemetry::Log(telemetry::Severity::kWarning, "cannot accept connections for now",
+                     {{"error", std::strerror(cause)}});
+    }
     pause_.expires_after(kAcceptPause);
     pause_.async_wait([self = shared_from_this(), i](const error_code&) {
       if (self->accepted_ != nullptr) self->Wait(i);
@@ -153,6 +159,7 @@ class AsioListener final : public Listener, public std::enable_shared_from_this<
   Accepted accepted_;
   std::vector<tcp::acceptor> sockets_;
   asio::steady_timer pause_{loop_.io};
+  std::chrono::steady_clock::time_point next_log_;
   uint16_t port_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
+#include <cctype>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,6 +27,15 @@ constexpr size_t kChunkLineMax = 4096;
 bool AllDigits(string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// The request line ends in a version, be it one that we do not speak.
+bool NamesVersion(std::string_view bytes) {
+  const std::string_view line = bytes.substr(0, bytes.find("\r\n"));
+  const size_t at = line.rfind(" HTTP/");
+  return at != std::string_view::npos && line.size() == at + 9 && line[at + 7] == '.' &&
+         std::isdigit(static_cast<unsigned char>(line[at + 6])) != 0 &&
+         std::isdigit(static_cast<unsigned char>(line[at + 8])) != 0;
 }
 
 absl::string_view View(string_view text) { return {text.data(), text.size()}; }
@@ -208,7 +218,7 @@ RequestParser::Step RequestParser::Feed(std::string_view bytes) {
     } else if (error == beast_http::error::body_limit) {
       message.Refuse(413, absl::StrCat("the body is longer than the limit of ",
                                        limits_.body_bytes_max, " bytes"));
-    } else if (error == beast_http::error::bad_version) {
+    } else if (error == beast_http::error::bad_version && NamesVersion(bytes)) {
       message.Refuse(505, "only HTTP/1.0 and HTTP/1.1 are understood");
     } else {
       message.Refuse(400, absl::StrCat("malformed request: ", error.message()));

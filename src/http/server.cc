@@ -26,7 +26,7 @@ std::chrono::milliseconds SweepInterval(const ServerOptions& options) {
 // One timer a loop looks at all its deadlines: cheaper than a timer a connection.
 void Sweep(const std::shared_ptr<ServerShared>& shared, Shard& shard) {
   shard.sweeping = !shard.connections.empty();
-  if (!shard.sweeping) return;
+  if (!shard.sweeping || shared->stopping) return;
   shard.sweep.expires_after(SweepInterval(shared->options));
   shard.sweep.async_wait([shared, &shard](const error_code& error) {
     if (error) return;

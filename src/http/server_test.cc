@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <atomic>
 #include <thread>
@@ -332,6 +333,15 @@ TEST_F(ServerTest, SlowlorisCannotExtendItsTime) {
            std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
   EXPECT_EQ(n, 1);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+}
+
+TEST_F(ServerTest, AReaderThatDoesNotReadIsLetGo) {
+  RawConnection connection(Start({.idle_timeout = milliseconds(60)}));
+  connection.Send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto start = std::chrono::steady_clock::now();
+  pollfd hung_up{connection.fd(), POLLRDHUP, 0};
+  EXPECT_EQ(poll(&hung_up, 1, 5'000), 1);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4));
 }
 
 TEST_F(ServerTest, AnUnansweredRequestIsA500) {

@@ -20,7 +20,9 @@ void AppendNumber(std::string& out, double number) {
     out += number > 0 ? "+Inf" : "-Inf";
   } else {
     char digits[32];
-    out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+    out.append(
+        digits,
+        std::to_chars(digits, digits + sizeof digits, number, std::chars_format::general).ptr);
   }
 }
 

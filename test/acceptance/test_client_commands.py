@@ -166,9 +166,20 @@ def test_check_prints_the_balance_in_the_documented_form(launch):
     assert "store" in text and "published" in text and "dead" in text
 
 
+def test_check_counts_rows_and_outcomes_exactly_as_they_grow(launch):
+    instance = launch()
+    good = poison = 0
+    for step in ((1, 0), (0, 1), (5, 2), (300, 0), (0, 300), (1000, 0), (1, 1)):
+        publish(instance, [event(id=1)] * step[0] + ["poison"] * step[1])
+        good, poison = good + step[0], poison + step[1]
+        assert instance.outcome("store") == (good + poison, good, 0, poison)
+        assert instance.balance("store")["rows"] == good
+
+
 def test_check_offline_balances_what_a_killed_process_left(launch):
     instance = launch()
-    publish(instance, [event(id=k) if k % 3 else "poison" for k in range(3000)])
+    for begin in range(0, 3000, 1000):
+        publish(instance, [event(id=k) if k % 3 else "poison" for k in range(begin, begin + 1000)])
     instance.kill()
     offline = json.loads(instance.run("check", "--json", "--spec", instance.spec, cwd=instance.directory).stdout)
     assert offline["balanced"] is True

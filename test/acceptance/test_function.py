@@ -366,6 +366,16 @@ def test_every_type_is_stored_and_read_back_by_endpoint_and_query(launch):
     assert without_message_columns(again) == FULL
 
 
+def test_null_in_a_transform_fits_a_column_of_every_type(launch):
+    names = [name for name in FULL if name != "k"]
+    nulls = ", ".join(f"NULL AS {name}" for name in names)
+    instance = launch(TYPES.replace("table: ds.types}", "table: ds.types, transform: {sql: t.sql}}"),
+                      {**TYPES_FILES, "t.sql": f"SELECT CAST(JSON_VALUE(data, '$.k') AS INT64) AS k, {nulls} FROM messages\n"})
+    publish(instance, [event(k=2)])
+    assert instance.outcome("store") == (1, 1, 0, 0), instance.dead_letters()
+    assert without_message_columns(instance.query("SELECT * FROM ds.types")[0]) == EMPTY
+
+
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
 def test_special_floats_are_strings_in_json(launch, value):
     instance = launch(TYPES, TYPES_FILES)

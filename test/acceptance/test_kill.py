@@ -41,7 +41,7 @@ datasets:
           - {name: uid, type: STRING}
           - {name: part, type: INT64}
 functions:
-  store: {topic: Data, table: ds.events}
+  store: {topic: Data, table: ds.events, unknown_fields: ignore}
   parts: {topic: Data, table: split.parts, transform: {sql: parts.sql}}
 endpoints:
   "/count": {sql: count.sql}

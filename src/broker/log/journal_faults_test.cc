@@ -116,6 +116,7 @@ TEST(JournalFaultsTest, WhatARecoveryShowedStays) {
       ASSERT_FALSE(model.Append(4).ok());
       model.Close();
       files.FailFrom(0);
+      files.FailSyncs(0);
       ASSERT_TRUE(model.Open().ok());
       shown += model.answered() - 1;
       files.PowerLoss();
@@ -211,6 +212,13 @@ TEST(JournalFaultsTest, AFullDiskRefusesAndRoomResumes) {
   EXPECT_EQ(model.Append(20).code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(model.ReadAll().ok());
   EXPECT_GT(model.answered(), 20u);
+  // A restart on the full disk changes nothing, with records in the last segment or without.
+  for (int restart = 0; restart < 3; ++restart) {
+    const absl::Status opened = model.Open();
+    ASSERT_TRUE(opened.ok()) << opened;
+    EXPECT_EQ(model.Append(1).code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_TRUE(model.ReadAll().ok());
+  }
   // The reserve holds what it takes to get room: snapshots.
   ASSERT_TRUE(model.Snapshot().ok());
   ASSERT_TRUE(model.Snapshot().ok());
@@ -218,6 +226,32 @@ TEST(JournalFaultsTest, AFullDiskRefusesAndRoomResumes) {
   EXPECT_TRUE(model.Append(20).ok());
   ASSERT_TRUE(model.Open().ok()) << model.Open();
   EXPECT_TRUE(model.Append(1).ok());
+}
+
+TEST(JournalFaultsTest, AFullDiskDoesNotReplaceAnEmptySegment) {
+  FaultyFileSystem files;
+  JournalModel model(files);
+  ASSERT_TRUE(model.Open().ok());
+  ASSERT_TRUE(model.Append(10).ok());
+  ASSERT_TRUE(model.Open().ok());
+  model.Close();
+  files.SetCapacity(20 << 10);
+  for (int restart = 0; restart < 3; ++restart) {
+    ASSERT_TRUE(model.Open().ok()) << model.Open();
+    EXPECT_EQ(model.Append(1).code(), absl::StatusCode::kResourceExhausted);
+  }
+  files.SetCapacity(uint64_t{1} << 30);
+  EXPECT_TRUE(model.Append(1).ok());
+  files.PowerLoss();
+  ASSERT_TRUE(model.Open().ok()) << model.Open();
+  EXPECT_EQ(model.answered(), 11u);
+}
+
+TEST(JournalFaultsTest, NoJournalBeginsOnAFullDisk) {
+  FaultyFileSystem files;
+  files.SetCapacity(1000);
+  JournalModel model(files);
+  EXPECT_EQ(model.Open().code(), absl::StatusCode::kResourceExhausted);
 }
 
 }  // namespace

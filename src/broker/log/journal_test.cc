@@ -137,6 +137,39 @@ TEST(JournalTest, AFullQueueRefusesInTurn) {
   answered.WaitForNotification();
 }
 
+TEST(JournalTest, WhatGathersDuringASyncIsOneGroup) {
+  FaultyFileSystem files;
+  JournalOptions options = SmallOptions();
+  options.segment_bytes = 1 << 20;
+  options.group_bytes_max = 64 << 10;
+  options.reserve_bytes = 0;
+  RecordingRecovery none;
+  auto journal = Journal::Open(files, kDirectory, options, none);
+  ASSERT_TRUE(journal.ok());
+  absl::Notification started;
+  absl::Notification release;
+  (*journal)->Append("first", [&](absl::StatusOr<Place>) {
+    started.Notify();
+    release.WaitForNotification();
+  });
+  started.WaitForNotification();
+  absl::BlockingCounter left(100);
+  std::vector<Place> places;
+  for (int i = 0; i < 100; ++i) {
+    (*journal)->Append(std::string(100, 'x'), [&](absl::StatusOr<Place> place) {
+      places.push_back(place.value());
+      left.DecrementCount();
+    });
+  }
+  const uint64_t before = files.operations();
+  release.Notify();
+  left.Wait();
+  // One write and one sync; the preparation of a segment may fall in between.
+  EXPECT_LE(files.operations() - before, 2u + 6u);
+  for (size_t i = 1; i < places.size(); ++i)
+    EXPECT_EQ(places[i].offset - places[i - 1].offset, RecordBytes(100)) << "no header between";
+}
+
 TEST(JournalTest, AnIdleWriterSealsTheLastGroup) {
   FaultyFileSystem files;
   JournalOptions options = SmallOptions();

@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kCopiedBytesMax = 64 << 10;
 // Less slack than this part of it stays in a full segment.
 constexpr uint32_t kSlackParts = 64;
+constexpr uint64_t kFirstEpoch = 1;
 
 }  // namespace
 
@@ -45,9 +46,14 @@ SegmentHeader SegmentWriter::NextHeader() const {
 }
 
 absl::Status SegmentWriter::Start() {
-  if (replace_last_) return ReplaceLast();
   Batch seal;
-  return Write(seal);
+  const absl::Status started = replace_last_ ? ReplaceLast() : Write(seal);
+  if (!absl::IsResourceExhausted(started) || epoch_ == kFirstEpoch) return started;
+  // On a full disk reads go on, and appends once there is room. What was to be replaced stays as it
+  // is until then.
+  if (replace_last_) ++next_number_;
+  if (options_.on_trouble) options_.on_trouble(started);
+  return absl::OkStatus();
 }
 
 // The last segment of the run before holds no record: a new one takes its place at once.
@@ -59,15 +65,19 @@ absl::Status SegmentWriter::ReplaceLast() {
   AppendHeader(header_, bytes);
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<host::File> file,
                             files_.Open(temporary, host::FileSystem::Mode::kCreateNew));
-  AFLUENTE_RETURN_IF_ERROR(file->Allocate(options_.segment_bytes));
-  AFLUENTE_RETURN_IF_ERROR(file->WriteAt(0, bytes));
-  AFLUENTE_RETURN_IF_ERROR(file->Sync());
-  AFLUENTE_RETURN_IF_ERROR(files_.Rename(temporary, path));
+  absl::Status made = file->Allocate(options_.segment_bytes);
+  if (made.ok()) made = file->WriteAt(0, bytes);
+  if (made.ok()) made = file->Sync();
+  if (made.ok()) made = files_.Rename(temporary, path);
+  if (!made.ok()) {
+    files_.Remove(temporary).IgnoreError();
+    return made;
+  }
   AFLUENTE_RETURN_IF_ERROR(files_.SyncDirectory(directory_));
   file_ = std::move(file);
   end_ = synced_end_ = kSegmentHeaderBytes;
   synced_segment_ = next_number_++;
-  Begun(header_.previous, header_.previous_synced);
+  Begun(0, 0);
   return absl::OkStatus();
 }
 

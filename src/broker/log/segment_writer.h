@@ -26,7 +26,8 @@ class SegmentWriter {
   SegmentWriter(host::FileSystem& files, std::string directory, const JournalOptions& options,
                 const RecoveredJournal& recovered, Sized sized);
 
-  // Begins a segment of this run on disk. Called once, before Write.
+  // Begins a segment of this run on disk, now or, when the disk is full and there is a journal
+  // already, at the first write that finds room. Called once, before Write.
   absl::Status Start();
   // Writes one group and syncs it; sets the records' places. RESOURCE_EXHAUSTED: disk full, later
   // writes may pass; UNAVAILABLE: the disk refused, and from the second time in a row on every

@@ -9,6 +9,7 @@
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/message_source.h"
 #include "warehouse/duckdb/row_chunks.h"
+#include "warehouse/duckdb/session.h"
 #include "warehouse/duckdb/vector_reader.h"
 #include "warehouse/googlesql/translate.h"
 
@@ -77,26 +78,49 @@ std::string CoercionSql(const std::string& name, const Type& from, const Type& t
   return schema::Concat("CAST(", name, " AS ", SqlType(to), ")");
 }
 
+// `sql` as a relation with columns c0, c1, ...
+std::string Numbered(const std::string& sql, size_t columns) {
+  std::string relation = "(" + sql + ") AS transformed(c0";
+  for (size_t i = 1; i < columns; ++i) relation += schema::Concat(", c", i);
+  return relation + ")";
+}
+
+// DuckDB types a bare NULL as INTEGER in a result; inside a statement it still casts to anything,
+// a list too, which no number does.
+bool IsBareNull(Session& session, const Prepared& prepared, const std::string& relation,
+                size_t place) {
+  if (duckdb_prepared_statement_column_type(prepared.handle.get(), place) != DUCKDB_TYPE_INTEGER) {
+    return false;
+  }
+  return session
+      .PrepareAnew(schema::Concat("SELECT CAST(c", place, " AS INTEGER[]) FROM ", relation))
+      .ok();
+}
+
+absl::Status CheckNames(const std::vector<std::string>& names, const std::vector<Column>& target) {
+  for (const std::string& name : names) {
+    bool known = std::any_of(target.begin(), target.end(), [&](const Column& column) {
+      return schema::EqualsIgnoreCase(column.name, name);
+    });
+    if (!known) {
+      return absl::InvalidArgumentError(
+          schema::Concat("the transform's column ", name, " is not a column of the table"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 // Checks the statement's columns against the table's and emits them in the table's order.
 absl::StatusOr<std::string> CastToTarget(const googlesql::TransformTranslation& translation,
-                                         const Prepared& prepared,
-                                         const std::vector<Column>& target) {
+                                         Session& session, const std::vector<Column>& target) {
   const std::vector<std::string>& names = translation.columns;
-  if (prepared.columns.size() != names.size() + 1) {
+  AFLUENTE_RETURN_IF_ERROR(CheckNames(names, target));
+  AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Prepared> prepared,
+                            session.PrepareAnew(translation.sql));
+  if (prepared->columns.size() != names.size() + 1) {
     return absl::InternalError("a transform's columns are not those of its translation");
   }
-  for (size_t i = 0; i < names.size(); ++i) {
-    auto same = [&](const auto& name) { return schema::EqualsIgnoreCase(name, names[i]); };
-    if (std::none_of(target.begin(), target.end(),
-                     [&](const Column& column) { return same(column.name); })) {
-      return absl::InvalidArgumentError(
-          schema::Concat("the transform's column ", names[i], " is not a column of the table"));
-    }
-    if (std::count_if(names.begin(), names.end(), same) > 1) {
-      return absl::InvalidArgumentError(
-          schema::Concat("the transform names column ", names[i], " twice"));
-    }
-  }
+  std::string relation = Numbered(translation.sql, names.size() + 1);
   std::string select = "SELECT c0";
   for (const Column& column : target) {
     auto found = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
@@ -108,19 +132,15 @@ absl::StatusOr<std::string> CastToTarget(const googlesql::TransformTranslation& 
                                                        " to leave it empty"));
     }
     size_t place = found - names.begin() + 1;
-    const Type& from = prepared.columns[place].type;
-    bool untyped_null = std::find(prepared.untyped.begin(), prepared.untyped.end(), place) !=
-                        prepared.untyped.end();
-    if (!untyped_null && !Coerces(from, column.type)) {
+    const Type& from = prepared->columns[place].type;
+    if (!Coerces(from, column.type) && !IsBareNull(session, *prepared, relation, place)) {
       return absl::InvalidArgumentError(
           schema::Concat("the transform's column ", column.name, " has type ", from.ToString(),
                          " which cannot be coerced to ", column.type.ToString()));
     }
     select += schema::Concat(", ", CoercionSql(schema::Concat("c", place), from, column.type));
   }
-  select += schema::Concat(" FROM (", translation.sql, ") AS transformed(c0");
-  for (size_t i = 1; i <= names.size(); ++i) select += schema::Concat(", c", i);
-  return select + ")";
+  return schema::Concat(select, " FROM ", relation);
 }
 
 // A compiled transform on its own connection.
@@ -226,9 +246,8 @@ absl::StatusOr<std::unique_ptr<BatchSql>> DuckdbBatchSqlCompiler::Compile(
   AFLUENTE_RETURN_IF_ERROR(RegisterMessageSource(session->connection(), source_name, source.get()));
   AFLUENTE_RETURN_IF_ERROR(session->Execute(
       schema::Concat("CREATE TEMP VIEW ", source_name, " AS SELECT * FROM ", source_name, "()")));
-  AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, session->Prepare(translation.sql));
   std::vector<Column> columns = DeclaredColumns(target);
-  AFLUENTE_ASSIGN_OR_RETURN(std::string cast, CastToTarget(translation, *prepared, columns));
+  AFLUENTE_ASSIGN_OR_RETURN(std::string cast, CastToTarget(translation, *session, columns));
   AFLUENTE_RETURN_IF_ERROR(session->Prepare(cast).status());
   return std::make_unique<DuckdbBatchSql>(std::move(memory), std::move(source), std::move(session),
                                           std::move(cast), std::move(columns));

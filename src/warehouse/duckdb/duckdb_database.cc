@@ -1,10 +1,13 @@
 #include "warehouse/duckdb/duckdb_database.h"
 
 #include "host/check.h"
+#include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/duckdb_batch_sql.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
 #include "warehouse/duckdb/engine.h"
+#include "warehouse/duckdb/read_pool.h"
 
 namespace afluente::warehouse::duckdb {
 

@@ -2,8 +2,12 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
+#include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/query_stream.h"
+#include "warehouse/duckdb/read_pool.h"
 #include "warehouse/duckdb/row_chunks.h"
 #include "warehouse/duckdb/vector_reader.h"
 #include "warehouse/duckdb/vector_writer.h"

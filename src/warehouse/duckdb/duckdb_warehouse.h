@@ -1,9 +1,10 @@
 #pragma once
 
-#include "warehouse/duckdb/engine.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::warehouse::duckdb {
+
+struct Engine;
 
 // The Warehouse port over the opened database. Owned by DuckdbDatabase; thread-safe.
 class DuckdbWarehouse final : public Warehouse {

@@ -6,8 +6,11 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/errors.h"
 #include "warehouse/duckdb/logical_type.h"
+#include "warehouse/duckdb/read_pool.h"
 #include "warehouse/duckdb/runtime_functions.h"
 #include "warehouse/duckdb/schema_json.h"
 
@@ -56,6 +59,8 @@ absl::Status LockDown(Session& session, const std::string& staging) {
   for (char c : staging) quoted += c == '\'' ? std::string("''") : std::string(1, c);
   for (const std::string& statement :
        {std::string("SET TimeZone = 'UTC'"),
+        // A cached plan with statistics of its day gives wrong rows once others are appended.
+        std::string("SET disabled_optimizers = 'statistics_propagation'"),
         schema::Concat("SET allowed_directories = [", staging.empty() ? "" : "'" + quoted + "'",
                        "]"),
         std::string("SET enable_external_access = false"),
@@ -155,6 +160,9 @@ absl::Status PrepareFile(Session& session) {
 }
 
 }  // namespace
+
+Engine::Engine() = default;
+Engine::~Engine() = default;
 
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options) {
   auto engine = std::make_unique<Engine>();

@@ -4,20 +4,24 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "warehouse/duckdb/checkpointer.h"
-#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/duckdb_database.h"
 #include "warehouse/duckdb/handles.h"
 #include "warehouse/duckdb/live_catalog.h"
 #include "warehouse/duckdb/query_timer.h"
-#include "warehouse/duckdb/read_pool.h"
 #include "warehouse/duckdb/translation_cache.h"
 
 namespace afluente::warehouse::duckdb {
 
+class Checkpointer;
+class Committer;
+class ReadPool;
+
 // The opened database and what its ports share. Owned by DuckdbDatabase; members are destroyed from
 // the last to the first, so the database file is closed when nothing uses it.
 struct Engine {
+  Engine();
+  ~Engine();
+
   DatabaseHandle database;
   std::string path;
   LiveCatalog live;

@@ -1,6 +1,7 @@
 #include "warehouse/duckdb/errors.h"
 
 #include <string>
+#include <utility>
 
 #include "schema/text.h"
 
@@ -127,19 +128,29 @@ absl::Status ResultStatus(ResultHandle& result) {
   return ToStatus(duckdb_result_error_type(result.get()), message == nullptr ? "" : message);
 }
 
-absl::Status PrepareStatus(const PreparedHandle& prepared) {
-  const char* message = duckdb_prepare_error(prepared.get());
+absl::Status TextStatus(const char* message) {
   std::string_view text = message == nullptr ? "" : message;
-  // A prepared statement carries no error type, only the text that starts with it.
-  duckdb_error_type type = DUCKDB_ERROR_INVALID;
-  if (text.starts_with("Catalog")) type = DUCKDB_ERROR_CATALOG;
-  if (text.starts_with("Conversion")) type = DUCKDB_ERROR_CONVERSION;
-  if (text.starts_with("Out of Range")) type = DUCKDB_ERROR_OUT_OF_RANGE;
-  if (text.starts_with("Permission")) type = DUCKDB_ERROR_PERMISSION;
-  if (text.starts_with("Not implemented")) type = DUCKDB_ERROR_NOT_IMPLEMENTED;
-  if (text.starts_with("INTERNAL")) type = DUCKDB_ERROR_INTERNAL;
-  if (text.starts_with("FATAL")) type = DUCKDB_ERROR_FATAL;
-  return ToStatus(type, text);
+  constexpr std::pair<std::string_view, duckdb_error_type> kTypes[] = {
+      {"Catalog", DUCKDB_ERROR_CATALOG},
+      {"Conversion", DUCKDB_ERROR_CONVERSION},
+      {"Out of Range", DUCKDB_ERROR_OUT_OF_RANGE},
+      {"Constraint", DUCKDB_ERROR_CONSTRAINT},
+      {"Permission", DUCKDB_ERROR_PERMISSION},
+      {"Not implemented", DUCKDB_ERROR_NOT_IMPLEMENTED},
+      {"Out of Memory", DUCKDB_ERROR_OUT_OF_MEMORY},
+      {"INTERRUPT", DUCKDB_ERROR_INTERRUPT},
+      {"IO", DUCKDB_ERROR_IO},
+      {"INTERNAL", DUCKDB_ERROR_INTERNAL},
+      {"FATAL", DUCKDB_ERROR_FATAL},
+  };
+  for (const auto& [start, type] : kTypes) {
+    if (text.starts_with(start)) return ToStatus(type, text);
+  }
+  return ToStatus(DUCKDB_ERROR_INVALID, text);
+}
+
+absl::Status PrepareStatus(const PreparedHandle& prepared) {
+  return TextStatus(duckdb_prepare_error(prepared.get()));
 }
 
 absl::Status AppenderStatus(const AppenderHandle& appender) {

@@ -14,6 +14,8 @@ namespace afluente::warehouse::duckdb {
 absl::Status ToStatus(duckdb_error_type type, std::string_view message);
 
 absl::Status ResultStatus(ResultHandle& result);
+// For errors that carry no type, only the text that starts with it.
+absl::Status TextStatus(const char* message);
 absl::Status PrepareStatus(const PreparedHandle& prepared);
 absl::Status AppenderStatus(const AppenderHandle& appender);
 

@@ -3,7 +3,10 @@
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/alter_table.h"
+#include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
+#include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/query_stream.h"
 
 namespace afluente::warehouse::duckdb {

@@ -5,7 +5,9 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/errors.h"
+#include "warehouse/duckdb/read_pool.h"
 #include "warehouse/duckdb/vector_writer.h"
 
 namespace afluente::warehouse::duckdb {
@@ -31,9 +33,11 @@ class QueryStream final : public ResultStream {
     result_ = ResultHandle();
   }
 
-  absl::Status Start(std::string_view sql, const Arguments& arguments,
+  absl::Status Start(const googlesql::Translation& translation, const Arguments& arguments,
                      std::optional<host::MonotonicTime> deadline) {
-    AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, lease_->Prepare(sql));
+    // A plan holds the time and the random numbers of its making.
+    if (!translation.deterministic) lease_->Forget(translation.sql);
+    AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, lease_->Prepare(translation.sql));
     for (size_t i = 0; i < arguments.size(); ++i) {
       if (duckdb_bind_value(prepared->handle.get(), i + 1, arguments[i].get()) != DuckDBSuccess) {
         return PrepareStatus(prepared->handle);
@@ -70,8 +74,7 @@ class QueryStream final : public ResultStream {
   absl::Status Execute(Prepared& prepared) {
     PendingHandle pending;
     if (duckdb_pending_prepared_streaming(prepared.handle.get(), pending.out()) != DuckDBSuccess) {
-      const char* message = duckdb_pending_error(pending.get());
-      return ToStatus(DUCKDB_ERROR_INVALID, message == nullptr ? "" : message);
+      return TextStatus(duckdb_pending_error(pending.get()));
     }
     if (duckdb_execute_pending(pending.get(), result_.get()) != DuckDBSuccess) {
       return ResultStatus(result_);
@@ -150,7 +153,7 @@ absl::StatusOr<std::unique_ptr<ResultStream>> StartQuery(Engine& engine,
       engine.readers->Acquire(deadline.value_or(now + kConnectionWait));
   if (!lease.ok()) return lease.status();
   auto stream = std::make_unique<QueryStream>(engine, *std::move(lease), limits);
-  AFLUENTE_RETURN_IF_ERROR(stream->Start(translation.sql, arguments, deadline));
+  AFLUENTE_RETURN_IF_ERROR(stream->Start(translation, arguments, deadline));
   return stream;
 }
 

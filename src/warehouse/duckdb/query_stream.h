@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "warehouse/duckdb/engine.h"
+#include "warehouse/duckdb/session.h"
 #include "warehouse/googlesql/translate.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::warehouse::duckdb {
+
+struct Engine;
 
 // Binds the named parameters in the order that the translation wants. INVALID_ARGUMENT names one
 // that is missing or does not fit.

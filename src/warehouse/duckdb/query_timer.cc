@@ -19,9 +19,8 @@ uint64_t QueryTimer::Add(duckdb_connection connection, host::MonotonicTime deadl
   if (!thread_.joinable()) thread_ = std::thread([this] { Loop(); });
   uint64_t id = next_id_++;
   watches_[id] = {connection, deadline};
-  bool first = due_.empty() || deadline < due_.begin()->first;
   due_.emplace(deadline, id);
-  if (first) changed_.Signal();
+  if (deadline < wake_at_) changed_.Signal();
   return id;
 }
 
@@ -38,6 +37,7 @@ bool QueryTimer::Remove(uint64_t id) {
 void QueryTimer::Loop() {
   absl::MutexLock lock(&mutex_);
   while (!stopping_) {
+    wake_at_ = due_.empty() ? host::MonotonicTime::max() : due_.begin()->first;
     if (due_.empty()) {
       changed_.Wait(&mutex_);
       continue;

@@ -37,6 +37,8 @@ class QueryTimer {
   absl::CondVar changed_;
   std::map<uint64_t, Watch> watches_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<host::MonotonicTime, uint64_t>> due_ ABSL_GUARDED_BY(mutex_);
+  // When the thread wakes by itself: only an earlier deadline has to wake it.
+  host::MonotonicTime wake_at_ ABSL_GUARDED_BY(mutex_) = host::MonotonicTime::max();
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

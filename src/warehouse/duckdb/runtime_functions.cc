@@ -1,7 +1,6 @@
 #include "warehouse/duckdb/runtime_functions.h"
 
 #include <farmhash.h>
-#include <openssl/evp.h>
 
 #include <string>
 
@@ -9,6 +8,7 @@
 #include "warehouse/duckdb/decimal_text.h"
 #include "warehouse/duckdb/handles.h"
 #include "warehouse/duckdb/logical_type.h"
+#include "warehouse/duckdb/sha512.h"
 #include "warehouse/googlesql/runtime_macros.h"
 
 namespace afluente::warehouse::duckdb {
@@ -42,21 +42,15 @@ void FarmFingerprint(duckdb_function_info, duckdb_data_chunk input, duckdb_vecto
   }
 }
 
-void Sha512(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+void Sha512OfBytes(duckdb_function_info, duckdb_data_chunk input, duckdb_vector output) {
   duckdb_vector bytes = duckdb_data_chunk_get_vector(input, 0);
   for (idx_t i = 0; i < duckdb_data_chunk_get_size(input); ++i) {
     if (IsNull(bytes, i)) {
       SetNull(output, i);
       continue;
     }
-    std::string_view data = TextAt(bytes, i);
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    if (EVP_Digest(data.data(), data.size(), digest, &size, EVP_sha512(), nullptr) != 1) {
-      duckdb_scalar_function_set_error(info, "SHA-512 failed");
-      return;
-    }
-    duckdb_vector_assign_string_element_len(output, i, reinterpret_cast<char*>(digest), size);
+    std::string digest = Sha512(TextAt(bytes, i));
+    duckdb_vector_assign_string_element_len(output, i, digest.data(), digest.size());
   }
 }
 
@@ -98,7 +92,7 @@ absl::Status RegisterRuntimeFunctions(duckdb_connection connection) {
   bool registered =
       RegisterBigNumeric(connection) &&
       Register(connection, "gsql_farm_fingerprint", DUCKDB_TYPE_BLOB, int64, FarmFingerprint) &&
-      Register(connection, "gsql_sha512", DUCKDB_TYPE_BLOB, blob, Sha512) &&
+      Register(connection, "gsql_sha512", DUCKDB_TYPE_BLOB, blob, Sha512OfBytes) &&
       Register(connection, "afluente_bignumeric", DUCKDB_TYPE_VARCHAR, big_numeric, BigNumeric);
   return registered ? absl::OkStatus()
                     : absl::InternalError("DuckDB refused a function of the translator");

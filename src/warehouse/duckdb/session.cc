@@ -17,7 +17,6 @@ absl::Status DescribeColumns(Prepared& prepared) {
   idx_t count = duckdb_prepared_statement_column_count(handle);
   for (idx_t i = 0; i < count; ++i) {
     LogicalTypeHandle type(duckdb_prepared_statement_column_logical_type(handle, i));
-    if (duckdb_get_type_id(type.get()) == DUCKDB_TYPE_SQLNULL) prepared.untyped.push_back(i);
     AFLUENTE_ASSIGN_OR_RETURN(schema::Type column_type, FromLogicalType(type.get()));
     prepared.columns.push_back(
         {TakeString(const_cast<char*>(duckdb_prepared_statement_column_name(handle, i))),
@@ -75,6 +74,11 @@ absl::StatusOr<std::unique_ptr<Prepared>> Session::PrepareAnew(std::string_view 
   }
   AFLUENTE_RETURN_IF_ERROR(DescribeColumns(*prepared));
   return prepared;
+}
+
+void Session::Forget(std::string_view sql) {
+  auto found = prepared_.find(sql);
+  if (found != prepared_.end()) prepared_.erase(found);
 }
 
 absl::StatusOr<ResultHandle> Session::Run(std::string_view sql, const Arguments& arguments) {

@@ -25,8 +25,6 @@ ValueHandle IntegerArgument(int64_t value);
 struct Prepared {
   PreparedHandle handle;
   std::vector<schema::Column> columns;
-  // Columns that are a bare NULL, which GoogleSQL coerces to any type.
-  std::vector<size_t> untyped;
   uint64_t last_use = 0;
 };
 
@@ -39,8 +37,9 @@ class Session {
   duckdb_connection connection() const { return connection_.get(); }
 
   absl::StatusOr<std::unique_ptr<Prepared>> PrepareAnew(std::string_view sql);
-  // Cached; stays valid until the next Prepare.
+  // Cached; stays valid until the next Prepare or Forget.
   absl::StatusOr<Prepared*> Prepare(std::string_view sql);
+  void Forget(std::string_view sql);
   // Runs a statement to its end.
   absl::StatusOr<ResultHandle> Run(std::string_view sql, const Arguments& arguments = {});
   absl::Status Execute(std::string_view sql, const Arguments& arguments = {});

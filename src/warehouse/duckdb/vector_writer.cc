@@ -188,10 +188,11 @@ absl::StatusOr<ValueHandle> CompositeValue(const Type& type, const Value::List& 
     handles.push_back(value.get());
     owned.push_back(std::move(value));
   }
+  // DuckDB refuses a null pointer even when the list is empty.
+  if (handles.empty()) handles.reserve(1);
   LogicalTypeHandle logical = ToLogicalType(array ? type.fields[0].type : type);
-  duckdb_value made = array
-                          ? duckdb_create_list_value(logical.get(), handles.data(), handles.size())
-                          : duckdb_create_struct_value(logical.get(), handles.data());
+  duckdb_value made = array ? duckdb_create_list_value(logical.get(), handles.data(), list.size())
+                            : duckdb_create_struct_value(logical.get(), handles.data());
   if (made == nullptr) return WrongShape(type);
   return ValueHandle(made);
 }

@@ -1,5 +1,6 @@
 #include "warehouse/googlesql/date_part.h"
 
+#include "warehouse/googlesql/sql_template.h"
 #include "warehouse/googlesql/text.h"
 
 namespace afluente::warehouse::googlesql {
@@ -70,13 +71,13 @@ std::string TruncTemplate(std::string_view part) {
 }
 
 std::string BoundariesTemplate(std::string_view part) {
-  if (const PartRule* rule = FindPart(part)) {
+  const PartRule* rule = FindPart(part);
+  if (rule != nullptr && part != "ISOWEEK") {
     return rule->unit.empty() ? "" : Cat("date_diff('", rule->unit, "', $2, $1)");
   }
-  const int start = WeekStart(part);
-  if (start < 0) return "";
-  const int shift = (7 - start) % 7;
-  return Cat("date_diff('week', $2 + to_days(", shift, "), $1 + to_days(", shift, "))");
+  if (WeekStart(part) < 0) return "";
+  const std::string start = TruncTemplate(part);
+  return Cat("(date_diff('day', ", Substitute(start, "$2"), ", ", start, ") // 7)");
 }
 
 }  // namespace afluente::warehouse::googlesql

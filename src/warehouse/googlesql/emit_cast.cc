@@ -14,7 +14,8 @@ struct CastRule {
 };
 
 constexpr CastRule kRules[] = {
-    {TypeCode::kFloat64, TypeCode::kString, "regexp_replace(CAST($1 AS VARCHAR), '\\.0$', '')"},
+    {TypeCode::kFloat64, TypeCode::kString,
+     "regexp_replace(CAST($1 + 0e0 AS VARCHAR), '\\.0$', '')"},
     {TypeCode::kNumeric, TypeCode::kString, "rtrim(rtrim(CAST($1 AS VARCHAR), '0'), '.')"},
     {TypeCode::kBigNumeric, TypeCode::kString, "rtrim(rtrim(CAST($1 AS VARCHAR), '0'), '.')"},
     {TypeCode::kBytes, TypeCode::kString, "decode($1)"},
@@ -60,6 +61,7 @@ Emitted Emitter::EmitCast(Emitted value, const SqlType& target, bool safe, size_
     if (rule.from != value.type.code || rule.to != target.code) continue;
     return {Expand(rule.text, {value.sql}, safe), target};
   }
+  value = Conform(std::move(value), target);
   const std::string name = DuckdbName(target);
   if (name.empty()) FailUnsupported(at, Cat("CAST to ", GoogleName(target)));
   return {Cat(safe ? "TRY_CAST(" : "CAST(", value.sql, " AS ", name, ")"), target};

@@ -86,7 +86,7 @@ void Emitter::CheckInsertable(const Emitted& value, const ScopeColumn& column, s
 std::string Emitter::EmitValue(const Expression& value, const ScopeColumn& column,
                                const Scope& scope) {
   if (value.kind == ExpressionKind::kDefault) return "DEFAULT";
-  const Emitted emitted = Emit(value, scope);
+  const Emitted emitted = Conform(Emit(value, scope), column.type);
   CheckInsertable(emitted, column, 0, value.at);
   // Text for BYTES would be read as DuckDB's own escapes.
   const bool text = emitted.type.Is(TypeCode::kString) && column.type.Is(TypeCode::kBytes);
@@ -108,12 +108,17 @@ void Emitter::EmitInsert(const ParsedStatement& statement) {
       Fail(statement.query->at, Cat("Inserted row has wrong column count; Has ",
                                     output.columns.size(), ", expected ", columns.size()));
     }
+    const std::string id = UniqueName("t");
+    std::string items;
     for (size_t i = 0; i < columns.size(); ++i) {
       // Literals inside a query have lost that mark: text may still become a date.
       const bool text = output.columns[i].type.Is(TypeCode::kString);
       CheckInsertable({"", output.columns[i].type, text}, columns[i], i + 1, statement.query->at);
+      const std::string name = Cat(id, ".", output.columns[i].sql);
+      Append(&items, i == 0 ? "" : ", ",
+             Conform({name, output.columns[i].type}, columns[i].type).sql);
     }
-    translation_->sql = sql + output.sql;
+    translation_->sql = Cat(sql, "SELECT ", items, " FROM (", output.sql, ") AS ", id);
     return;
   }
   const Scope empty;

@@ -5,6 +5,7 @@
 #include "warehouse/googlesql/emitter.h"
 #include "warehouse/googlesql/json_path.h"
 #include "warehouse/googlesql/sql_error.h"
+#include "warehouse/googlesql/sql_template.h"
 #include "warehouse/googlesql/text.h"
 
 namespace afluente::warehouse::googlesql {
@@ -256,7 +257,7 @@ Emitted Emitter::EmitArray(const Expression& expression, const Scope& scope) {
   const bool typed = element.known();
   std::string sql;
   for (const ExpressionPtr& arg : expression.args) {
-    const Emitted value = Emit(*arg, scope);
+    const Emitted value = Conform(Emit(*arg, scope), element);
     if (value.type.Is(TypeCode::kArray)) {
       Fail(arg->at,
            "Cannot construct array with element type ARRAY because nested arrays are not "
@@ -303,6 +304,35 @@ Emitted Emitter::EmitStruct(const Expression& expression, const Scope& scope) {
     fields.push_back(std::move(field));
   }
   return {sql + ")", SqlType::Struct(std::move(fields))};
+}
+
+// GoogleSQL matches STRUCT fields by place, DuckDB by name: the value with the target's names.
+Emitted Emitter::Conform(Emitted value, const SqlType& target) {
+  if (value.type.Is(TypeCode::kArray) && target.Is(TypeCode::kArray)) {
+    const Emitted element = Conform({"e", value.type.element()}, target.element());
+    if (element.sql == "e") return value;
+    return {Cat("list_transform(", value.sql, ", lambda e: ", element.sql, ")"),
+            SqlType::Array(element.type)};
+  }
+  const bool structs = value.type.Is(TypeCode::kStruct) && target.Is(TypeCode::kStruct) &&
+                       value.type.fields.size() == target.fields.size();
+  if (!structs) return value;
+  bool same = true;
+  std::string text = "struct_pack(";
+  SqlType type = target;
+  for (size_t i = 0; i < target.fields.size(); ++i) {
+    const SqlField& from = value.type.fields[i];
+    const std::string name =
+        target.fields[i].name.empty() ? Cat("_field_", i + 1) : target.fields[i].name;
+    const Emitted field =
+        Conform({Cat("struct_extract($1, ", EscapeTemplate(QuoteText(from.name)), ")"), from.type},
+                target.fields[i].type);
+    same = same && SameName(from.name, name) && field.sql.starts_with("struct_extract($1");
+    Append(&text, i == 0 ? "" : ", ", EscapeTemplate(QuoteName(name)), " := ", field.sql);
+    type.fields[i] = {name, CommonType(target.fields[i].type, field.type)};
+  }
+  if (same) return value;
+  return {Expand(text + ")", {value.sql}, false), std::move(type)};
 }
 
 Emitted Emitter::EmitSubquery(const Expression& expression, const Scope& scope) {

@@ -115,6 +115,7 @@ std::string Emitter::EmitNamedTable(const TableExpression& table, Scope* scope) 
     return EmitUnnest(table, array, scope);
   }
   if (table.with_offset) FailSyntax(table.at, "WITH OFFSET follows an array, not a table");
+  if (std::optional<std::string> messages = EmitMessages(table, scope)) return *messages;
   const std::string id = UniqueName("t");
   RangeVariable range;
   range.name = table.alias.empty() ? path.parts.back() : table.alias;
@@ -128,7 +129,6 @@ std::string Emitter::EmitNamedTable(const TableExpression& table, Scope* scope) 
     AddRange(std::move(range), scope, table.at);
     return sql;
   }
-  if (std::optional<std::string> messages = EmitMessages(table, scope)) return *messages;
   if (transform_ != nullptr) Fail(table.at, "A function's SQL reads FROM messages only");
   const TableSchema found = ResolveTable(path);
   for (const schema::Column& column : QueryColumns(found)) {

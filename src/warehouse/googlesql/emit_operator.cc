@@ -118,7 +118,7 @@ void Emitter::CheckComparable(const Emitted& a, const Emitted& b, std::string_vi
 
 Emitted Emitter::EmitCompare(const Expression& expression, const Scope& scope) {
   const Emitted left = Emit(*expression.args[0], scope);
-  const Emitted right = Emit(*expression.args[1], scope);
+  const Emitted right = Conform(Emit(*expression.args[1], scope), left.type);
   CheckComparable(left, right, expression.text, expression.at);
   return {Cat("(", left.sql, " ", expression.text, " ", right.sql, ")"), TypeCode::kBool};
 }
@@ -146,7 +146,7 @@ Emitted Emitter::EmitIn(const Expression& expression, const Scope& scope) {
   }
   std::string list;
   for (size_t i = 1; i < expression.args.size(); ++i) {
-    const Emitted candidate = Emit(*expression.args[i], scope);
+    const Emitted candidate = Conform(Emit(*expression.args[i], scope), value.type);
     CheckComparable(value, candidate, "IN", expression.args[i]->at);
     Append(&list, i == 1 ? "" : ", ", candidate.sql);
   }

@@ -138,6 +138,7 @@ QueryOutput Emitter::EmitSetOperation(const Query& query, const Scope* outer) {
                  " have mismatched column count; query 1 has ", result.columns.size(),
                  " columns, query ", i + 1, " has ", operand.columns.size(), " columns"));
       }
+      ConformOperand(result.columns, &operand);
       for (size_t c = 0; c < operand.columns.size(); ++c) {
         SqlType& type = result.columns[c].type;
         type = CommonType(type, operand.columns[c].type);
@@ -156,6 +157,22 @@ QueryOutput Emitter::EmitSetOperation(const Query& query, const Scope* outer) {
     }
   }
   return result;
+}
+
+// STRUCT fields of a later operand take the first one's names.
+void Emitter::ConformOperand(const std::vector<ScopeColumn>& first, QueryOutput* operand) {
+  const std::string id = UniqueName("t");
+  std::string items;
+  bool changed = false;
+  for (size_t i = 0; i < first.size(); ++i) {
+    ScopeColumn& column = operand->columns[i];
+    const Emitted plain{Cat(id, ".", column.sql), column.type};
+    const Emitted value = Conform(plain, first[i].type);
+    changed = changed || value.sql != plain.sql;
+    Append(&items, i == 0 ? "" : ", ", value.sql, " AS ", column.sql);
+    column.type = value.type;
+  }
+  if (changed) operand->sql = Cat("SELECT ", items, " FROM (", operand->sql, ") AS ", id);
 }
 
 std::vector<ScopeColumn> Emitter::NameColumns(const std::vector<SelectAlias>& items) {
@@ -186,9 +203,10 @@ QueryOutput Emitter::EmitSelect(const Query& query, const Scope* outer, bool wit
   scope.windows = &select.windows;
   const std::string from =
       select.from == nullptr ? "" : Cat(" FROM ", EmitFrom(*select.from, &scope));
+  std::vector<SelectAlias> items = EmitItems(select, scope);
   std::string where;
   if (select.where != nullptr) where = Cat(" WHERE ", Emit(*select.where, scope).sql);
-  scope.aliases = EmitItems(select, scope);
+  scope.aliases = std::move(items);
   QueryOutput output;
   output.as = select.as;
   output.columns = NameColumns(scope.aliases);

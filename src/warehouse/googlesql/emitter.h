@@ -89,12 +89,14 @@ class Emitter {
   const Window* FindWindow(const std::string& name, size_t at, const Scope& scope);
   std::string EmitFrame(const WindowFrame& frame, const Scope& scope);
   std::string EmitBound(const FrameBound& bound, const Scope& scope);
+  Emitted Conform(Emitted value, const SqlType& target);
   void CheckComparable(const Emitted& a, const Emitted& b, std::string_view what, size_t at);
 
   // Queries.
   std::string EmitWith(const Query& query, const Scope* outer);
   QueryOutput EmitSelect(const Query& query, const Scope* outer, bool with_order_keys);
   QueryOutput EmitSetOperation(const Query& query, const Scope* outer);
+  void ConformOperand(const std::vector<ScopeColumn>& first, QueryOutput* operand);
   std::string EmitGrouping(const Select& select, const Scope& scope);
   std::string EmitGroupingItem(const Expression& expression, const Scope& scope);
   std::string EmitOrderKey(const OrderItem& item, const Scope& scope);

@@ -87,6 +87,19 @@ Emitted EmitPercentile(CallContext& context) {
           continuous ? SqlType(TypeCode::kFloat64) : context.args[0].type};
 }
 
+Emitted EmitArrayConcatAgg(CallContext& context) {
+  RefuseInTransform(context);
+  const CallClauses& clauses = *context.call.call;
+  std::string order;
+  if (!clauses.order.empty()) {
+    order = Cat(" ORDER BY ", context.emitter.EmitOrder(clauses.order, context.scope));
+  }
+  if (clauses.limit != nullptr) FailUnsupported(clauses.limit->at, "LIMIT in this aggregate");
+  return {Cat("flatten(list(", context.args[0].sql, order, ") FILTER (WHERE ", context.args[0].sql,
+              " IS NOT NULL)", Over(context), ")"),
+          context.args[0].type};
+}
+
 constexpr FunctionKind kAggregate = FunctionKind::kAggregate;
 constexpr FunctionKind kWindow = FunctionKind::kWindow;
 
@@ -103,6 +116,7 @@ constexpr Function kFunctions[] = {
     {"ANY_VALUE", 1, 1, "any_value", Result::kArgument, kAggregate, nullptr, true, "",
      "gives a value that is not NULL where there is one"},
     {"ARRAY_AGG", 1, 1, "list", Result::kArrayOfArgument, kAggregate},
+    {"ARRAY_CONCAT_AGG", 1, 1, "", Result::kArgument, kAggregate, EmitArrayConcatAgg},
     {"STRING_AGG", 1, 2, "", Result::kString, kAggregate, EmitStringAgg},
     {"LOGICAL_AND", 1, 1, "bool_and", Result::kBool, kAggregate},
     {"LOGICAL_OR", 1, 1, "bool_or", Result::kBool, kAggregate},

@@ -1,4 +1,5 @@
 // Strings, bytes and regular expressions.
+#include "warehouse/googlesql/format_text.h"
 #include "warehouse/googlesql/function_table.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
@@ -103,7 +104,7 @@ Emitted EmitTrim(CallContext& context) {
   if (IsBytes(context)) FailUnsupported(context.call.at, Cat(context.call.text, " of BYTES"));
   const std::string name = Lower(context.call.text);
   const std::string_view characters =
-      context.args.size() > 1 ? "$2" : "E' \\t\\n\\r\\f\\x0B\\u00A0\\u2003\\u3000'";
+      context.args.size() > 1 ? "$2" : "' \t\n\r\f\v\u0085\u00A0\u1680\u2028\u2029\u3000'";
   return {context.Fill(Cat(name, "($1, ", characters, ")")), TypeCode::kString};
 }
 
@@ -166,6 +167,8 @@ constexpr Function kFunctions[] = {
     {"FROM_BASE64", 1, 1, "from_base64($1)", Result::kBytes},
     {"SAFE_CONVERT_BYTES_TO_STRING", 1, 1, "TRY(decode($1))", Result::kString, kScalar, nullptr,
      true, "", "NULL where BigQuery gives replacement characters"},
+    {"FORMAT", 1, -1, "", Result::kString, kScalar, EmitFormat, true, "",
+     "a literal format with %d %i %u %x %X %o %f %e %g %s %t %T"},
     {"REGEXP_CONTAINS", 2, 2, "regexp_matches($1, $2)", Result::kBool},
     {"REGEXP_EXTRACT", 2, 4, "", Result::kString, kScalar, EmitRegexpExtract},
     {"REGEXP_SUBSTR", 2, 4, "", Result::kString, kScalar, EmitRegexpExtract},

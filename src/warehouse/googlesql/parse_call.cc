@@ -14,9 +14,10 @@ constexpr std::string_view kDateParts[] = {"YEAR",       "ISOYEAR",   "QUARTER",
                                            "MINUTE",     "SECOND",    "MILLISECOND", "MICROSECOND",
                                            "NANOSECOND", "DAYOFWEEK", "DAYOFYEAR"};
 
-// These take a part of a date where others take an expression.
-bool TakesDatePart(std::string_view function) {
-  return function.ends_with("_DIFF") || function.ends_with("_TRUNC") || function == "LAST_DAY";
+// Which argument is a part of a date where others take an expression; 0 when none is.
+size_t DatePartArgument(std::string_view function) {
+  if (function.ends_with("_DIFF")) return 2;
+  return function.ends_with("_TRUNC") || function == "LAST_DAY" ? 1 : 0;
 }
 
 }  // namespace
@@ -39,9 +40,9 @@ ExpressionPtr Parser::ParseCall(Token name, bool safe) {
       call->call->star = true;
     } else {
       call->call->distinct = TakeWord("DISTINCT");
-      const bool parts = TakesDatePart(call->text);
+      const size_t parts = DatePartArgument(call->text);
       do {
-        const bool part = parts && !call->args.empty() && AtDatePart();
+        const bool part = parts != 0 && call->args.size() == parts && AtDatePart();
         Add(call.get(), part ? ParseDatePart() : ParseArgument());
       } while (TakeSymbol(","));
     }

@@ -5,13 +5,13 @@ namespace afluente::warehouse::googlesql {
 // An `otherwise` parameter is error('...'), or NULL under SAFE.
 std::vector<std::string_view> RuntimeMacros() {
   return {
-      R"(CREATE OR REPLACE MACRO gsql_element(list, position) AS
-         CASE WHEN list IS NULL OR position IS NULL THEN NULL
-              WHEN position < 1 OR position > len(list)
-              THEN error('Array index ' || (position - 1) || ' is out of bounds')
-              ELSE list[position] END)",
-      R"(CREATE OR REPLACE MACRO gsql_element_or_null(list, position) AS
-         CASE WHEN position >= 1 THEN list[position] END)",
+      R"(CREATE OR REPLACE MACRO gsql_element(list, place) AS
+         CASE WHEN list IS NULL OR place IS NULL THEN NULL
+              WHEN place < 1 OR place > len(list)
+              THEN error('Array index ' || (place - 1) || ' is out of bounds')
+              ELSE list[place] END)",
+      R"(CREATE OR REPLACE MACRO gsql_element_or_null(list, place) AS
+         CASE WHEN place >= 1 THEN list[place] END)",
       R"(CREATE OR REPLACE MACRO gsql_array_slice(list, first, last) AS
          list[CASE WHEN first < 0 THEN greatest(first + len(list), 0) + 1 ELSE first + 1 END :
               CASE WHEN last < 0 THEN last + len(list) + 1 ELSE last + 1 END])",
@@ -42,28 +42,28 @@ std::vector<std::string_view> RuntimeMacros() {
               WHEN regexp_full_match(value, '\s*[+-]?0[xX][0-9a-fA-F]{1,15}\s*')
               THEN CAST(replace(trim(lower(value)), '+', '') AS BIGINT)
               ELSE otherwise END)",
-      R"(CREATE OR REPLACE MACRO gsql_start(value_length, position) AS
-         CASE WHEN position > 0 THEN position
-              WHEN position = 0 OR -position > value_length THEN 1
-              ELSE value_length + position + 1 END)",
-      R"(CREATE OR REPLACE MACRO gsql_tail(value, position) AS
-         substring(value, gsql_start(length(value), position)))",
-      R"(CREATE OR REPLACE MACRO gsql_substr(value, position, count, otherwise) AS
+      R"(CREATE OR REPLACE MACRO gsql_start(value_length, place) AS
+         CASE WHEN place > 0 THEN place
+              WHEN place = 0 OR -place > value_length THEN 1
+              ELSE value_length + place + 1 END)",
+      R"(CREATE OR REPLACE MACRO gsql_tail(value, place) AS
+         substring(value, gsql_start(length(value), place)))",
+      R"(CREATE OR REPLACE MACRO gsql_substr(value, place, count, otherwise) AS
          CASE WHEN count < 0 THEN otherwise
-              ELSE substring(value, gsql_start(length(value), position), count) END)",
-      R"(CREATE OR REPLACE MACRO gsql_bytes_tail(value, position) AS
-         unhex(substring(hex(value), 2 * gsql_start(octet_length(value), position) - 1)))",
-      R"(CREATE OR REPLACE MACRO gsql_bytes_substr(value, position, count, otherwise) AS
+              ELSE substring(value, gsql_start(length(value), place), count) END)",
+      R"(CREATE OR REPLACE MACRO gsql_bytes_tail(value, place) AS
+         unhex(substring(hex(value), 2 * gsql_start(octet_length(value), place) - 1)))",
+      R"(CREATE OR REPLACE MACRO gsql_bytes_substr(value, place, count, otherwise) AS
          CASE WHEN count < 0 THEN otherwise
-              ELSE unhex(substring(hex(value), 2 * gsql_start(octet_length(value), position) - 1,
+              ELSE unhex(substring(hex(value), 2 * gsql_start(octet_length(value), place) - 1,
                                    2 * count)) END)",
       R"(CREATE OR REPLACE MACRO gsql_left(value, count, otherwise) AS
          CASE WHEN count < 0 THEN otherwise ELSE left(value, count) END)",
       R"(CREATE OR REPLACE MACRO gsql_right(value, count, otherwise) AS
          CASE WHEN count < 0 THEN otherwise ELSE right(value, count) END)",
-      R"(CREATE OR REPLACE MACRO gsql_instr_from(value, part, position) AS
-         CASE WHEN strpos(substring(value, position), part) = 0 THEN 0
-              ELSE strpos(substring(value, position), part) + position - 1 END)",
+      R"(CREATE OR REPLACE MACRO gsql_instr_from(value, part, place) AS
+         CASE WHEN strpos(substring(value, place), part) = 0 THEN 0
+              ELSE strpos(substring(value, place), part) + place - 1 END)",
       R"(CREATE OR REPLACE MACRO gsql_initcap(value) AS
          array_to_string(list_transform(
              regexp_extract_all(lower(value), '[\pL\pN]+|[^\pL\pN]+'),

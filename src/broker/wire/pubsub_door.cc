@@ -1,6 +1,7 @@
 #include "broker/wire/pubsub_door.h"
 
 #include <fcntl.h>
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server.h>
@@ -22,6 +23,7 @@
 #include "broker/wire/transcoder.h"
 #include "google/protobuf/stubs/logging.h"
 #include "host/check.h"
+#include "telemetry/log.h"
 #include "telemetry/metric_names.h"
 
 namespace afluente::broker::wire {
@@ -35,6 +37,14 @@ void PrepareForGrpc(int fd) {
   // Without it each call waits for the peer's delayed ack.
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+// Whatever bytes a peer sends, gRPC and protobuf would write lines about them to stderr, raw.
+void LogQuietly() {
+  gpr_set_log_function([](gpr_log_func_args* line) {
+    telemetry::Log(telemetry::Severity::kDebug, "grpc", {{"detail", line->message}});
+  });
+  google::protobuf::SetLogHandler(nullptr);
 }
 
 class OnePortDoor final : public PubsubDoor {
@@ -78,10 +88,9 @@ absl::Status OnePortDoor::Start() {
   parts_.metrics.AddGauge(telemetry::kPubsubOpenPulls,
                           "StreamingPull calls, and Pull calls that wait.", {},
                           [calls = open_calls_] { return static_cast<double>(calls->size()); });
+  LogQuietly();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  // Protobuf would write a line to stderr for each malformed message; its sender is answered.
-  google::protobuf::SetLogHandler(nullptr);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(options_.message_bytes_max);
   builder.SetMaxSendMessageSize(-1);

@@ -34,6 +34,7 @@ TEST_F(RestTest, AnswersErrorsAsGoogle) {
   ExpectError(Rest("PUT", "/v1/projects/p/topics/t", "{}"), 409, "ALREADY_EXISTS", "");
   ExpectError(Rest("GET", "/v1/nowhere"), 404, "NOT_FOUND", "/v1/nowhere");
   ExpectError(Rest("POST", "/v1/projects/p/topics/t"), 404, "NOT_FOUND", "POST");
+  ExpectError(Rest("POST", "/v1/elsewhere:publish"), 404, "NOT_FOUND", "elsewhere");
   broker_.FailPublishes(absl::ResourceExhaustedError("The disk is \"full\"."));
   ExpectError(Rest("POST", "/v1/projects/p/topics/t:publish", R"({"messages":[{"data":"YQ=="}]})"),
               429, "RESOURCE_EXHAUSTED", R"(The disk is \"full\".)");
@@ -109,6 +110,8 @@ TEST_F(RestTest, RefusesByNameWhatIsNotThere) {
               501, "UNIMPLEMENTED", "Subscription.push_config");
   ExpectError(Rest("POST", "/v1/projects/p/subscriptions/s:seek", "{}"), 501, "UNIMPLEMENTED",
               "google.pubsub.v1.Subscriber.Seek");
+  ExpectError(Rest("POST", "/v1/projects/p/subscriptions/s:streamingPull", "{}"), 501,
+              "UNIMPLEMENTED", "google.pubsub.v1.Subscriber.StreamingPull");
   ExpectError(Rest("GET", "/v1/projects/p/snapshots"), 501, "UNIMPLEMENTED", "ListSnapshots");
   ExpectError(Rest("GET", "/v1/projects/p/schemas"), 501, "UNIMPLEMENTED", "ListSchemas");
   ExpectError(Rest("POST", "/v1/projects/p/topics/t:setIamPolicy", "{}"), 501, "UNIMPLEMENTED",

@@ -58,6 +58,9 @@ class StreamingPull final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   Subscriptions::Done BrokerCall();
   void OnBrokerDone(const absl::Status& status);
 
+  // A request that asks for nothing is a ping; from protocol version 1 on its answer is awaited.
+  void Pong();
+  void StartNextWriteLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AskForMessages();
   void OnMessages(absl::StatusOr<std::vector<Delivered>> delivered);
   std::vector<std::string> AckIds(const std::vector<Delivered>& delivered) const;
@@ -71,11 +74,13 @@ class StreamingPull final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   std::string subscription_;
   std::unique_ptr<Consumer> consumer_;
   int opened_deadline_seconds_ = 0;
+  bool answers_pings_ = false;
   uint64_t ticket_ = 0;
 
   // Each belongs to the one operation that is under way.
   grpc::ByteBuffer read_bytes_;
   grpc::ByteBuffer write_bytes_;
+  grpc::ByteBuffer pong_bytes_;
   pubsub::StreamingPullResponse response_;
 
   absl::Mutex mutex_;
@@ -84,7 +89,10 @@ class StreamingPull final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   bool opened_ ABSL_GUARDED_BY(mutex_) = false;
   bool reading_paused_ ABSL_GUARDED_BY(mutex_) = false;
   bool half_closed_ ABSL_GUARDED_BY(mutex_) = false;
-  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  enum class Write { kNone, kMessages, kPong };
+  Write writing_ ABSL_GUARDED_BY(mutex_) = Write::kNone;
+  bool messages_wait_ ABSL_GUARDED_BY(mutex_) = false;  // in write_bytes_, for a pong to be sent
+  bool pong_waits_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
 };
@@ -130,6 +138,9 @@ absl::Status StreamingPull::HandleRequest(pubsub::StreamingPullRequest& request)
   if (status.ok()) status = Acknowledge(request);
   if (status.ok()) status = ModifyDeadlines(request);
   if (first && status.ok()) AskForMessages();
+  if (!first && status.ok() && answers_pings_ && request.ack_ids().empty() &&
+      request.modify_deadline_ack_ids().empty())
+    Pong();
   return status;
 }
 
@@ -143,6 +154,7 @@ absl::Status StreamingPull::Open(const pubsub::StreamingPullRequest& request) {
       settings.enable_message_ordering);
   ConsumerOptions options;
   opened_deadline_seconds_ = request.stream_ack_deadline_seconds();
+  answers_pings_ = request.protocol_version() >= 1;
   options.ack_deadline = std::chrono::seconds(opened_deadline_seconds_);
   options.outstanding_messages_max = std::max<int64_t>(0, request.max_outstanding_messages());
   options.outstanding_bytes_max = std::max<int64_t>(0, request.max_outstanding_bytes());
@@ -165,12 +177,12 @@ absl::Status StreamingPull::CheckLaterRequest(const pubsub::StreamingPullRequest
   const char* field = nullptr;
   if (!request.subscription().empty())
     field = "subscription";
-  else if (!request.client_id().empty())
-    field = "client_id";
   else if (request.max_outstanding_messages() != 0)
     field = "max_outstanding_messages";
   else if (request.max_outstanding_bytes() != 0)
     field = "max_outstanding_bytes";
+  else if (request.protocol_version() != 0)
+    field = "protocol_version";
   if (field == nullptr) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(field, " may be set in the first request of a stream only."));
@@ -229,6 +241,30 @@ void StreamingPull::OnBrokerDone(const absl::Status& status) {
   if (!status.ok() || half_closed_and_idle) End(status);
 }
 
+void StreamingPull::Pong() {
+  absl::MutexLock lock(&mutex_);
+  if (ended_) return;
+  pong_waits_ = true;
+  if (writing_ == Write::kNone) StartNextWriteLocked();
+}
+
+void StreamingPull::StartNextWriteLocked() {
+  if (messages_wait_) {
+    messages_wait_ = false;
+    // Any answer is a pong.
+    pong_waits_ = false;
+    writing_ = Write::kMessages;
+    StartWrite(&write_bytes_);
+  } else if (pong_waits_) {
+    pong_waits_ = false;
+    writing_ = Write::kPong;
+    // An empty message is no bytes.
+    grpc::Slice none;
+    pong_bytes_ = grpc::ByteBuffer(&none, 1);
+    StartWrite(&pong_bytes_);
+  }
+}
+
 void StreamingPull::AskForMessages() {
   // Next may answer at once and that answer may end the stream: it must outlive the call.
   auto alive = shared_from_this();
@@ -255,8 +291,8 @@ void StreamingPull::OnMessages(absl::StatusOr<std::vector<Delivered>> delivered)
     too_late = ended_;
     if (deadline_seconds_ != opened_deadline_seconds_) deadline = deadline_seconds_;
     if (!too_late) {
-      writing_ = true;
-      StartWrite(&write_bytes_);
+      messages_wait_ = true;
+      if (writing_ == Write::kNone) StartNextWriteLocked();
     }
   }
   auto ignore = [](const absl::Status&) {};
@@ -281,15 +317,16 @@ std::vector<std::string> StreamingPull::AckIds(const std::vector<Delivered>& del
 }
 
 void StreamingPull::OnWriteDone(bool ok) {
+  bool messages_sent = false;
   {
     absl::MutexLock lock(&mutex_);
-    writing_ = false;
+    messages_sent = writing_ == Write::kMessages;
+    writing_ = Write::kNone;
     if (ended_) return FinishLocked();
+    if (ok) StartNextWriteLocked();
   }
-  if (ok)
-    AskForMessages();
-  else
-    End(absl::CancelledError("The caller went away."));
+  if (!ok) return End(absl::CancelledError("The caller went away."));
+  if (messages_sent) AskForMessages();
 }
 
 void StreamingPull::End(absl::Status status) {
@@ -302,7 +339,7 @@ void StreamingPull::End(absl::Status status) {
     ended_ = true;
     end_status_ = std::move(status);
     consumer = consumer_.get();
-    if (!writing_) FinishLocked();
+    if (writing_ == Write::kNone) FinishLocked();
   }
   if (consumer != nullptr) consumer->Close();
 }

@@ -23,6 +23,7 @@ struct Stream {
     request.set_stream_ack_deadline_seconds(10);
     request.set_client_id("test");
     request.set_max_outstanding_messages(messages_max);
+    request.set_protocol_version(1);
     return call->Write(request);
   }
   // Reads to the end and gives the status.
@@ -115,6 +116,25 @@ TEST_F(StreamingPullTest, AChangedDeadlineHoldsForWhatFollows) {
   EXPECT_EQ(broker_.deadlines(), (std::vector<std::pair<std::string, int64_t>>{{"ack-1", 60}}));
 }
 
+// Clients of protocol version 1 reconnect when their pings are not answered.
+TEST_F(StreamingPullTest, AnswersPings) {
+  Stream stream(*subscriber_);
+  pubsub::StreamingPullRequest first = First();
+  first.set_protocol_version(1);
+  ASSERT_TRUE(stream.call->Write(first));
+  pubsub::StreamingPullResponse response;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(stream.call->Write(pubsub::StreamingPullRequest()));
+    ASSERT_TRUE(stream.call->Read(&response));
+    EXPECT_EQ(response.ByteSizeLong(), 0u);
+    ASSERT_TRUE(Publish({"a"}).ok());
+    ASSERT_TRUE(stream.call->Read(&response));
+    EXPECT_EQ(response.received_messages_size(), 1);
+  }
+  stream.call->WritesDone();
+  EXPECT_TRUE(stream.End().ok());
+}
+
 TEST_F(StreamingPullTest, RefusesBadRequestsAsGoogle) {
   pubsub::StreamingPullRequest unnamed = First();
   unnamed.clear_subscription();
@@ -129,8 +149,8 @@ TEST_F(StreamingPullTest, RefusesBadRequestsAsGoogle) {
     EXPECT_THAT(StatusAfter({bad}).error_message(), HasSubstr("stream_ack_deadline_seconds"));
   }
   pubsub::StreamingPullRequest later;
-  later.set_client_id("x");
-  EXPECT_THAT(StatusAfter({First(), later}).error_message(), HasSubstr("client_id"));
+  later.set_protocol_version(1);
+  EXPECT_THAT(StatusAfter({First(), later}).error_message(), HasSubstr("protocol_version"));
   pubsub::StreamingPullRequest uneven;
   uneven.add_modify_deadline_ack_ids("x");
   EXPECT_EQ(StatusAfter({First(), uneven}).error_code(), StatusCode::INVALID_ARGUMENT);
@@ -263,6 +283,7 @@ TEST_F(StreamingPullTest, SurvivesRandomEnds) {
           for (const auto& message : response.received_messages())
             acks.add_ack_ids(message.ack_id());
           stream.call->Write(acks);
+          if (random() % 2 == 0) stream.call->Write(pubsub::StreamingPullRequest());
         }
         if (random() % 2 == 0)
           stream.context.TryCancel();

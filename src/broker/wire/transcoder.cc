@@ -66,6 +66,21 @@ absl::Status MergeBody(const std::string& field, const std::string& body, Messag
   return MergeJson(body, *message.GetReflection()->MutableMessage(&message, descriptor));
 }
 
+// A method without HTTP rule (the streaming one), asked for as if its name were a custom verb.
+const google::protobuf::MethodDescriptor* FindByVerb(const MethodTable& methods,
+                                                     const std::string& path) {
+  const std::string verb = path.substr(path.rfind(':') + 1);
+  for (const auto* service : methods.services()) {
+    for (int i = 0; i < service->method_count(); ++i) {
+      const auto* method = service->method(i);
+      if (!method->options().HasExtension(google::api::http) &&
+          absl::EqualsIgnoreCase(method->name(), verb))
+        return method;
+    }
+  }
+  return nullptr;
+}
+
 // A field from the path replaces what the body says.
 void ClearField(const std::string& path, Message& message) {
   const size_t dot = path.find('.');
@@ -134,6 +149,8 @@ std::optional<Transcoder::Match> Transcoder::FindBinding(const http::Request& re
 
 void Transcoder::Handle(http::Request request, http::Responder responder) const {
   std::optional<Match> match = FindBinding(request);
+  const auto* unreachable = match ? nullptr : FindByVerb(methods_, request.path);
+  if (unreachable != nullptr) return responder(ErrorResponse(UnimplementedMethod(*unreachable)));
   if (!match)
     return responder(ErrorResponse(absl::NotFoundError(
         absl::StrCat("There is no method ", request.method, " ", request.path, "."))));

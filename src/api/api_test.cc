@@ -9,6 +9,9 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
 #include "api/fake_warehouse.h"
+#include "host/worker_pool.h"
+#include "spec/spec.h"
+#include "telemetry/metrics.h"
 
 namespace afluente::api {
 namespace {

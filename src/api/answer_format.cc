@@ -87,7 +87,7 @@ std::optional<AnswerFormat> NegotiateFormat(std::string_view accept) {
 }
 
 AnswerWriter::AnswerWriter(AnswerFormat format, const std::vector<schema::Column>& columns,
-                           const JsonRowWriter& rows)
+                           const warehouse::RowJsonWriter& rows)
     : format_(format), rows_(rows) {
   if (format == AnswerFormat::kJson) body_ = "{\"rows\":[";
   if (format == AnswerFormat::kCsv) AppendCsvHeader(body_, columns);
@@ -101,10 +101,10 @@ void AnswerWriter::AppendRow(const warehouse::ColumnBatch& batch, size_t row) {
   switch (format_) {
     case AnswerFormat::kJson:
       if (count_ != 0) body_ += ',';
-      rows_.AppendRow(body_, batch, row);
+      rows_.AppendRow(batch, row, body_);
       break;
     case AnswerFormat::kNdjson:
-      rows_.AppendRow(body_, batch, row);
+      rows_.AppendRow(batch, row, body_);
       body_ += '\n';
       break;
     case AnswerFormat::kCsv:

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "api/json_writer.h"
 #include "schema/type.h"
 #include "warehouse/column_batch.h"
+#include "warehouse/row_json.h"
 
 namespace afluente::api {
 
@@ -25,7 +25,7 @@ class AnswerWriter {
  public:
   // Both must outlive the writer.
   AnswerWriter(AnswerFormat format, const std::vector<schema::Column>& columns,
-               const JsonRowWriter& rows);
+               const warehouse::RowJsonWriter& rows);
   void Append(const warehouse::ColumnBatch& batch);
   size_t rows() const { return count_; }
   size_t bytes() const { return body_.size(); }
@@ -35,7 +35,7 @@ class AnswerWriter {
   void AppendRow(const warehouse::ColumnBatch& batch, size_t row);
 
   AnswerFormat format_;
-  const JsonRowWriter& rows_;
+  const warehouse::RowJsonWriter& rows_;
   size_t count_ = 0;
   std::string body_;
 };

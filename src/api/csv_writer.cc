@@ -1,6 +1,6 @@
 #include "api/csv_writer.h"
 
-#include "api/json_writer.h"
+#include "warehouse/row_json.h"
 
 namespace afluente::api {
 namespace {
@@ -32,13 +32,13 @@ void AppendValue(std::string& out, const warehouse::ColumnVector& column, size_t
     case TypeKind::kStruct:
     case TypeKind::kJson: {
       std::string json;
-      AppendJsonValue(json, column, i);
+      warehouse::AppendJsonValue(column, i, json);
       return AppendField(out, json);
     }
     default: {
       // Numbers and words need no quotes in JSON; the others' text has nothing to escape.
       const size_t start = out.size();
-      AppendJsonValue(out, column, i);
+      warehouse::AppendJsonValue(column, i, out);
       if (out[start] != '"') return;
       out.pop_back();
       out.erase(start, 1);

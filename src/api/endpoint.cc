@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "api/answer_format.h"
-#include "api/json_writer.h"
 #include "api/parameters.h"
 #include "api/request_metrics.h"
 #include "host/check.h"
@@ -12,6 +11,7 @@
 #include "http/problem.h"
 #include "schema/text.h"
 #include "telemetry/log.h"
+#include "warehouse/row_json.h"
 
 namespace afluente::api {
 namespace {
@@ -126,7 +126,7 @@ absl::Status ServedEndpoint::Describe() {
     }
   }
   columns_ = facts.columns;
-  rows_ = std::make_unique<JsonRowWriter>(columns_);
+  rows_ = std::make_unique<warehouse::RowJsonWriter>(columns_);
   return absl::OkStatus();
 }
 

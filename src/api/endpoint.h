@@ -18,11 +18,13 @@ class WorkerPool;
 namespace afluente::telemetry {
 class Metrics;
 }
+namespace afluente::warehouse {
+class RowJsonWriter;
+}
 
 namespace afluente::api {
 
 enum class AnswerFormat;
-class JsonRowWriter;
 class RequestMetrics;
 
 // One endpoint of the spec, its statement described: binds a request's parameters, runs the
@@ -77,7 +79,7 @@ class ServedEndpoint {
   std::set<std::string> path_names_;
   bool has_suffixes_ = false;
   std::vector<schema::Column> columns_;
-  std::unique_ptr<const JsonRowWriter> rows_;
+  std::unique_ptr<const warehouse::RowJsonWriter> rows_;
 };
 
 }  // namespace afluente::api

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "broker/log/journal.h"
@@ -16,7 +19,27 @@ namespace afluente::broker {
 struct BrokerOptions {
   std::string directory;
   log::JournalOptions journal;
-  uint64_t memory_bytes_max = 128 << 20;  // recent messages kept in memory for readers
+  uint64_t memory_bytes_max = 128 << 20;     // recent messages kept in memory for readers
+  uint64_t snapshot_every_bytes = 64 << 20;  // journal written between two snapshots
+};
+
+struct TopicStats {
+  std::string name;
+  uint64_t published = 0;  // messages, ever
+  uint64_t retained = 0;   // messages that can still be read
+};
+
+struct SubscriptionStats {
+  std::string name;
+  uint64_t backlog = 0;      // messages not acked, delivered or not
+  uint64_t outstanding = 0;  // messages under a lease
+  std::chrono::seconds oldest_unacked_age{0};
+};
+
+struct BrokerStats {
+  std::vector<TopicStats> topics;
+  std::vector<SubscriptionStats> subscriptions;
+  uint64_t journal_bytes = 0;
 };
 
 // The embedded broker: topics, subscriptions and leases in memory, every change a record of one
@@ -27,6 +50,11 @@ class Broker : public Publisher, public Topics, public Subscriptions {
   static absl::StatusOr<std::unique_ptr<Broker>> Open(host::FileSystem& files,
                                                       const host::Clock& clock,
                                                       const BrokerOptions& options);
+
+  // From now on what no subscription, reader or retention needs may leave the journal. Called once
+  // at start, when the functions have opened their readers: only open readers keep messages.
+  virtual void AllowCleaning() = 0;
+  virtual BrokerStats Stats() const = 0;
 };
 
 }  // namespace afluente::broker

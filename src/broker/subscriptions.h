@@ -30,7 +30,8 @@ struct ConsumerOptions {
   int64_t outstanding_bytes_max = 0;
 };
 
-// One StreamingPull stream, or one waiting Pull. Destroying it ends its wait; its leases run on.
+// One StreamingPull stream, or one waiting Pull. Destroying it drops its wait unanswered (a `ready`
+// that is running may still end later); its leases run on.
 class Consumer {
  public:
   virtual ~Consumer() = default;
@@ -60,10 +61,12 @@ class Subscriptions {
                                                                  ConsumerOptions options) = 0;
 
   using Done = absl::AnyInvocable<void(absl::Status)>;
-  // Unknown or expired ack ids are ignored, as Pub/Sub does without exactly-once delivery.
+  // Unknown ack ids are ignored; one whose lease ran out still counts, whoever has the message by
+  // now. So Pub/Sub may do without exactly-once delivery.
   virtual void Acknowledge(std::string_view subscription, std::vector<std::string> ack_ids,
                            Done done) = 0;
-  // A deadline of 0 is a nack: the message may be delivered again at once.
+  // A deadline of 0 is a nack: the message may be delivered again at once. Ids of earlier
+  // deliveries of the message, and of leases that ran out, are ignored.
   virtual void ModifyAckDeadline(std::string_view subscription, std::vector<std::string> ack_ids,
                                  std::chrono::seconds deadline, Done done) = 0;
 };

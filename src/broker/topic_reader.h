@@ -22,7 +22,8 @@ struct TopicPosition {
 };
 
 // Port: reads a topic's synced messages in order, from memory near the end and from disk elsewhere.
-// One thread at a time; made by Topics::OpenReader.
+// One thread at a time; made by Topics::OpenReader, which pins what lies after where it starts;
+// destroying it unpins.
 class TopicReader {
  public:
   virtual ~TopicReader() = default;

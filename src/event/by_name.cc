@@ -65,6 +65,23 @@ std::string PathStep(std::string_view key) {
   return plain ? Concat(".", key) : Concat("[", schema::QuoteForMessage(key), "]");
 }
 
+std::string_view NameOf(ondemand::json_type type) {
+  switch (type) {
+    case ondemand::json_type::array:
+      return "an array";
+    case ondemand::json_type::object:
+      return "an object";
+    case ondemand::json_type::number:
+      return "a number";
+    case ondemand::json_type::string:
+      return "a string";
+    case ondemand::json_type::boolean:
+      return "a boolean";
+    default:
+      return "null";
+  }
+}
+
 std::string_view Trim(std::string_view token) {
   while (!token.empty() && schema::IsSpace(token.back())) token.remove_suffix(1);
   return token;
@@ -220,7 +237,7 @@ bool ByNameDecoder::State::DecodeArray(const Record::Member& member, ondemand::v
   ondemand::json_type kind;
   if (auto code = value.type().get(kind)) return Malformed(code);
   ondemand::array array;
-  if (kind != ondemand::json_type::array) return Mismatch(member.type, "no array");
+  if (kind != ondemand::json_type::array) return Mismatch(member.type, NameOf(kind));
   if (auto code = value.get_array().get(array)) return Malformed(code);
   const schema::Type& element_type = member.type.element();
   Value::List elements;
@@ -267,9 +284,8 @@ bool ByNameDecoder::State::DecodeValue(const schema::Type& type, Record* record,
       return true;
     }
     case ondemand::json_type::array:
-      return Mismatch(type, "an array");
     case ondemand::json_type::object:
-      return Mismatch(type, "an object");
+      return Mismatch(type, NameOf(found));
     default:
       return Fail("malformed JSON: not a value");
   }

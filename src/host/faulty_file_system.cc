@@ -85,12 +85,12 @@ class FaultyFileSystem::OpenFile final : public File {
 
 void FaultyFileSystem::FailOperation(uint64_t nth) {
   absl::MutexLock lock(&mutex_);
-  fail_at_ = operations_ + nth;
+  fail_at_ = nth == 0 ? 0 : operations_ + nth;
 }
 
 void FaultyFileSystem::FailFrom(uint64_t nth) {
   absl::MutexLock lock(&mutex_);
-  fail_from_ = operations_ + nth;
+  fail_from_ = nth == 0 ? 0 : operations_ + nth;
 }
 
 void FaultyFileSystem::FailSyncs(uint64_t count) {

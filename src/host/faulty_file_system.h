@@ -20,10 +20,10 @@ class FaultyFileSystem final : public FileSystem {
  public:
   explicit FaultyFileSystem(uint64_t seed = 1) : random_(seed) {}
 
-  // The `nth` operation from now (1 = the next) fails with UNAVAILABLE: a write after a random part
-  // of it, a sync having dropped a random part of what was dirty.
+  // The `nth` operation from now (1 = the next, 0 = none) fails with UNAVAILABLE: a write after a
+  // random part of it, a sync having dropped a random part of what was dirty.
   void FailOperation(uint64_t nth);
-  // So do all operations from the `nth` on, without any effect: the power is gone.
+  // So do all operations from the `nth` on, without any effect: the process or the power is gone.
   void FailFrom(uint64_t nth);
   // So do the next `count` syncs of files.
   void FailSyncs(uint64_t count);

@@ -11,6 +11,7 @@
 #include "schema/format_value.h"
 #include "schema/json_text.h"
 #include "schema/parse_value.h"
+#include "schema/test_seed.h"
 #include "schema/utf8.h"
 
 namespace afluente::schema {
@@ -137,9 +138,7 @@ TEST(CivilTime, FormatsWhatItParses) {
   EXPECT_EQ(FormatFloat64(0.1), "0.1");
   EXPECT_EQ(FormatFloat64(-std::numeric_limits<double>::infinity()), "-Infinity");
 
-  unsigned seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937_64 random(seed);
+  std::mt19937_64 random(TestSeed());
   std::uniform_int_distribution<int64_t> any(kMicrosMin, kMicrosMax);
   for (int i = 0; i < 20'000; ++i) {
     int64_t micros = any(random);

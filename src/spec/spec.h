@@ -115,4 +115,7 @@ absl::StatusOr<Spec> Load(const std::string& file);
 // The JSON Schema (2020-12) of afluente.yaml.
 std::string JsonSchema();
 
+// A line for each limit: its name, value, meaning and default.
+std::string DescribeLimits(const Limits& limits);
+
 }  // namespace afluente::spec

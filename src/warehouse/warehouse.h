@@ -31,7 +31,7 @@ struct DeadLetter {
   std::string topic;  // projects/P/topics/T
   std::string error;
   int64_t attempts = 1;
-  host::WallTime failed_at;
+  host::WallTime failed_at{};
 };
 
 // A function's durable counters, counted in messages (rows beside). Deltas in a commit.

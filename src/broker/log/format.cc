@@ -61,6 +61,7 @@ void AppendHeader(const SegmentHeader& header, std::string& to) {
   AppendUint64(header.salt, to);
   AppendUint64(header.previous, to);
   AppendUint32(header.previous_synced, to);
+  AppendUint32(header.file_bytes, to);
   Finish(start, kSegmentHeaderBytes, to);
 }
 
@@ -98,6 +99,7 @@ std::optional<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
   header.salt = ReadUint64(bytes, 40);
   header.previous = ReadUint64(bytes, 48);
   header.previous_synced = ReadUint32(bytes, 56);
+  header.file_bytes = ReadUint32(bytes, 60);
   return header;
 }
 

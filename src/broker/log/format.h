@@ -12,7 +12,7 @@
 namespace afluente::broker::log {
 
 inline constexpr uint32_t kAlignment = 8;  // of groups and records
-inline constexpr uint32_t kSegmentHeaderBytes = 64;
+inline constexpr uint32_t kSegmentHeaderBytes = 72;
 inline constexpr uint32_t kGroupHeaderBytes = 32;
 inline constexpr uint32_t kRecordOverheadBytes = 8;  // size before, checksum after the payload
 inline constexpr uint32_t kIdentityBytes = 16;
@@ -26,6 +26,8 @@ struct SegmentHeader {
   // Where the journal's synced bytes ended when this segment was begun; 0, 0 in the first one.
   uint64_t previous = 0;
   uint32_t previous_synced = 0;
+  // The file's size when begun. Nothing shortens it while it is the last segment.
+  uint32_t file_bytes = 0;
 };
 
 struct GroupHeader {

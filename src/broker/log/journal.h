@@ -59,7 +59,8 @@ class Journal {
   using Appended = absl::AnyInvocable<void(absl::StatusOr<Place>)>;
   // Queues one record; never blocks on disk. `done` runs once, on the writer's thread, in the order
   // of Append calls, after the record's group is synced; or with RESOURCE_EXHAUSTED (queue or disk
-  // full) or UNAVAILABLE (the disk refused). It must not block nor call Append.
+  // full), INVALID_ARGUMENT (larger than record_bytes_max) or UNAVAILABLE (the disk refused). It
+  // must not block nor call Append.
   virtual void Append(std::string payload, Appended done) = 0;
 
   // The payload of a synced record, checksum verified. Blocks. DATA_LOSS when damaged.

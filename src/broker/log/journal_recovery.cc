@@ -114,6 +114,8 @@ class Replay {
     if (index + 1 < chain_.size()) limit = found_[chain_[index + 1]].header->previous_synced;
     if (limit.has_value() && (*limit < kSegmentHeaderBytes || *limit > segment.bytes))
       return DataLoss(number, segment.bytes, "synced bytes are missing at its end");
+    if (!limit.has_value() && segment.bytes < segment.header->file_bytes)
+      return DataLoss(number, segment.bytes, "the file is shorter than it was made");
     AFLUENTE_ASSIGN_OR_RETURN(
         std::unique_ptr<host::File> file,
         files_.Open(SegmentPath(directory_, number), host::FileSystem::Mode::kRead));

@@ -12,18 +12,19 @@ namespace {
 
 // From this size on a payload is written from where it is: a system call costs less than the copy.
 constexpr size_t kCopiedBytesMax = 64 << 10;
-// Less slack than this stays in a full segment.
-constexpr uint64_t kSlackBytesMax = 1 << 20;
+// Less slack than this part of it stays in a full segment.
+constexpr uint32_t kSlackParts = 64;
+constexpr uint64_t kFirstEpoch = 1;
 
 }  // namespace
 
 SegmentWriter::SegmentWriter(host::FileSystem& files, std::string directory,
                              const JournalOptions& options, const RecoveredJournal& recovered,
-                             Begun begun)
+                             Sized sized)
     : files_(files),
       directory_(std::move(directory)),
       options_(options),
-      begun_(std::move(begun)),
+      sized_(std::move(sized)),
       identity_(recovered.identity),
       epoch_(recovered.epoch + 1),
       replace_last_(recovered.replace_last),
@@ -33,14 +34,26 @@ SegmentWriter::SegmentWriter(host::FileSystem& files, std::string directory,
       supply_(files, directory_, options.segment_bytes, options.reserve_bytes) {}
 
 SegmentHeader SegmentWriter::NextHeader() const {
-  return SegmentHeader{next_number_,         identity_,       epoch_,
-                       host::RandomUint64(), synced_segment_, synced_end_};
+  SegmentHeader header;
+  header.number = next_number_;
+  header.identity = identity_;
+  header.epoch = epoch_;
+  header.salt = host::RandomUint64();
+  header.previous = synced_segment_;
+  header.previous_synced = synced_end_;
+  header.file_bytes = options_.segment_bytes;
+  return header;
 }
 
 absl::Status SegmentWriter::Start() {
-  if (replace_last_) return ReplaceLast();
   Batch seal;
-  return Write(seal);
+  const absl::Status started = replace_last_ ? ReplaceLast() : Write(seal);
+  if (!absl::IsResourceExhausted(started) || epoch_ == kFirstEpoch) return started;
+  // On a full disk reads go on, and appends once there is room. What was to be replaced stays as it
+  // is until then.
+  if (replace_last_) ++next_number_;
+  if (options_.on_trouble) options_.on_trouble(started);
+  return absl::OkStatus();
 }
 
 // The last segment of the run before holds no record: a new one takes its place at once.
@@ -52,17 +65,30 @@ absl::Status SegmentWriter::ReplaceLast() {
   AppendHeader(header_, bytes);
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<host::File> file,
                             files_.Open(temporary, host::FileSystem::Mode::kCreateNew));
-  AFLUENTE_RETURN_IF_ERROR(file->Allocate(options_.segment_bytes));
-  AFLUENTE_RETURN_IF_ERROR(file->WriteAt(0, bytes));
-  AFLUENTE_RETURN_IF_ERROR(file->Sync());
-  AFLUENTE_RETURN_IF_ERROR(files_.Rename(temporary, path));
+  absl::Status made = file->Allocate(options_.segment_bytes);
+  if (made.ok()) made = file->WriteAt(0, bytes);
+  if (made.ok()) made = file->Sync();
+  if (made.ok()) made = files_.Rename(temporary, path);
+  if (!made.ok()) {
+    files_.Remove(temporary).IgnoreError();
+    return made;
+  }
   AFLUENTE_RETURN_IF_ERROR(files_.SyncDirectory(directory_));
   file_ = std::move(file);
   end_ = synced_end_ = kSegmentHeaderBytes;
   synced_segment_ = next_number_++;
-  begun_(header_.number, options_.segment_bytes);
-  supply_.Prepare(next_number_);
+  Begun(0, 0);
   return absl::OkStatus();
+}
+
+// Only now does nothing that follows need the segment before beyond its synced bytes.
+void SegmentWriter::Begun(uint64_t before, uint32_t before_end) {
+  sized_(header_.number, options_.segment_bytes);
+  supply_.Prepare(next_number_);
+  if (before == 0 || before_end + options_.segment_bytes / kSlackParts > options_.segment_bytes)
+    return;
+  supply_.Trim(before, before_end);
+  sized_(before, before_end);
 }
 
 absl::Status SegmentWriter::Roll(uint64_t group_bytes) {
@@ -70,7 +96,6 @@ absl::Status SegmentWriter::Roll(uint64_t group_bytes) {
     const uint64_t end = std::max<uint64_t>(end_, kSegmentHeaderBytes);
     if (end + group_bytes <= options_.segment_bytes) return absl::OkStatus();
     file_.reset();
-    if (options_.segment_bytes - end > kSlackBytesMax) supply_.Trim(header_.number, end);
   }
   AFLUENTE_ASSIGN_OR_RETURN(file_, supply_.Take(next_number_));
   header_ = NextHeader();
@@ -158,10 +183,7 @@ absl::Status SegmentWriter::Write(Batch& batch) {
   synced_end_ = end_;
   gave_up_ = false;
   unsealed_ = batch.count > 0;
-  if (first) {
-    begun_(header_.number, options_.segment_bytes);
-    supply_.Prepare(next_number_);
-  }
+  if (first) Begun(header_.previous, header_.previous_synced);
   return absl::OkStatus();
 }
 

@@ -21,12 +21,13 @@ namespace afluente::broker::log {
 // on disk.
 class SegmentWriter {
  public:
-  using Begun = std::function<void(uint64_t number, uint64_t bytes)>;
-  // `begun` is told of each segment as its first group is on disk.
+  using Sized = std::function<void(uint64_t number, uint64_t bytes)>;
+  // `sized` is told of each segment as its first group is on disk, and when it is trimmed.
   SegmentWriter(host::FileSystem& files, std::string directory, const JournalOptions& options,
-                const RecoveredJournal& recovered, Begun begun);
+                const RecoveredJournal& recovered, Sized sized);
 
-  // Begins a segment of this run on disk. Called once, before Write.
+  // Begins a segment of this run on disk, now or, when the disk is full and there is a journal
+  // already, at the first write that finds room. Called once, before Write.
   absl::Status Start();
   // Writes one group and syncs it; sets the records' places. RESOURCE_EXHAUSTED: disk full, later
   // writes may pass; UNAVAILABLE: the disk refused, and from the second time in a row on every
@@ -42,6 +43,7 @@ class SegmentWriter {
   };
   absl::Status Roll(uint64_t group_bytes);
   absl::Status ReplaceLast();
+  void Begun(uint64_t before, uint32_t before_end);
   void Lay(Batch& batch);
   absl::Status WritePieces();
   void GiveUp(const absl::Status& cause);
@@ -50,7 +52,7 @@ class SegmentWriter {
   host::FileSystem& files_;
   const std::string directory_;
   const JournalOptions options_;
-  const Begun begun_;
+  const Sized sized_;
   const std::string identity_;
   const uint64_t epoch_;
   bool replace_last_;

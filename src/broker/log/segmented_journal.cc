@@ -57,7 +57,7 @@ SegmentedJournal::SegmentedJournal(host::FileSystem& files, std::string director
       snapshots_(std::move(snapshots)),
       cache_(files, directory_),
       writer_(files, directory_, options, recovered_,
-              [this](uint64_t number, uint64_t bytes) { SegmentBegun(number, bytes); }),
+              [this](uint64_t number, uint64_t bytes) { SegmentSized(number, bytes); }),
       segments_(recovered_.segments),
       last_synced_(recovered_.last_record) {}
 
@@ -224,7 +224,7 @@ absl::Status SegmentedJournal::ReleaseBefore(uint64_t segment) {
   return removed ? files_.SyncDirectory(directory_) : absl::OkStatus();
 }
 
-void SegmentedJournal::SegmentBegun(uint64_t number, uint64_t bytes) {
+void SegmentedJournal::SegmentSized(uint64_t number, uint64_t bytes) {
   absl::MutexLock lock(&mutex_);
   segments_[number] = bytes;
 }

@@ -40,7 +40,7 @@ class SegmentedJournal final : public Journal {
   // The next batch; an empty one when idle or stopping asks for a seal; nullptr at the end.
   std::unique_ptr<Batch> NextBatch();
   void Answer(Batch& batch, const absl::Status& status);
-  void SegmentBegun(uint64_t number, uint64_t bytes);
+  void SegmentSized(uint64_t number, uint64_t bytes);
   Batch& OpenBatch(uint64_t record_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   host::FileSystem& files_;

@@ -1,0 +1,36 @@
+# Afluente: `make run` and `make test` do everything on a fresh machine.
+.PHONY: run demo test build data bench format lint soak clean
+
+run: build data
+	tools/run-example flights
+
+demo: build data
+	tools/run-example flights --demo
+
+test:
+	tools/test
+
+build:
+	tools/bootstrap build
+	cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
+	cmake --build --preset release
+
+data:
+	tools/bootstrap data
+
+bench: build data
+	tools/bootstrap bench
+	build/python-bench/bin/python bench/run
+
+format:
+	tools/bootstrap build
+	build/python-tools/bin/clang-format -i $$(git ls-files 'src/*.cc' 'src/*.h' 'bench/*.cc')
+
+lint:
+	tools/check
+
+soak: build
+	tools/soak
+
+clean:
+	rm -rf build

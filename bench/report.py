@@ -1,0 +1,110 @@
+"""Turns bench/run's results into docs/benchmarks.md and its plots."""
+import datetime
+import os
+import platform
+import statistics
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
+
+
+def median(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def table(header, rows):
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def publish_section(results, folder):
+    shapes = sorted({key[1:] for key in results})
+    systems = list(dict.fromkeys(key[0] for key in results))
+    rows = []
+    for batch, publishers in shapes:
+        cell = {system: results[(system, batch, publishers)] for system in systems}
+        ours = median(cell["Afluente"], "messages_per_s")
+        row = [f"{batch} x {publishers}", f"{number(ours)} ({median(cell['Afluente'], 'p50_ms'):.2f} / {median(cell['Afluente'], 'p99_ms'):.2f})"]
+        for system in systems[1:]:
+            theirs = median(cell[system], "messages_per_s")
+            row.append(f"{number(theirs)} ({ours / theirs:.1f}x)")
+        rows.append(row)
+    figure, axis = plt.subplots(figsize=(8, 3.6))
+    width = 0.8 / len(systems)
+    for i, system in enumerate(systems):
+        axis.bar([n + i * width for n in range(len(shapes))],
+                 [median(results[(system, *shape)], "messages_per_s") for shape in shapes], width, label=system)
+    axis.set_yscale("log")
+    axis.set_ylabel("messages/s")
+    axis.set_xticks([n + 0.4 - width / 2 for n in range(len(shapes))], [f"{b} x {p}" for b, p in shapes])
+    axis.set_xlabel("messages a request x publishers")
+    axis.legend(fontsize=8)
+    save(figure, folder, "publish")
+    return ("## Durable publish, 1 KiB messages\n\nClosed loop: each publisher sends a batch and waits for its answer. Afluente and NATS answer after a sync to disk; "
+            "pstest (Go's fake of Pub/Sub) keeps messages in memory only. In brackets: p50 / p99 of a batch in ms for Afluente, how many times faster "
+            "Afluente is for the others.\n\n" + table(["messages a request x publishers", *systems], rows)
+            + "\n\n![Publish rate](benchmarks/publish.svg)\n")
+
+
+def api_section(results, folder):
+    shapes = list(dict.fromkeys(key[1:] for key in results))
+    rows = []
+    for query, connections in shapes:
+        ours, raw = results[("Afluente", query, connections)], results[("raw DuckDB", query, connections)]
+        rows.append([f"{query}, {connections}", number(median(ours, "requests_per_s")),
+                     f"{median(ours, 'p50_ms'):.2f} / {median(ours, 'p99_ms'):.2f}", number(median(raw, "requests_per_s")),
+                     f"{median(ours, 'requests_per_s') / median(raw, 'requests_per_s'):.0%}"])
+    figure, axis = plt.subplots(figsize=(8, 3))
+    for i, system in enumerate(("Afluente", "raw DuckDB")):
+        axis.bar([n + i * 0.4 for n in range(len(shapes))],
+                 [median(results[(system, *shape)], "requests_per_s") for shape in shapes], 0.4, label=system)
+    axis.set_xticks([n + 0.2 for n in range(len(shapes))], [f"{q}\n{c} conn." for q, c in shapes])
+    axis.set_ylabel("requests/s")
+    axis.legend(fontsize=8)
+    save(figure, folder, "api")
+    return ("## API over one million rows\n\nThe same query on the same file: over HTTP with wrk (the client takes its share of the two cores), and in process "
+            "with prepared statements (as many threads as wrk has).\n\n"
+            + table(["query, connections", "Afluente, requests/s", "p50 / p99 ms", "raw DuckDB, queries/s", "ratio"], rows)
+            + "\n\n![API rate](benchmarks/api.svg)\n")
+
+
+def save(figure, folder, name):
+    os.makedirs(os.path.join(folder, "benchmarks"), exist_ok=True)
+    figure.tight_layout()
+    figure.savefig(os.path.join(folder, "benchmarks", name + ".svg"), metadata={"Date": None})
+    plt.close(figure)
+
+
+def write(results, folder, rounds, seconds):
+    parts = ["# Benchmarks\n", "Made by `make bench`; do not edit. "
+             f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.system()} {platform.release().split('-')[0]}; medians of {rounds} rounds of "
+             f"{seconds} s, all systems in turn within a round. Ratios within one run are what counts: the machine drifts.\n"]
+    if "start" in results:
+        start = results["start"]
+        parts.append("## Start and idle memory\n\n" + table(["", "median", "worst"], [
+            ["exec to ready, ms", f"{statistics.median(start['start_ms']):.0f}", f"{max(start['start_ms']):.0f}"],
+            ["idle memory, MiB", f"{statistics.median(start['idle_mib']):.0f}", f"{max(start['idle_mib']):.0f}"]]) + "\n")
+    if "publish" in results:
+        parts.append(publish_section(results["publish"], folder))
+    if "flights" in results:
+        rates = results["flights"]
+        parts.append("## Flights end to end\n\n336,776 flights read from CSV, published over gRPC, turned into rows and queryable, everything synced: "
+                     f"{number(statistics.median(rates))} rows/s (worst round {number(min(rates))}), publisher on the same two cores.\n")
+    if "fresh" in results:
+        fresh = results["fresh"]
+        parts.append("## Freshness\n\nFrom the reply to a publish until the API shows the row, at 2,000 single-message publishes a second, the API polled "
+                     f"without pause: p50 {median(fresh, 'p50_ms'):.1f} ms, p99 {median(fresh, 'p99_ms'):.1f} ms; "
+                     f"{sum(run['missing'] for run in fresh)} messages missing.\n")
+    if "api" in results:
+        parts.append(api_section(results["api"], folder))
+    text = "\n".join(parts)
+    with open(os.path.join(folder, "benchmarks.md"), "w", encoding="utf-8") as file:
+        file.write(text)
+    return text

@@ -1,0 +1,1 @@
+SELECT MAX(n) AS seen FROM ds.fresh

@@ -1,0 +1,3 @@
+SELECT
+  (SELECT COUNT(*) FROM air.flights) AS flights,
+  (SELECT COUNT(*) FROM air.weather) AS readings

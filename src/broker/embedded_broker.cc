@@ -1,0 +1,173 @@
+#include "broker/embedded_broker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "broker/errors.h"
+#include "broker/limits.h"
+#include "host/check.h"
+
+namespace afluente::broker {
+
+// Applies what the journal holds as the live path would.
+class EmbeddedBroker::JournalRecovery final : public log::Recovery {
+ public:
+  explicit JournalRecovery(EmbeddedBroker& broker) : broker_(broker) {}
+
+  absl::Status OnSnapshot(std::string_view bytes) override {
+    AFLUENTE_ASSIGN_OR_RETURN(StateImage image, DecodeSnapshot(bytes));
+    return broker_.state_.Restore(std::move(image));
+  }
+
+  absl::Status OnRecord(const log::Place& place, std::string_view payload) override {
+    absl::StatusOr<Record> record = Decode(payload);
+    if (!record.ok()) {
+      return absl::DataLossError(absl::StrCat("segment ", place.segment, " offset ", place.offset,
+                                              ": ", std::string(record.status().message())));
+    }
+    State::Applied applied = broker_.state_.Apply(*record, place, nullptr);
+    // Any other error is what the record's author was told.
+    return absl::IsDataLoss(applied.status) ? applied.status : absl::OkStatus();
+  }
+
+ private:
+  EmbeddedBroker& broker_;
+};
+
+EmbeddedBroker::EmbeddedBroker(const host::Clock& clock, const Options& options)
+    : clock_(clock),
+      publish_bytes_max_(options.publish_bytes_max),
+      dispatcher_(clock),
+      surroundings_{clock, *this, dispatcher_},
+      state_(surroundings_, options.memory_bytes_max),
+      keeper_(state_, surroundings_, options.snapshot_every_bytes) {}
+
+absl::StatusOr<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::Create(const host::Clock& clock,
+                                                                       const Options& options,
+                                                                       OpenJournal open_journal) {
+  std::unique_ptr<EmbeddedBroker> broker(new EmbeddedBroker(clock, options));
+  JournalRecovery recovery(*broker);
+  AFLUENTE_ASSIGN_OR_RETURN(broker->journal_, open_journal(recovery));
+  broker->surroundings_.journal = broker->journal_.get();
+  broker->keeper_.SetJournal(*broker->journal_);
+  if (options.threads) {
+    broker->dispatcher_.Start();
+    broker->keeper_.Start(*broker->journal_);
+  }
+  return broker;
+}
+
+EmbeddedBroker::~EmbeddedBroker() {
+  // They append: the journal goes after them.
+  keeper_.Stop();
+  dispatcher_.Stop();
+}
+
+absl::Status EmbeddedBroker::Settle(const Record& record, const log::Place& place,
+                                    std::shared_ptr<Batch> batch) {
+  State::Applied applied = state_.Apply(record, place, std::move(batch));
+  keeper_.Note(place);
+  for (auto& call : applied.calls) call();
+  return std::move(applied.status);
+}
+
+void EmbeddedBroker::Append(Record record, absl::AnyInvocable<void(absl::Status)> done) {
+  std::string payload = Encode(record);
+  journal_->Append(std::move(payload), [this, record = std::move(record), done = std::move(done)](
+                                           absl::StatusOr<log::Place> place) mutable {
+    done(place.ok() ? Settle(record, *place, nullptr) : place.status());
+  });
+}
+
+absl::Status EmbeddedBroker::AppendAndWait(Record record) {
+  absl::Status status;
+  absl::Notification settled;
+  Append(std::move(record), [&](absl::Status applied) {
+    status = std::move(applied);
+    settled.Notify();
+  });
+  settled.WaitForNotification();
+  return status;
+}
+
+bool EmbeddedBroker::Admit(uint64_t bytes) {
+  uint64_t waiting = waiting_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  // One batch alone is always let in.
+  if (waiting == 0 || waiting + bytes <= publish_bytes_max_) return true;
+  waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  return false;
+}
+
+void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Draft> drafts,
+                             Published done) {
+  std::shared_ptr<Topic> topic = state_.FindTopic(topic_name);
+  absl::Status refused = topic ? CheckBatch(drafts) : CheckTopicName(topic_name);
+  if (!topic && refused.ok()) refused = ResourceNotFound(topic_name);
+  uint64_t bytes = 0;
+  if (refused.ok()) {
+    for (const event::Draft& draft : drafts) bytes += draft.data.size() + sizeof(event::Message);
+    // Here, not by the journal alone: what it refuses still waits there for its answer.
+    if (!Admit(bytes)) refused = PublishQueueFull(publish_bytes_max_);
+  }
+  if (!refused.ok()) {
+    done(std::move(refused));
+    return;
+  }
+  uint64_t incarnation = topic->incarnation();
+  std::string payload = EncodePublish(incarnation, drafts);
+  auto batch = std::make_shared<Batch>();
+  batch->messages.reserve(drafts.size());
+  for (event::Draft& draft : drafts) {
+    event::Message& message = batch->messages.emplace_back();
+    message.data = std::move(draft.data);
+    message.attributes = std::move(draft.attributes);
+    message.ordering_key = std::move(draft.ordering_key);
+    batch->memory_bytes += SizeOf(message) + sizeof(event::Message);
+  }
+  Batch* unsent = batch.get();
+  topic->publish_order().Append(*journal_, clock_, std::move(payload), unsent,
+                                [this, incarnation, bytes, batch = std::move(batch),
+                                 done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
+                                  waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+                                  if (!place.ok()) {
+                                    done(std::move(place).status());
+                                    return;
+                                  }
+                                  auto count = static_cast<uint32_t>(batch->messages.size());
+                                  absl::Status settled =
+                                      Settle(PublishRecord{incarnation, batch->publish_time, count},
+                                             *place, batch);
+                                  if (!settled.ok()) {
+                                    done(std::move(settled));
+                                    return;
+                                  }
+                                  std::vector<std::string> ids;
+                                  ids.reserve(count);
+                                  for (const event::Message& message : batch->messages)
+                                    ids.push_back(message.message_id);
+                                  done(std::move(ids));
+                                });
+}
+
+BrokerStats EmbeddedBroker::Stats() const {
+  BrokerStats stats;
+  for (const auto& topic : state_.Incarnations()) {
+    if (topic->deleted()) continue;
+    uint64_t last = topic->last_sequence();
+    stats.topics.push_back({topic->name(), last, last + 1 - topic->first_sequence()});
+  }
+  host::WallTime now = clock_.Now();
+  for (const auto& each : state_.AllSubscriptions())
+    stats.subscriptions.push_back(each->Stats(now));
+  stats.journal_bytes = journal_->bytes_on_disk();
+  return stats;
+}
+
+void EmbeddedBroker::RunDue() {
+  dispatcher_.RunDue();
+  keeper_.RunDue();
+}
+
+}  // namespace afluente::broker

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "broker/broker.h"
+#include "broker/dispatcher.h"
+#include "broker/keeper.h"
+#include "broker/state.h"
+#include "broker/surroundings.h"
+
+namespace afluente::broker {
+
+// The broker over any journal: checks what is asked, records it, and answers when it is applied.
+class EmbeddedBroker final : public Broker, private Recorder {
+ public:
+  struct Options {
+    uint64_t memory_bytes_max = 128 << 20;
+    uint64_t snapshot_every_bytes = 64 << 20;
+    uint64_t publish_bytes_max = 64 << 20;  // messages that may wait for the disk
+    bool threads = true;                    // false: the owner calls RunDue
+  };
+  using OpenJournal =
+      absl::FunctionRef<absl::StatusOr<std::unique_ptr<log::Journal>>(log::Recovery&)>;
+
+  // Opens the journal and recovers from it.
+  static absl::StatusOr<std::unique_ptr<EmbeddedBroker>> Create(const host::Clock& clock,
+                                                                const Options& options,
+                                                                OpenJournal open_journal);
+  // Consumers and readers are gone by then; waits are dropped without an answer.
+  ~EmbeddedBroker() override;
+
+  void Publish(std::string_view topic, std::vector<event::Draft> batch, Published done) override;
+
+  absl::StatusOr<TopicSettings> CreateTopic(TopicSettings settings) override;
+  absl::StatusOr<TopicSettings> UpdateTopic(TopicSettings settings) override;
+  absl::Status DeleteTopic(std::string_view name) override;
+  absl::StatusOr<TopicSettings> GetTopic(std::string_view name) const override;
+  absl::StatusOr<Page<TopicSettings>> ListTopics(std::string_view project, size_t page_size,
+                                                 std::string_view page_token) const override;
+  absl::StatusOr<Page<std::string>> ListTopicSubscriptions(
+      std::string_view topic, size_t page_size, std::string_view page_token) const override;
+  absl::StatusOr<std::unique_ptr<TopicReader>> OpenReader(
+      std::string_view topic, std::optional<TopicPosition> resume) override;
+
+  absl::StatusOr<SubscriptionSettings> CreateSubscription(SubscriptionSettings settings) override;
+  absl::StatusOr<SubscriptionSettings> UpdateSubscription(SubscriptionSettings settings) override;
+  absl::Status DeleteSubscription(std::string_view name) override;
+  absl::StatusOr<SubscriptionSettings> GetSubscription(std::string_view name) const override;
+  absl::StatusOr<Page<SubscriptionSettings>> ListSubscriptions(
+      std::string_view project, size_t page_size, std::string_view page_token) const override;
+  absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(std::string_view subscription,
+                                                         ConsumerOptions options) override;
+  void Acknowledge(std::string_view subscription, std::vector<std::string> ack_ids,
+                   Done done) override;
+  void ModifyAckDeadline(std::string_view subscription, std::vector<std::string> ack_ids,
+                         std::chrono::seconds deadline, Done done) override;
+
+  void AllowCleaning() override { keeper_.AllowCleaning(); }
+  BrokerStats Stats() const override;
+
+  // Without threads: leases that ran out, deliveries that wait for the disk, snapshots, cleaning.
+  void RunDue();
+
+ private:
+  class JournalRecovery;
+
+  EmbeddedBroker(const host::Clock& clock, const Options& options);
+  void Append(Record record, absl::AnyInvocable<void(absl::Status)> done) override;
+  absl::Status AppendAndWait(Record record);
+  // Applies a synced record, on the journal's thread.
+  absl::Status Settle(const Record& record, const log::Place& place, std::shared_ptr<Batch> batch);
+  absl::StatusOr<std::shared_ptr<Topic>> FindResumed(std::string_view name,
+                                                     const TopicPosition& resume) const;
+
+  // False when too much waits for the disk already.
+  bool Admit(uint64_t bytes);
+
+  const host::Clock& clock_;
+  const uint64_t publish_bytes_max_;
+  std::atomic<uint64_t> waiting_bytes_{0};  // published, not yet on disk
+  Dispatcher dispatcher_;
+  Surroundings surroundings_;
+  State state_;
+  Keeper keeper_;
+  // Last: its thread uses all the others until it is gone.
+  std::unique_ptr<log::Journal> journal_;
+};
+
+}  // namespace afluente::broker

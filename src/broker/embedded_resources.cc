@@ -1,0 +1,228 @@
+// The resources' side of EmbeddedBroker: topics, readers, subscriptions, consumers.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "broker/embedded_broker.h"
+#include "broker/errors.h"
+#include "broker/journal_reader.h"
+#include "broker/limits.h"
+#include "event/filter.h"
+#include "host/check.h"
+
+namespace afluente::broker {
+namespace {
+
+constexpr size_t kPageMax = 1000;
+
+class SubscriptionConsumer final : public Consumer {
+ public:
+  SubscriptionConsumer(std::shared_ptr<Subscription> subscription, ConsumerOptions options)
+      : subscription_(std::move(subscription)), flow_(subscription_->OpenFlow(options)) {}
+  ~SubscriptionConsumer() override { subscription_->CloseFlow(flow_, /*answer=*/false); }
+
+  void Next(size_t messages_max, size_t bytes_max, Ready ready) override {
+    subscription_->Next(flow_, messages_max, bytes_max, std::move(ready));
+  }
+  void Close() override { subscription_->CloseFlow(flow_, /*answer=*/true); }
+
+ private:
+  const std::shared_ptr<Subscription> subscription_;
+  const std::shared_ptr<Flow> flow_;
+};
+
+size_t PageSize(size_t asked) { return asked == 0 ? kPageMax : std::min(asked, kPageMax); }
+
+// What the names of a project's resources start with; both "P" and "projects/P" name it.
+absl::StatusOr<std::string> ProjectPrefix(std::string_view project, std::string_view page_token) {
+  constexpr std::string_view kProjects = "projects/";
+  if (project.substr(0, kProjects.size()) == kProjects) project.remove_prefix(kProjects.size());
+  if (project.empty() || project.find('/') != std::string_view::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Invalid project name: (name=", std::string(project), ")."));
+  }
+  std::string prefix = absl::StrCat(std::string(kProjects), std::string(project), "/");
+  if (!page_token.empty() && page_token.substr(0, prefix.size()) != prefix)
+    return absl::InvalidArgumentError("Invalid page_token.");
+  return prefix;
+}
+
+absl::Status CannotResume(std::string_view topic, const TopicPosition& resume,
+                          std::string_view why) {
+  return absl::OutOfRangeError(absl::StrCat("The position after message ", resume.sequence, " of ",
+                                            std::string(topic), ", incarnation ",
+                                            resume.incarnation, ", ", std::string(why), "."));
+}
+
+}  // namespace
+
+absl::StatusOr<TopicSettings> EmbeddedBroker::CreateTopic(TopicSettings settings) {
+  AFLUENTE_RETURN_IF_ERROR(CheckTopic(settings));
+  // Saves a record; the answer that counts is the state's.
+  if (state_.FindTopic(settings.name)) return ResourceExists(settings.name);
+  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(CreateTopicRecord{settings}));
+  return settings;
+}
+
+absl::StatusOr<TopicSettings> EmbeddedBroker::UpdateTopic(TopicSettings settings) {
+  AFLUENTE_RETURN_IF_ERROR(CheckTopic(settings));
+  if (!state_.FindTopic(settings.name)) return ResourceNotFound(settings.name);
+  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(UpdateTopicRecord{settings}));
+  return settings;
+}
+
+absl::Status EmbeddedBroker::DeleteTopic(std::string_view name) {
+  AFLUENTE_RETURN_IF_ERROR(CheckTopicName(name));
+  if (!state_.FindTopic(name)) return ResourceNotFound(name);
+  return AppendAndWait(DeleteTopicRecord{std::string(name)});
+}
+
+absl::StatusOr<TopicSettings> EmbeddedBroker::GetTopic(std::string_view name) const {
+  AFLUENTE_RETURN_IF_ERROR(CheckTopicName(name));
+  std::shared_ptr<Topic> topic = state_.FindTopic(name);
+  if (!topic) return ResourceNotFound(name);
+  return topic->settings();
+}
+
+absl::StatusOr<Page<TopicSettings>> EmbeddedBroker::ListTopics(std::string_view project,
+                                                               size_t page_size,
+                                                               std::string_view page_token) const {
+  AFLUENTE_ASSIGN_OR_RETURN(std::string prefix, ProjectPrefix(project, page_token));
+  return state_.ListTopics(prefix, PageSize(page_size), page_token);
+}
+
+absl::StatusOr<Page<std::string>> EmbeddedBroker::ListTopicSubscriptions(
+    std::string_view topic_name, size_t page_size, std::string_view page_token) const {
+  AFLUENTE_RETURN_IF_ERROR(CheckTopicName(topic_name));
+  std::shared_ptr<Topic> topic = state_.FindTopic(topic_name);
+  if (!topic) return ResourceNotFound(topic_name);
+  return state_.ListTopicSubscriptions(*topic, PageSize(page_size), page_token);
+}
+
+absl::StatusOr<std::unique_ptr<TopicReader>> EmbeddedBroker::OpenReader(
+    std::string_view name, std::optional<TopicPosition> resume) {
+  AFLUENTE_RETURN_IF_ERROR(CheckTopicName(name));
+  // Held until the reader has pinned its place.
+  absl::MutexLock lock(&keeper_.cleaning());
+  if (resume) {
+    AFLUENTE_ASSIGN_OR_RETURN(std::shared_ptr<Topic> topic, FindResumed(name, *resume));
+    return std::make_unique<JournalReader>(surroundings_, std::move(topic), resume->sequence);
+  }
+  std::shared_ptr<Topic> topic = state_.FindTopic(name);
+  if (!topic) return ResourceNotFound(name);
+  uint64_t before_first = topic->first_sequence() - 1;
+  return std::make_unique<JournalReader>(surroundings_, std::move(topic), before_first);
+}
+
+absl::StatusOr<std::shared_ptr<Topic>> EmbeddedBroker::FindResumed(
+    std::string_view name, const TopicPosition& resume) const {
+  if (resume.journal != journal_->identity()) {
+    return absl::DataLossError(absl::StrCat("The position in ", std::string(name),
+                                            " is of another journal: ", resume.journal,
+                                            ", and this is ", journal_->identity(), "."));
+  }
+  std::shared_ptr<Topic> topic = state_.FindIncarnation(resume.incarnation);
+  if (!topic || topic->name() != name)
+    return CannotResume(name, resume, "is of an incarnation that does not exist");
+  if (resume.sequence > topic->last_sequence()) {
+    return absl::DataLossError(absl::StrCat("The position after message ", resume.sequence, " of ",
+                                            std::string(name), " lies beyond the last one, ",
+                                            topic->last_sequence(), "."));
+  }
+  if (resume.sequence + 1 < topic->first_sequence()) {
+    return CannotResume(
+        name, resume,
+        absl::StrCat("lies before the first one retained, ", topic->first_sequence()));
+  }
+  return topic;
+}
+
+absl::StatusOr<SubscriptionSettings> EmbeddedBroker::CreateSubscription(
+    SubscriptionSettings settings) {
+  AFLUENTE_RETURN_IF_ERROR(CheckSubscription(settings));
+  AFLUENTE_RETURN_IF_ERROR(CheckTopicName(settings.topic));
+  AFLUENTE_RETURN_IF_ERROR(event::Filter::Parse(settings.filter).status());
+  if (state_.FindSubscription(settings.name)) return ResourceExists(settings.name);
+  if (!state_.FindTopic(settings.topic)) return ResourceNotFound(settings.topic);
+  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(CreateSubscriptionRecord{settings}));
+  return settings;
+}
+
+absl::StatusOr<SubscriptionSettings> EmbeddedBroker::UpdateSubscription(
+    SubscriptionSettings settings) {
+  AFLUENTE_RETURN_IF_ERROR(CheckSubscription(settings));
+  std::shared_ptr<Subscription> subscription = state_.FindSubscription(settings.name);
+  if (!subscription) return ResourceNotFound(settings.name);
+  SubscriptionSettings before = subscription->settings();
+  for (auto [same, field] :
+       {std::pair(settings.topic == before.topic, "topic"),
+        std::pair(settings.filter == before.filter, "filter"),
+        std::pair(settings.enable_message_ordering == before.enable_message_ordering,
+                  "enable_message_ordering")}) {
+    if (same) continue;
+    return absl::InvalidArgumentError(absl::StrCat("The field ", field,
+                                                   " of a subscription cannot be changed "
+                                                   "(resource=",
+                                                   settings.name, ")."));
+  }
+  AFLUENTE_RETURN_IF_ERROR(AppendAndWait(UpdateSubscriptionRecord{settings}));
+  return settings;
+}
+
+absl::Status EmbeddedBroker::DeleteSubscription(std::string_view name) {
+  AFLUENTE_RETURN_IF_ERROR(CheckSubscriptionName(name));
+  if (!state_.FindSubscription(name)) return ResourceNotFound(name);
+  return AppendAndWait(DeleteSubscriptionRecord{std::string(name)});
+}
+
+absl::StatusOr<SubscriptionSettings> EmbeddedBroker::GetSubscription(std::string_view name) const {
+  AFLUENTE_RETURN_IF_ERROR(CheckSubscriptionName(name));
+  std::shared_ptr<Subscription> subscription = state_.FindSubscription(name);
+  if (!subscription) return ResourceNotFound(name);
+  return subscription->settings();
+}
+
+absl::StatusOr<Page<SubscriptionSettings>> EmbeddedBroker::ListSubscriptions(
+    std::string_view project, size_t page_size, std::string_view page_token) const {
+  AFLUENTE_ASSIGN_OR_RETURN(std::string prefix, ProjectPrefix(project, page_token));
+  return state_.ListSubscriptions(prefix, PageSize(page_size), page_token);
+}
+
+absl::StatusOr<std::unique_ptr<Consumer>> EmbeddedBroker::OpenConsumer(std::string_view name,
+                                                                       ConsumerOptions options) {
+  AFLUENTE_RETURN_IF_ERROR(CheckSubscriptionName(name));
+  AFLUENTE_RETURN_IF_ERROR(CheckConsumerDeadline(options.ack_deadline));
+  std::shared_ptr<Subscription> subscription = state_.FindSubscription(name);
+  if (!subscription) return ResourceNotFound(name);
+  return std::make_unique<SubscriptionConsumer>(std::move(subscription), options);
+}
+
+void EmbeddedBroker::Acknowledge(std::string_view name, std::vector<std::string> ack_ids,
+                                 Done done) {
+  std::shared_ptr<Subscription> subscription = state_.FindSubscription(name);
+  if (!subscription) {
+    absl::Status bad = CheckSubscriptionName(name);
+    done(bad.ok() ? ResourceNotFound(name) : bad);
+    return;
+  }
+  subscription->Acknowledge(ack_ids, std::move(done));
+}
+
+void EmbeddedBroker::ModifyAckDeadline(std::string_view name, std::vector<std::string> ack_ids,
+                                       std::chrono::seconds deadline, Done done) {
+  std::shared_ptr<Subscription> subscription = state_.FindSubscription(name);
+  absl::Status status;
+  if (!subscription) {
+    status = CheckSubscriptionName(name);
+    if (status.ok()) status = ResourceNotFound(name);
+  } else if (deadline < std::chrono::seconds(0) || deadline > kAckDeadlineMax) {
+    status = absl::InvalidArgumentError(absl::StrCat(
+        "Invalid ack_deadline_seconds: ", deadline.count(), " s, expected 0 s to 600 s."));
+  } else {
+    subscription->ModifyAckDeadline(ack_ids, deadline);
+  }
+  done(std::move(status));
+}
+
+}  // namespace afluente::broker

@@ -1,0 +1,29 @@
+#include "broker/errors.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace afluente::broker {
+
+absl::Status ResourceNotFound(std::string_view name) {
+  return absl::NotFoundError(
+      absl::StrCat("Resource not found (resource=", std::string(name), ")."));
+}
+
+absl::Status ResourceExists(std::string_view name) {
+  return absl::AlreadyExistsError(
+      absl::StrCat("Resource already exists in the project (resource=", std::string(name), ")."));
+}
+
+absl::Status PublishQueueFull(uint64_t bytes_max) {
+  return absl::ResourceExhaustedError(absl::StrCat("publish_bytes_max: published messages of ",
+                                                   bytes_max, " bytes wait for the disk."));
+}
+
+absl::Status ConsumerClosed(std::string_view subscription) {
+  return absl::CancelledError(
+      absl::StrCat("The consumer was closed (resource=", std::string(subscription), ")."));
+}
+
+}  // namespace afluente::broker

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace afluente::broker {
+
+// The broker's answers, in Pub/Sub's codes and close to its words.
+absl::Status ResourceNotFound(std::string_view name);
+absl::Status ResourceExists(std::string_view name);
+absl::Status PublishQueueFull(uint64_t bytes_max);
+absl::Status ConsumerClosed(std::string_view subscription);
+
+}  // namespace afluente::broker

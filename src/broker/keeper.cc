@@ -1,0 +1,145 @@
+#include "broker/keeper.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "telemetry/log.h"
+
+namespace afluente::broker {
+namespace {
+
+// Retention is counted in minutes and more.
+constexpr std::chrono::seconds kCleanEvery{30};
+
+}  // namespace
+
+void Keeper::Start(log::Journal& journal) {
+  SetJournal(journal);
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void Keeper::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    changed_.Signal();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Keeper::Note(const log::Place& place) {
+  absl::MutexLock lock(&mutex_);
+  since_last_bytes_ += place.size;
+  last_segment_ = place.segment;
+  // A large snapshot is written less often, so that it never is most of what is written.
+  uint64_t due = std::max(every_bytes_, 4 * last_snapshot_bytes_);
+  if ((!wanted_ && since_last_bytes_ < due) || writing_ || captured_) return;
+  wanted_ = false;
+  since_last_bytes_ = 0;
+  captured_.emplace(place, state_.Capture());
+  changed_.Signal();
+}
+
+void Keeper::AllowCleaning() {
+  absl::MutexLock lock(&mutex_);
+  may_clean_ = true;
+}
+
+void Keeper::Loop() {
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!stopping_ && !captured_)
+        changed_.WaitWithTimeout(&mutex_, absl::FromChrono(kCleanEvery));
+      if (stopping_) return;
+    }
+    RunDue();
+  }
+}
+
+void Keeper::RunDue() {
+  std::optional<Capture> capture;
+  bool clean = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    capture = std::exchange(captured_, std::nullopt);
+    writing_ = capture.has_value();
+    clean = may_clean_;
+  }
+  if (capture) WriteSnapshot(*capture);
+  if (clean) Clean();
+}
+
+void Keeper::WriteSnapshot(const Capture& capture) {
+  std::string bytes = EncodeSnapshot(capture.second);
+  absl::Status written = journal_->WriteSnapshot(capture.first, bytes);
+  absl::MutexLock lock(&mutex_);
+  writing_ = false;
+  last_snapshot_bytes_ = bytes.size();
+  if (written.ok()) return;
+  // Nothing is lost, recovery only takes longer: the next record brings another attempt, from the
+  // state of then, when an eighth of the usual distance is written.
+  since_last_bytes_ = std::max(since_last_bytes_, every_bytes_ - every_bytes_ / 8);
+  telemetry::Log(telemetry::Severity::kError, "the broker's snapshot was not written",
+                 {{"error", std::string(written.message())}});
+}
+
+void Keeper::Clean() {
+  for (const auto& subscription : state_.AllSubscriptions()) subscription->RecordSkipped();
+  absl::MutexLock lock(&cleaning_);
+  ForgetTopics();
+  uint64_t segment = FirstNeededSegment();
+  if (segment > state_.released_segment()) {
+    {
+      // Segments go when a snapshot without them is durable.
+      absl::MutexLock inner(&mutex_);
+      wanted_ = true;
+    }
+    if (!AppendAndWait(ReleaseRecord{segment}).ok()) return;
+  }
+  absl::Status released = journal_->ReleaseBefore(state_.released_segment());
+  if (released.ok()) return;
+  telemetry::Log(telemetry::Severity::kWarning, "old segments were not removed",
+                 {{"error", std::string(released.message())}});
+}
+
+void Keeper::ForgetTopics() {
+  for (const auto& topic : state_.Incarnations()) {
+    if (!topic->deleted() || topic->pinned() || state_.IsSubscribed(topic->incarnation())) continue;
+    // A refusal is no harm: the next round tries again.
+    (void)AppendAndWait(ForgetTopicRecord{topic->incarnation()});
+  }
+}
+
+uint64_t Keeper::FirstNeededSegment() const {
+  host::WallTime now = surroundings_.clock.Now();
+  uint64_t first = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    first = last_segment_;
+  }
+  auto need = [&](const Topic& topic, uint64_t sequence) {
+    sequence = std::max(sequence, topic.first_sequence());
+    if (auto found = topic.Find(sequence)) first = std::min(first, found->place.segment);
+  };
+  for (const auto& topic : state_.Incarnations()) need(*topic, topic->FirstNeeded(now));
+  for (const auto& subscription : state_.AllSubscriptions())
+    need(*subscription->topic(), subscription->FirstNeeded(now));
+  return first;
+}
+
+absl::Status Keeper::AppendAndWait(Record record) {
+  absl::Status status;
+  absl::Notification done;
+  surroundings_.recorder.Append(std::move(record), [&](absl::Status applied) {
+    status = std::move(applied);
+    done.Notify();
+  });
+  done.WaitForNotification();
+  return status;
+}
+
+}  // namespace afluente::broker

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "broker/log/journal.h"
+#include "broker/snapshot.h"
+#include "broker/state.h"
+#include "broker/surroundings.h"
+
+namespace afluente::broker {
+
+// Keeps the journal short: writes snapshots of the state, so that recovery is bounded, and lets go
+// of segments that nobody needs. One thread; without Start its owner calls RunDue, as tests do.
+class Keeper {
+ public:
+  Keeper(State& state, const Surroundings& surroundings, uint64_t snapshot_every_bytes)
+      : state_(state), surroundings_(surroundings), every_bytes_(snapshot_every_bytes) {}
+  ~Keeper() { Stop(); }
+  void Start(log::Journal& journal);
+  void Stop();
+  // For an owner without a thread.
+  void SetJournal(log::Journal& journal) { journal_ = &journal; }
+
+  // The record at `place` was applied; called for each, on the applying thread. Captures the state
+  // when a snapshot is due.
+  void Note(const log::Place& place);
+  void AllowCleaning();
+  // Writes the snapshot that was captured, if any, then cleans.
+  void RunDue();
+
+  // Held while it is decided what nobody needs: who starts to need something holds it too.
+  absl::Mutex& cleaning() { return cleaning_; }
+
+ private:
+  using Capture = std::pair<log::Place, StateImage>;
+
+  void Loop();
+  void WriteSnapshot(const Capture& capture);
+  void Clean();
+  void ForgetTopics();
+  // The first segment that somebody needs.
+  uint64_t FirstNeededSegment() const;
+  absl::Status AppendAndWait(Record record);
+
+  State& state_;
+  const Surroundings& surroundings_;
+  const uint64_t every_bytes_;
+  log::Journal* journal_ = nullptr;
+  std::thread thread_;
+  absl::Mutex cleaning_ ABSL_ACQUIRED_BEFORE(mutex_);
+
+  mutable absl::Mutex mutex_;
+  absl::CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool may_clean_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;  // whatever was written since the last
+  uint64_t since_last_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_snapshot_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_segment_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<Capture> captured_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace afluente::broker

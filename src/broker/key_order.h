@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/node_hash_map.h"
+
+namespace afluente::broker {
+
+// Keeps the messages of each ordering key in order for one subscription: a key's messages go out
+// in runs, one run at a time, and the next run starts when every message of the last is done or
+// has failed. Holds only keys that have messages out or waiting. Not thread-safe.
+class KeyOrder {
+ public:
+  struct Key {
+    std::string name;
+    absl::btree_set<uint64_t> out;      // delivered, neither done nor failed
+    absl::btree_set<uint64_t> waiting;  // seen, but not theirs to go yet; all after a failure
+    uint64_t run = 0;
+    uint64_t ready_at = 0;  // its place in ready_; 0 = not ready
+  };
+
+  // The key when `sequence` may go out as part of `run`, and then it counts as out; null when it
+  // waits. Sequences of a key are offered in order, but for those NextReady gave.
+  Key* Offer(std::string_view name, uint64_t sequence, uint64_t run);
+
+  // A waiting message that may go out in `run`: of the key that the run is at, or of another.
+  std::optional<std::pair<Key*, uint64_t>> NextReady(uint64_t run) const;
+  // The message that NextReady gave is wanted no more.
+  void Drop(Key* key, uint64_t sequence);
+
+  void Done(Key* key, uint64_t sequence);
+  // A message that is out failed: it and what is out after it wait again, but for those `keeps`
+  // holds on to. Returns all that now wait.
+  template <typename Keeps>
+  std::vector<uint64_t> Fail(Key* key, uint64_t sequence, Keeps keeps);
+
+  size_t waiting() const { return waiting_; }
+  bool ready() const { return !ready_.empty(); }
+  void Clear();
+
+ private:
+  // Puts the key where its sets say: among the ready ones, or away when it is empty.
+  void Settle(Key* key);
+
+  absl::node_hash_map<std::string, Key> keys_;
+  absl::btree_map<uint64_t, Key*> ready_;  // by first waiting message
+  Key* current_ = nullptr;                 // of the last run
+  uint64_t last_ready_ = 0;                // so that ready keys take turns
+  size_t waiting_ = 0;
+};
+
+template <typename Keeps>
+std::vector<uint64_t> KeyOrder::Fail(Key* key, uint64_t sequence, Keeps keeps) {
+  std::vector<uint64_t> failed;
+  for (auto it = key->out.lower_bound(sequence); it != key->out.end(); ++it) {
+    if (!keeps(*it)) failed.push_back(*it);
+  }
+  for (uint64_t each : failed) {
+    key->out.erase(each);
+    key->waiting.insert(each);
+  }
+  waiting_ += failed.size();
+  key->run = 0;
+  Settle(key);
+  return failed;
+}
+
+}  // namespace afluente::broker

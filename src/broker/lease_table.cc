@@ -1,0 +1,69 @@
+#include "broker/lease_table.h"
+
+#include "host/check.h"
+
+namespace afluente::broker {
+
+void LeaseTable::Grant(uint64_t sequence, Lease lease) {
+  ++lease.flow->messages;
+  lease.flow->bytes += lease.bytes;
+  deadlines_.push({lease.deadline, sequence, lease.generation});
+  bool fresh = leases_.emplace(sequence, std::move(lease)).second;
+  AFLUENTE_CHECK(fresh);
+}
+
+Lease* LeaseTable::Find(uint64_t sequence) {
+  auto it = leases_.find(sequence);
+  return it == leases_.end() ? nullptr : &it->second;
+}
+
+void LeaseTable::Extend(uint64_t sequence, Lease& lease, host::MonotonicTime deadline) {
+  lease.deadline = deadline;
+  deadlines_.push({deadline, sequence, lease.generation});
+  if (deadlines_.size() > 4 * leases_.size() + 1024) Compact();
+}
+
+Lease LeaseTable::Take(uint64_t sequence) {
+  auto it = leases_.find(sequence);
+  AFLUENTE_CHECK(it != leases_.end());
+  Lease lease = std::move(it->second);
+  leases_.erase(it);
+  --lease.flow->messages;
+  lease.flow->bytes -= lease.bytes;
+  if (leases_.empty()) deadlines_ = {};
+  return lease;
+}
+
+bool LeaseTable::IsCurrent(const Deadline& deadline) const {
+  auto it = leases_.find(deadline.sequence);
+  return it != leases_.end() && it->second.generation == deadline.generation &&
+         it->second.deadline == deadline.at && !it->second.acking;
+}
+
+uint64_t LeaseTable::NextExpired(host::MonotonicTime now) {
+  while (!deadlines_.empty()) {
+    if (IsCurrent(deadlines_.top())) {
+      return deadlines_.top().at <= now ? deadlines_.top().sequence : 0;
+    }
+    deadlines_.pop();
+  }
+  return 0;
+}
+
+host::MonotonicTime LeaseTable::next_deadline() const {
+  return deadlines_.empty() ? host::MonotonicTime::max() : deadlines_.top().at;
+}
+
+void LeaseTable::Compact() {
+  deadlines_ = {};
+  for (const auto& [sequence, lease] : leases_) {
+    if (!lease.acking) deadlines_.push({lease.deadline, sequence, lease.generation});
+  }
+}
+
+void LeaseTable::Clear() {
+  leases_.clear();
+  deadlines_ = {};
+}
+
+}  // namespace afluente::broker

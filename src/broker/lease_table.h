@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <queue>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "broker/key_order.h"
+#include "broker/subscriptions.h"
+#include "host/clock.h"
+
+namespace afluente::broker {
+
+// What one consumer holds, against what it may hold. Guarded by its subscription's mutex.
+struct Flow {
+  ConsumerOptions options;
+  int64_t messages = 0;
+  int64_t bytes = 0;
+  bool closed = false;
+
+  bool HasRoom() const {
+    return (options.outstanding_messages_max <= 0 || messages < options.outstanding_messages_max) &&
+           (options.outstanding_bytes_max <= 0 || bytes < options.outstanding_bytes_max);
+  }
+};
+
+// One delivery that was neither acked nor given back.
+struct Lease {
+  host::MonotonicTime deadline;
+  uint64_t generation = 0;
+  std::shared_ptr<Flow> flow;  // shared: the lease outlives its consumer
+  uint32_t bytes = 0;
+  bool acking = false;  // its ack is on the way to the disk
+  KeyOrder::Key* key = nullptr;
+};
+
+// The leases of one subscription by sequence, and which run out first. Not thread-safe.
+class LeaseTable {
+ public:
+  void Grant(uint64_t sequence, Lease lease);
+  Lease* Find(uint64_t sequence);
+  void Extend(uint64_t sequence, Lease& lease, host::MonotonicTime deadline);
+  // Takes the lease away and gives its consumer room; returns it.
+  Lease Take(uint64_t sequence);
+  // A lease that ran out by `now`, 0 when none has. The caller takes it.
+  uint64_t NextExpired(host::MonotonicTime now);
+  // No lease runs out before this; max() when there is none.
+  host::MonotonicTime next_deadline() const;
+  size_t size() const { return leases_.size(); }
+  void Clear();
+
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (const auto& [sequence, lease] : leases_) visit(sequence, lease);
+  }
+
+ private:
+  struct Deadline {
+    host::MonotonicTime at;
+    uint64_t sequence;
+    uint64_t generation;
+    bool operator>(const Deadline& other) const { return at > other.at; }
+  };
+  // Whether this is the running lease's own deadline: entries of ended or extended leases stay in
+  // the queue until they come up.
+  bool IsCurrent(const Deadline& deadline) const;
+  void Compact();
+
+  absl::flat_hash_map<uint64_t, Lease> leases_;
+  std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
+};
+
+}  // namespace afluente::broker

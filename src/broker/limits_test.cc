@@ -1,0 +1,124 @@
+#include "broker/limits.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace afluente::broker {
+namespace {
+
+using ::testing::HasSubstr;
+
+absl::Status CheckOne(event::Draft draft) {
+  std::vector<event::Draft> batch;
+  batch.push_back({"good", {}, ""});
+  batch.push_back(std::move(draft));
+  return CheckBatch(batch);
+}
+
+TEST(Limits, MessagesAtTheLimitPassAndOverItAreRefused) {
+  EXPECT_TRUE(CheckOne({"", {{"k", ""}}, ""}).ok());
+  EXPECT_TRUE(CheckOne({"x", {{std::string(256, 'k'), std::string(1024, 'v')}}, ""}).ok());
+  EXPECT_TRUE(CheckOne({"x", {}, std::string(1024, 'o')}).ok());
+  event::Attributes hundred;
+  for (int i = 0; i < 100; ++i) hundred.emplace_back("k" + std::to_string(i), "v");
+  EXPECT_TRUE(CheckOne({"x", hundred, ""}).ok());
+  hundred.emplace_back("one-more", "v");
+  const event::Draft bad[] = {
+      {"", {}, ""},
+      {"x", {{std::string(257, 'k'), "v"}}, ""},
+      {"x", {{"k", std::string(1025, 'v')}}, ""},
+      {"x", {}, std::string(1025, 'o')},
+      {"x", {{"", "v"}}, ""},
+      {"x", {{"google", "v"}}, ""},
+      {"x", {{"k", "\xff"}}, ""},
+      {"x", {{"\xc0\x80", "v"}}, ""},
+      {"x", {}, "\xed\xa0\x80"},
+      {"x", {{"k", "1"}, {"k", "2"}}, ""},
+      {"x", hundred, ""},
+  };
+  for (const event::Draft& each : bad) {
+    absl::Status status = CheckOne(each);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("Message 1 "));
+  }
+}
+
+TEST(Limits, ARequestHasAtMostAThousandMessagesAndTenMegabytes) {
+  std::vector<event::Draft> batch(1000, event::Draft{"x", {}, ""});
+  EXPECT_TRUE(CheckBatch(batch).ok());
+  batch.push_back({"x", {}, ""});
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckBatch(batch)));
+  std::vector<event::Draft> large;
+  large.push_back({std::string(kPublishBytesMax, 'x'), {}, ""});
+  EXPECT_TRUE(CheckBatch(large).ok());
+  large[0].ordering_key = "k";
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckBatch(large)));
+  std::vector<event::Draft> none;
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckBatch(none)));
+}
+
+TEST(Limits, AttributesAreSorted) {
+  std::vector<event::Draft> batch;
+  batch.push_back({"x", {{"b", "1"}, {"a", "2"}}, ""});
+  ASSERT_TRUE(CheckBatch(batch).ok());
+  EXPECT_EQ(batch[0].attributes[0].first, "a");
+}
+
+TEST(Limits, Names) {
+  EXPECT_TRUE(CheckTopicName("projects/p/topics/abc").ok());
+  EXPECT_TRUE(CheckTopicName("projects/example.com:p/topics/A-_.~+%9").ok());
+  EXPECT_TRUE(CheckTopicName("projects/p/topics/a" + std::string(254, 'b')).ok());
+  for (const std::string& bad :
+       {std::string(""), std::string("abc"), std::string("projects//topics/abc"),
+        std::string("projects/p/topics/ab"), std::string("projects/p/topics/1abc"),
+        std::string("projects/p/topics/googabc"), std::string("projects/p/topics/a/bc"),
+        std::string("projects/p/topics/abc "), std::string("projects/p/topics"),
+        std::string("projects/p/subscriptions/abc"), std::string("projects/p/topicsabc"),
+        "projects/p/topics/a" + std::string(255, 'b'), std::string("projects/p/topics/ab\xc3\xa9"),
+        std::string("projects/p/topics/abc\0d", 23)}) {
+    absl::Status status = CheckTopicName(bad);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << bad;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(bad));
+  }
+  EXPECT_TRUE(CheckSubscriptionName("projects/p/subscriptions/abc").ok());
+  EXPECT_FALSE(CheckSubscriptionName("projects/p/topics/abc").ok());
+}
+
+TEST(Limits, SubscriptionSettings) {
+  SubscriptionSettings good;
+  good.name = "projects/p/subscriptions/abc";
+  good.ack_deadline = std::chrono::seconds(0);
+  ASSERT_TRUE(CheckSubscription(good).ok());
+  EXPECT_EQ(good.ack_deadline, std::chrono::seconds(10));
+  auto refused = [&](auto change) {
+    SubscriptionSettings settings = good;
+    change(settings);
+    absl::Status status = CheckSubscription(settings);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(good.name));
+  };
+  using std::chrono::seconds;
+  refused([](auto& s) { s.ack_deadline = seconds(9); });
+  refused([](auto& s) { s.ack_deadline = seconds(601); });
+  refused([](auto& s) { s.ack_deadline = seconds(-1); });
+  refused([](auto& s) { s.message_retention = seconds(599); });
+  refused([](auto& s) { s.message_retention = seconds(31 * 24 * 3600 + 1); });
+  refused([](auto& s) { s.expiration_ttl = seconds(3600); });
+  refused([](auto& s) { s.filter = std::string(257, 'x'); });
+  refused([](auto& s) { s.labels[""] = "x"; });
+}
+
+TEST(Limits, Utf8) {
+  for (const char* good : {"", "abc", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8c\x8a",
+                           "\xf4\x8f\xbf\xbf", "\xee\x80\x80"})
+    EXPECT_TRUE(IsValidUtf8(good)) << good;
+  for (const char* bad :
+       {"\x80", "\xc3", "\xc1\x81", "\xe0\x80\x80", "\xe2\x82", "\xf0\x80\x80\x80",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xed\xbf\xbf", "a\xff", "\xc3x"})
+    EXPECT_FALSE(IsValidUtf8(bad));
+}
+
+}  // namespace
+}  // namespace afluente::broker

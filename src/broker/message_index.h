@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "broker/log/journal.h"
+#include "host/clock.h"
+
+namespace afluente::broker {
+
+// Where a topic's publish records lie in the journal: 16 bytes a record, grouped by segment. Not
+// thread-safe; full segments are immutable and shared with snapshots.
+class MessageIndex {
+ public:
+  struct Entry {
+    uint32_t offset;
+    uint32_t size;
+    uint32_t sequence;  // of the record's first message, counted from the segment's
+    uint32_t seconds;   // publish time, rounded up, counted from the segment's
+  };
+  struct Segment {
+    uint64_t segment = 0;
+    uint64_t first_sequence = 0;
+    int64_t seconds = 0;
+    std::vector<Entry> entries;
+  };
+  using Segments = std::vector<std::shared_ptr<const Segment>>;
+
+  struct Found {
+    log::Place place;
+    uint64_t first_sequence = 0;
+    uint64_t count = 0;
+    host::WallTime publish_time;  // rounded up to the second
+  };
+
+  // An index whose first record will hold `first_sequence`.
+  explicit MessageIndex(uint64_t first_sequence = 1) : end_(first_sequence) {}
+  // As captured by Share.
+  MessageIndex(const Segments& segments, uint64_t end);
+
+  // `count` messages follow the last in a record at `place`, which lies after every other.
+  void Append(const log::Place& place, uint64_t count, host::WallTime publish_time);
+  std::optional<Found> Find(uint64_t sequence) const;
+  // The first retained sequence published at or after `time`; end() when none is.
+  uint64_t FirstSince(host::WallTime time) const;
+  // Forgets the records of segments below `segment`.
+  void DropBefore(uint64_t segment);
+
+  uint64_t first_sequence() const {
+    return segments_.empty() ? end_ : segments_.front()->first_sequence;
+  }
+  uint64_t end() const { return end_; }
+  // An immutable copy: shares all segments but the last, which is copied.
+  Segments Share() const;
+
+ private:
+  size_t SegmentOf(uint64_t sequence) const;
+
+  std::vector<std::shared_ptr<Segment>> segments_;
+  uint64_t end_;  // one past the last sequence
+};
+
+}  // namespace afluente::broker

@@ -1,0 +1,169 @@
+// Ordering keys: KeyOrder by itself, and in deliveries.
+#include "broker/broker_harness.h"
+#include "broker/key_order.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace afluente::broker {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const auto kKeepNone = [](uint64_t) { return false; };
+
+TEST(KeyOrder, ANewRunWaitsForTheLast) {
+  KeyOrder order;
+  KeyOrder::Key* key = order.Offer("k", 1, 1);
+  ASSERT_NE(key, nullptr);
+  EXPECT_EQ(order.Offer("k", 2, 1), key);
+  EXPECT_EQ(order.Offer("k", 3, 2), nullptr);
+  EXPECT_NE(order.Offer("other", 4, 2), nullptr);
+  EXPECT_FALSE(order.NextReady(2));
+  order.Done(key, 2);
+  EXPECT_FALSE(order.NextReady(3));
+  order.Done(key, 1);
+  ASSERT_TRUE(order.NextReady(3));
+  EXPECT_EQ(order.NextReady(3)->second, 3);
+}
+
+TEST(KeyOrder, AFailureBringsItsFollowersBackInOrder) {
+  KeyOrder order;
+  KeyOrder::Key* key = nullptr;
+  for (uint64_t sequence : {1, 2, 3, 4}) key = order.Offer("k", sequence, 1);
+  EXPECT_EQ(order.Offer("k", 5, 2), nullptr);
+  order.Done(key, 3);
+  EXPECT_THAT(order.Fail(key, 2, kKeepNone), ElementsAre(2, 4));
+  EXPECT_FALSE(order.ready());  // 1 is still out
+  order.Done(key, 1);
+  std::vector<uint64_t> again;
+  while (auto next = order.NextReady(3)) {
+    ASSERT_NE(order.Offer("k", next->second, 3), nullptr);
+    again.push_back(next->second);
+  }
+  EXPECT_THAT(again, ElementsAre(2, 4, 5));
+  EXPECT_EQ(order.waiting(), 0);
+}
+
+TEST(KeyOrder, ReadyKeysTakeTurns) {
+  KeyOrder order;
+  for (uint64_t sequence : {1, 2, 3})
+    order.Offer("k" + std::to_string(sequence), sequence, sequence);
+  uint64_t run = 10;
+  auto fail = [&](uint64_t sequence) {
+    KeyOrder::Key* key = order.Offer("k" + std::to_string(sequence), sequence, run);
+    order.Fail(key, sequence, kKeepNone);
+  };
+  for (uint64_t sequence : {1, 2, 3}) {
+    KeyOrder::Key* key = order.Offer("k" + std::to_string(sequence), sequence, sequence);
+    order.Fail(key, sequence, kKeepNone);
+  }
+  std::vector<uint64_t> turns;
+  for (int i = 0; i < 6; ++i) {
+    uint64_t next = order.NextReady(++run)->second;
+    turns.push_back(next);
+    fail(next);
+  }
+  EXPECT_THAT(turns, ::testing::Contains(1).Times(2));
+  EXPECT_THAT(turns, ::testing::Contains(2).Times(2));
+  EXPECT_THAT(turns, ::testing::Contains(3).Times(2));
+}
+
+class Ordering : public ::testing::Test {
+ protected:
+  Ordering() {
+    harness_.CreateTopic();
+    SubscriptionSettings settings;
+    settings.enable_message_ordering = true;
+    harness_.Subscribe(settings);
+  }
+  // Each text's first letter is its key; '-' is none.
+  void Publish(const std::vector<std::string>& texts) {
+    std::vector<event::Draft> drafts;
+    for (const std::string& text : texts)
+      drafts.push_back(Text(text, text[0] == '-' ? "" : text.substr(0, 1)));
+    ASSERT_TRUE(harness_.Publish(std::move(drafts)).ok());
+  }
+  BrokerHarness harness_;
+};
+
+TEST_F(Ordering, OneRunOfAKeyAtATime) {
+  Publish({"a1", "a2", "b1", "-1", "a3"});
+  auto first = harness_.Pull(2);
+  EXPECT_THAT(first.texts(), ElementsAre("a1", "a2"));
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("b1", "-1"));
+  ASSERT_TRUE(harness_.Ack({first.ack_ids()[0]}).ok());
+  EXPECT_THAT(harness_.Pull().texts(), IsEmpty());
+  ASSERT_TRUE(harness_.Ack({first.ack_ids()[1]}).ok());
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a3"));
+}
+
+TEST_F(Ordering, ANackedMessageComesBackWithItsFollowersInOrder) {
+  Publish({"a1", "a2", "a3", "b1"});
+  auto first = harness_.Pull();
+  ASSERT_THAT(first.texts(), ElementsAre("a1", "a2", "a3", "b1"));
+  ASSERT_TRUE(harness_.Modify({first.ack_ids()[1]}, seconds(0)).ok());
+  EXPECT_THAT(harness_.Pull().texts(), IsEmpty());  // a1 is still out
+  ASSERT_TRUE(harness_.Ack({first.ack_ids()[0]}).ok());
+  Publish({"a4"});
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a2", "a3", "a4"));
+}
+
+TEST_F(Ordering, AnExpiredRunComesBackInOrder) {
+  Publish({"a1", "a2", "a3"});
+  auto first = harness_.Pull();
+  ASSERT_TRUE(harness_.Ack({first.ack_ids()[1]}).ok());
+  harness_.Advance(seconds(10));
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a1", "a3"));
+}
+
+TEST_F(Ordering, AWaiterGetsTheNextRunWhenTheLastIsAcked) {
+  Publish({"a1"});
+  auto first = harness_.Pull();
+  Publish({"a2"});
+  auto consumer = harness_.Open();
+  auto waiting = harness_.Next(*consumer);
+  EXPECT_FALSE(waiting->value);
+  ASSERT_TRUE(harness_.Ack(first.ack_ids()).ok());
+  EXPECT_THAT(waiting->texts(), ElementsAre("a2"));
+}
+
+TEST_F(Ordering, AMessageThatAlwaysFailsWedgesNoOtherKey) {
+  Publish({"a1", "b1", "a2", "b2"});
+  std::vector<std::string> acked;
+  for (int i = 0; i < 20 && acked.size() < 2; ++i) {
+    auto pulled = harness_.Pull(1);
+    ASSERT_EQ(pulled.texts().size(), 1);
+    if (pulled.texts()[0][0] == 'a') {
+      ASSERT_EQ(pulled.texts()[0], "a1");
+      ASSERT_TRUE(harness_.Modify(pulled.ack_ids(), seconds(0)).ok());
+    } else {
+      acked.push_back(pulled.texts()[0]);
+      ASSERT_TRUE(harness_.Ack(pulled.ack_ids()).ok());
+    }
+  }
+  EXPECT_THAT(acked, ElementsAre("b1", "b2"));
+}
+
+TEST_F(Ordering, HoldsAcrossARestart) {
+  Publish({"a1", "a2", "a3"});
+  auto first = harness_.Pull();
+  ASSERT_TRUE(harness_.Ack({first.ack_ids()[0]}).ok());
+  ASSERT_TRUE(harness_.CrashAndRestart().ok());
+  EXPECT_THAT(harness_.Pull(1).texts(), ElementsAre("a2"));
+  EXPECT_THAT(harness_.Pull(1).texts(), IsEmpty());
+}
+
+TEST_F(Ordering, AnAckRefusedByTheDiskBringsTheRunBack) {
+  Publish({"a1", "a2"});
+  auto first = harness_.Pull();
+  harness_.journal().Refuse(absl::UnavailableError("disk"));
+  EXPECT_FALSE(harness_.Ack({first.ack_ids()[0]}).ok());
+  harness_.journal().Refuse(absl::OkStatus());
+  harness_.Advance(seconds(10));
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a1", "a2"));
+}
+
+}  // namespace
+}  // namespace afluente::broker

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "broker/batch.h"
+#include "broker/bytes.h"
+#include "broker/resources.h"
+#include "broker/sequence_set.h"
+
+namespace afluente::broker {
+
+// The journal's records (format: docs/formats/broker-records.md). Each says what was asked; what it
+// does is decided by State::Apply, the same way live and in recovery.
+struct PublishRecord {
+  uint64_t incarnation = 0;
+  host::WallTime publish_time;
+  uint32_t count = 0;
+};
+struct CreateTopicRecord {
+  TopicSettings settings;
+};
+struct UpdateTopicRecord {
+  TopicSettings settings;
+};
+struct DeleteTopicRecord {
+  std::string name;
+};
+// A deleted topic that nobody reads any more goes for good.
+struct ForgetTopicRecord {
+  uint64_t incarnation = 0;
+};
+struct CreateSubscriptionRecord {
+  SubscriptionSettings settings;
+};
+struct UpdateSubscriptionRecord {
+  SubscriptionSettings settings;
+};
+struct DeleteSubscriptionRecord {
+  std::string name;
+};
+struct AcksRecord {
+  uint64_t subscription = 0;  // its incarnation
+  std::vector<SequenceSet::Range> ranges;
+};
+// Messages in segments below `segment` are needed by nobody and may go.
+struct ReleaseRecord {
+  uint64_t segment = 0;
+};
+
+using Record = std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
+                            ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
+                            DeleteSubscriptionRecord, AcksRecord, ReleaseRecord>;
+
+// Every record but a publish.
+std::string Encode(const Record& record);
+
+// A publish record of the messages' bytes; its publish time is set last, by SetPublishTime.
+std::string EncodePublish(uint64_t incarnation, const std::vector<event::Draft>& drafts);
+void SetPublishTime(std::string& payload, host::WallTime publish_time);
+
+// Of a publish, the head alone. DATA_LOSS when the bytes are not a record.
+absl::StatusOr<Record> Decode(std::string_view payload);
+// A publish record's messages, the first of which has `first_sequence`. DATA_LOSS as above.
+absl::StatusOr<SharedBatch> DecodeBatch(std::string_view payload, uint64_t first_sequence);
+
+// Shared with the snapshot's format.
+void WriteSettings(ByteWriter& writer, const TopicSettings& settings);
+void WriteSettings(ByteWriter& writer, const SubscriptionSettings& settings);
+TopicSettings ReadTopicSettings(ByteReader& reader);
+SubscriptionSettings ReadSubscriptionSettings(ByteReader& reader);
+void WriteRanges(ByteWriter& writer, const std::vector<SequenceSet::Range>& ranges);
+// Ascending and disjoint, or the reader fails.
+std::vector<SequenceSet::Range> ReadRanges(ByteReader& reader);
+
+}  // namespace afluente::broker

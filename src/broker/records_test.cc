@@ -1,0 +1,195 @@
+#include "broker/records.h"
+
+#include <random>
+
+#include "broker/ack_id.h"
+#include "broker/snapshot.h"
+#include "gtest/gtest.h"
+
+namespace afluente::broker {
+namespace {
+
+TopicSettings SomeTopic() {
+  TopicSettings settings;
+  settings.name = "projects/p/topics/data";
+  settings.labels = {{"team", "sea"}, {"x", ""}};
+  settings.message_retention = std::chrono::seconds(600);
+  return settings;
+}
+
+SubscriptionSettings SomeSubscription() {
+  SubscriptionSettings settings;
+  settings.name = "projects/p/subscriptions/all";
+  settings.topic = "projects/p/topics/data";
+  settings.labels = {{"a", "b"}};
+  settings.ack_deadline = std::chrono::seconds(77);
+  settings.filter = "attributes:x";
+  settings.retain_acked_messages = true;
+  settings.enable_message_ordering = true;
+  settings.message_retention = std::chrono::seconds(1234);
+  settings.expiration_ttl = std::chrono::seconds(0);
+  return settings;
+}
+
+std::string SomePublish() {
+  std::vector<event::Draft> drafts;
+  drafts.push_back({"data", {{"a", "1"}, {"b", std::string(300, 'v')}}, "key"});
+  drafts.push_back({std::string("\0\xff", 2), {}, ""});
+  drafts.push_back({"", {{"only", ""}}, ""});
+  std::string payload = EncodePublish(42, drafts);
+  SetPublishTime(payload, host::WallTime(std::chrono::microseconds(1'700'000'000'123'456)));
+  return payload;
+}
+
+std::string SomeSnapshot() {
+  MessageIndex index;
+  index.Append({3, 64, 100}, 10, host::WallTime(std::chrono::seconds(1'700'000'000)));
+  index.Append({3, 164, 1000}, 1, host::WallTime(std::chrono::seconds(1'700'000'500)));
+  index.Append({9, 64, 70000}, 1000, host::WallTime(std::chrono::seconds(1'700'000'501)));
+  StateImage image;
+  image.next_incarnation = 12;
+  image.released_segment = 2;
+  image.topics.push_back({5, false, SomeTopic(),
+                          host::WallTime(std::chrono::microseconds(1'700'000'501'000'001)),
+                          index.end(), index.Share()});
+  image.topics.push_back({6, true, SomeTopic(), host::WallTime(), 1, {}});
+  image.subscriptions.push_back({11, 5, SomeSubscription(), 4, {{6, 6}, {9, 500}}});
+  return EncodeSnapshot(image);
+}
+
+TEST(Records, APublishComesBack) {
+  std::string payload = SomePublish();
+  auto record = Decode(payload);
+  ASSERT_TRUE(record.ok());
+  auto head = std::get<PublishRecord>(*record);
+  EXPECT_EQ(head.incarnation, 42);
+  EXPECT_EQ(head.count, 3);
+  auto batch = DecodeBatch(payload, 7);
+  ASSERT_TRUE(batch.ok());
+  ASSERT_EQ((*batch)->messages.size(), 3);
+  const event::Message& first = (*batch)->At(7);
+  EXPECT_EQ(first.data, "data");
+  EXPECT_EQ(first.attributes[1].second.size(), 300);
+  EXPECT_EQ(first.ordering_key, "key");
+  EXPECT_EQ(first.message_id, "4200000000000007");
+  EXPECT_EQ(first.publish_time.time_since_epoch().count(), 1'700'000'000'123'456);
+  EXPECT_EQ((*batch)->At(8).data, std::string("\0\xff", 2));
+  EXPECT_EQ((*batch)->At(9).sequence, 9);
+}
+
+std::vector<std::string> OtherRecords() {
+  return {Encode(CreateTopicRecord{SomeTopic()}),
+          Encode(UpdateTopicRecord{SomeTopic()}),
+          Encode(DeleteTopicRecord{"projects/p/topics/data"}),
+          Encode(ForgetTopicRecord{300}),
+          Encode(CreateSubscriptionRecord{SomeSubscription()}),
+          Encode(UpdateSubscriptionRecord{SomeSubscription()}),
+          Encode(DeleteSubscriptionRecord{"projects/p/subscriptions/all"}),
+          Encode(AcksRecord{9, {{1, 5}, {7, 7}, {1000000, 2000000}}}),
+          Encode(ReleaseRecord{17})};
+}
+
+TEST(Records, EncodingWhatWasDecodedGivesTheSameBytes) {
+  size_t kind = 1;
+  for (const std::string& payload : OtherRecords()) {
+    auto record = Decode(payload);
+    ASSERT_TRUE(record.ok()) << record.status();
+    EXPECT_EQ(record->index(), kind++);
+    EXPECT_EQ(Encode(*record), payload);
+  }
+  auto acks = std::get<AcksRecord>(*Decode(OtherRecords()[7]));
+  EXPECT_EQ(acks.ranges.back(), SequenceSet::Range(1000000, 2000000));
+  auto topic = std::get<CreateTopicRecord>(*Decode(OtherRecords()[0])).settings;
+  EXPECT_EQ(topic.labels, SomeTopic().labels);
+  EXPECT_EQ(topic.message_retention, SomeTopic().message_retention);
+}
+
+TEST(Records, EverySettingOfASubscriptionComesBack) {
+  auto settings = std::get<CreateSubscriptionRecord>(*Decode(OtherRecords()[4])).settings;
+  SubscriptionSettings wanted = SomeSubscription();
+  EXPECT_EQ(settings.name, wanted.name);
+  EXPECT_EQ(settings.topic, wanted.topic);
+  EXPECT_EQ(settings.labels, wanted.labels);
+  EXPECT_EQ(settings.ack_deadline, wanted.ack_deadline);
+  EXPECT_EQ(settings.filter, wanted.filter);
+  EXPECT_EQ(settings.retain_acked_messages, wanted.retain_acked_messages);
+  EXPECT_EQ(settings.enable_message_ordering, wanted.enable_message_ordering);
+  EXPECT_EQ(settings.message_retention, wanted.message_retention);
+  EXPECT_EQ(settings.expiration_ttl, wanted.expiration_ttl);
+}
+
+TEST(Records, ASnapshotComesBack) {
+  std::string bytes = SomeSnapshot();
+  auto image = DecodeSnapshot(bytes);
+  ASSERT_TRUE(image.ok()) << image.status();
+  EXPECT_EQ(EncodeSnapshot(*image), bytes);
+  MessageIndex index(image->topics[0].index, image->topics[0].end);
+  EXPECT_EQ(index.Find(12)->place, (log::Place{9, 64, 70000}));
+  EXPECT_EQ(index.Find(11)->place, (log::Place{3, 164, 1000}));
+}
+
+// Every way to read bytes, for hostile ones.
+void ReadAll(const std::string& bytes) {
+  auto record = Decode(bytes);
+  EXPECT_TRUE(record.ok() || absl::IsDataLoss(record.status())) << record.status();
+  auto batch = DecodeBatch(bytes, 1);
+  EXPECT_TRUE(batch.ok() || absl::IsDataLoss(batch.status())) << batch.status();
+  auto image = DecodeSnapshot(bytes);
+  EXPECT_TRUE(image.ok() || absl::IsDataLoss(image.status())) << image.status();
+  if (!image.ok()) return;
+  for (const Topic::Image& topic : image->topics) {
+    MessageIndex index(topic.index, topic.end);
+    for (uint64_t sequence : {uint64_t{1}, topic.end - 1, topic.end, topic.end / 2}) {
+      auto found = index.Find(sequence);
+      EXPECT_TRUE(!found || found->count > 0);
+    }
+  }
+}
+
+TEST(Records, APrefixIsDataLoss) {
+  std::vector<std::string> all = OtherRecords();
+  for (const std::string& whole : all) {
+    for (size_t size = 0; size < whole.size(); ++size)
+      EXPECT_TRUE(absl::IsDataLoss(Decode(whole.substr(0, size)).status())) << size;
+    EXPECT_TRUE(absl::IsDataLoss(Decode(whole + "x").status()));
+  }
+  std::string publish = SomePublish();
+  for (size_t size = 0; size < publish.size(); ++size)
+    EXPECT_TRUE(absl::IsDataLoss(DecodeBatch(publish.substr(0, size), 1).status())) << size;
+  std::string snapshot = SomeSnapshot();
+  for (size_t size = 0; size < snapshot.size(); ++size)
+    EXPECT_TRUE(absl::IsDataLoss(DecodeSnapshot(snapshot.substr(0, size)).status())) << size;
+}
+
+TEST(Records, HostileBytesNeverCrash) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  std::vector<std::string> seeds = OtherRecords();
+  seeds.push_back(SomePublish());
+  seeds.push_back(SomeSnapshot());
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes = seeds[random() % seeds.size()];
+    for (uint64_t flips = 1 + random() % 4; flips > 0; --flips) {
+      char& byte = bytes[random() % bytes.size()];
+      byte = random() % 3 == 0 ? '\xff' : static_cast<char>(random());
+    }
+    if (random() % 4 == 0) bytes.resize(random() % (bytes.size() + 1));
+    ReadAll(bytes);
+  }
+}
+
+TEST(AckIds, ComeBackAndRefuseNonsense) {
+  AckId id{1, UINT64_MAX, 12345};
+  auto parsed = ParseAckId(FormatAckId(id));
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->sequence, UINT64_MAX);
+  EXPECT_EQ(parsed->generation, 12345);
+  for (const char* bad : {"", "-", "1-2", "1-2-", "1-2-3-4", "1-2-3 ", "x-2-3", "-1-2-3",
+                          "1-11111111111111111-3", "1--3"}) {
+    EXPECT_FALSE(ParseAckId(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace afluente::broker

@@ -1,0 +1,143 @@
+#include "broker/snapshot.h"
+
+#include <utility>
+
+#include "broker/bytes.h"
+#include "broker/records.h"
+
+namespace afluente::broker {
+namespace {
+
+// docs/formats/broker-records.md
+constexpr uint8_t kSnapshotVersion = 1;
+
+void WriteSegment(ByteWriter& writer, const MessageIndex::Segment& segment) {
+  writer.Varint(segment.segment);
+  writer.Varint(segment.first_sequence);
+  writer.Varint(static_cast<uint64_t>(segment.seconds));
+  writer.Varint(segment.entries.size());
+  MessageIndex::Entry before{};
+  for (const MessageIndex::Entry& entry : segment.entries) {
+    writer.Varint(entry.offset - before.offset);
+    writer.Varint(entry.size);
+    writer.Varint(entry.sequence - before.sequence);
+    // Rounded clocks never fall, so this is never negative.
+    writer.Varint(entry.seconds - before.seconds);
+    before = entry;
+  }
+}
+
+std::shared_ptr<MessageIndex::Segment> ReadSegment(ByteReader& reader) {
+  auto segment = std::make_shared<MessageIndex::Segment>();
+  segment->segment = reader.Varint();
+  segment->first_sequence = reader.Varint();
+  segment->seconds = static_cast<int64_t>(reader.Varint());
+  size_t count = reader.Count();
+  if (count == 0) reader.Fail();
+  if (!reader.ok()) return segment;
+  segment->entries.reserve(count);
+  uint64_t offset = 0;
+  uint64_t sequence = 0;
+  uint64_t seconds = 0;
+  for (size_t i = 0; i < count; ++i) {
+    offset += reader.Varint();
+    uint64_t size = reader.Varint();
+    sequence += reader.Varint();
+    seconds += reader.Varint();
+    bool first = i == 0;
+    bool ascends = first ? sequence == 0 : sequence > segment->entries.back().sequence;
+    bool fits = offset <= UINT32_MAX && size <= UINT32_MAX && sequence <= UINT32_MAX &&
+                seconds <= UINT32_MAX;
+    if (!reader.ok() || !ascends || !fits) {
+      reader.Fail();
+      return segment;
+    }
+    segment->entries.push_back({static_cast<uint32_t>(offset), static_cast<uint32_t>(size),
+                                static_cast<uint32_t>(sequence), static_cast<uint32_t>(seconds)});
+  }
+  return segment;
+}
+
+void WriteTopic(ByteWriter& writer, const Topic::Image& topic) {
+  writer.Varint(topic.incarnation);
+  writer.Byte(topic.deleted ? 1 : 0);
+  WriteSettings(writer, topic.settings);
+  writer.Fixed64(static_cast<uint64_t>(topic.last_publish_time.time_since_epoch().count()));
+  writer.Varint(topic.end);
+  writer.Varint(topic.index.size());
+  for (const auto& segment : topic.index) WriteSegment(writer, *segment);
+}
+
+Topic::Image ReadTopic(ByteReader& reader) {
+  Topic::Image topic;
+  topic.incarnation = reader.Varint();
+  topic.deleted = reader.Byte() != 0;
+  topic.settings = ReadTopicSettings(reader);
+  topic.last_publish_time =
+      host::WallTime(std::chrono::microseconds(static_cast<int64_t>(reader.Fixed64())));
+  topic.end = reader.Varint();
+  if (topic.end == 0 || topic.end > kSequenceMax + 1) reader.Fail();
+  size_t count = reader.Count();
+  for (size_t i = 0; i < count && reader.ok(); ++i) {
+    std::shared_ptr<MessageIndex::Segment> segment = ReadSegment(reader);
+    if (!reader.ok()) break;
+    uint64_t last = segment->first_sequence + segment->entries.back().sequence;
+    bool in_order = topic.index.empty() ||
+                    (segment->segment > topic.index.back()->segment &&
+                     segment->first_sequence > topic.index.back()->first_sequence +
+                                                   topic.index.back()->entries.back().sequence);
+    if (segment->first_sequence == 0 || last >= topic.end || !in_order) reader.Fail();
+    topic.index.push_back(std::move(segment));
+  }
+  return topic;
+}
+
+void WriteSubscription(ByteWriter& writer, const Subscription::Image& subscription) {
+  writer.Varint(subscription.incarnation);
+  writer.Varint(subscription.topic);
+  WriteSettings(writer, subscription.settings);
+  writer.Varint(subscription.floor);
+  WriteRanges(writer, subscription.ranges);
+}
+
+Subscription::Image ReadSubscription(ByteReader& reader) {
+  Subscription::Image subscription;
+  subscription.incarnation = reader.Varint();
+  subscription.topic = reader.Varint();
+  subscription.settings = ReadSubscriptionSettings(reader);
+  subscription.floor = reader.Varint();
+  subscription.ranges = ReadRanges(reader);
+  return subscription;
+}
+
+}  // namespace
+
+std::string EncodeSnapshot(const StateImage& image) {
+  ByteWriter writer(4096);
+  writer.Byte(kSnapshotVersion);
+  writer.Varint(image.next_incarnation);
+  writer.Varint(image.released_segment);
+  writer.Varint(image.topics.size());
+  for (const Topic::Image& topic : image.topics) WriteTopic(writer, topic);
+  writer.Varint(image.subscriptions.size());
+  for (const Subscription::Image& each : image.subscriptions) WriteSubscription(writer, each);
+  return writer.Take();
+}
+
+absl::StatusOr<StateImage> DecodeSnapshot(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.Byte() != kSnapshotVersion)
+    return absl::DataLossError("the broker's snapshot has another version");
+  StateImage image;
+  image.next_incarnation = reader.Varint();
+  image.released_segment = reader.Varint();
+  size_t topics = reader.Count();
+  for (size_t i = 0; i < topics && reader.ok(); ++i) image.topics.push_back(ReadTopic(reader));
+  size_t subscriptions = reader.Count();
+  for (size_t i = 0; i < subscriptions && reader.ok(); ++i)
+    image.subscriptions.push_back(ReadSubscription(reader));
+  if (!reader.done()) return absl::DataLossError("the broker's snapshot is damaged");
+  return image;
+}
+
+}  // namespace afluente::broker

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "broker/records.h"
+#include "broker/snapshot.h"
+#include "broker/subscription.h"
+#include "broker/topic.h"
+#include "broker/topics.h"
+
+namespace afluente::broker {
+
+// The broker's durable state: what replaying the journal gives. It changes in Apply only, whose
+// answer follows from the records before alone, so that live and recovered states are the same.
+// Apply, Capture and Restore run on one thread at a time (the journal's); the rest on any thread.
+class State {
+ public:
+  State(const Surroundings& surroundings, uint64_t memory_bytes_max)
+      : surroundings_(surroundings), memory_bytes_max_(memory_bytes_max) {}
+
+  struct Applied {
+    absl::Status status;                            // what the record's author is told
+    std::vector<absl::AnyInvocable<void()>> calls;  // to be made without locks
+  };
+  // `batch` holds the messages of a live publish record, and is null in recovery.
+  Applied Apply(const Record& record, const log::Place& place, std::shared_ptr<Batch> batch);
+
+  StateImage Capture() const;
+  // Into an empty state. DATA_LOSS when parts of the image contradict each other.
+  absl::Status Restore(StateImage image);
+
+  std::shared_ptr<Topic> FindTopic(std::string_view name) const;
+  std::shared_ptr<Topic> FindIncarnation(uint64_t incarnation) const;
+  std::shared_ptr<Subscription> FindSubscription(std::string_view name) const;
+  std::vector<std::shared_ptr<Topic>> Incarnations() const;
+  std::vector<std::shared_ptr<Subscription>> AllSubscriptions() const;
+  uint64_t released_segment() const;
+  // Whether a subscription still reads the incarnation.
+  bool IsSubscribed(uint64_t incarnation) const;
+
+  Page<TopicSettings> ListTopics(std::string_view prefix, size_t page_size,
+                                 std::string_view page_token) const;
+  Page<SubscriptionSettings> ListSubscriptions(std::string_view prefix, size_t page_size,
+                                               std::string_view page_token) const;
+  Page<std::string> ListTopicSubscriptions(const Topic& topic, size_t page_size,
+                                           std::string_view page_token) const;
+
+ private:
+  using SubscriptionKey = std::pair<uint64_t, std::string>;  // topic incarnation, name
+
+  Applied Publish(const PublishRecord& record, const log::Place& place,
+                  std::shared_ptr<Batch> batch);
+  Applied Acks(const AcksRecord& record);
+  absl::Status CreateTopic(const CreateTopicRecord& record);
+  absl::Status UpdateTopic(const UpdateTopicRecord& record);
+  absl::Status DeleteTopic(const DeleteTopicRecord& record);
+  absl::Status ForgetTopic(const ForgetTopicRecord& record);
+  absl::Status CreateSubscription(const CreateSubscriptionRecord& record);
+  absl::Status UpdateSubscription(const UpdateSubscriptionRecord& record);
+  Applied DeleteSubscription(const DeleteSubscriptionRecord& record);
+  void Release(const ReleaseRecord& record);
+  void Remember(const std::shared_ptr<Topic>& topic, uint64_t memory_bytes);
+  absl::Status RestoreSubscription(Subscription::Image image);
+
+  const Surroundings& surroundings_;
+  const uint64_t memory_bytes_max_;
+
+  // Batches in memory, oldest first, over all topics. Touched by the applying thread only.
+  std::deque<std::pair<std::shared_ptr<Topic>, uint64_t>> remembered_;
+  uint64_t remembered_bytes_ = 0;
+
+  mutable absl::Mutex mutex_;
+  uint64_t next_incarnation_ ABSL_GUARDED_BY(mutex_) = 1;
+  uint64_t released_segment_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::btree_map<std::string, std::shared_ptr<Topic>, std::less<>> topics_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint64_t, std::shared_ptr<Topic>> incarnations_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<std::string, std::shared_ptr<Subscription>, std::less<>> subscriptions_
+      ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint64_t, std::shared_ptr<Subscription>> subscription_incarnations_
+      ABSL_GUARDED_BY(mutex_);
+  absl::btree_set<SubscriptionKey> subscriptions_by_topic_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace afluente::broker

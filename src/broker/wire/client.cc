@@ -1,0 +1,210 @@
+#include "broker/wire/client.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/synchronization/mutex.h"
+#include "broker/wire/grpc_bytes.h"
+#include "broker/wire/translate.h"
+#include "google/protobuf/arena.h"
+#include "google/pubsub/v1/pubsub.grpc.pb.h"
+#include "host/check.h"
+
+namespace afluente::broker::wire {
+namespace {
+
+// A whole publish, so that it can be sent again.
+constexpr int kRetryBytesMax = 20 << 20;
+
+// What may be in flight at once. Thread-safe.
+class InFlight {
+ public:
+  InFlight(int calls_max, uint64_t bytes_max) : calls_max_(calls_max), bytes_max_(bytes_max) {}
+
+  // Blocks until there is room; a batch larger than the limit goes alone.
+  void Enter(uint64_t bytes) {
+    absl::MutexLock lock(&mutex_);
+    auto has_room = [this, bytes]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return calls_ == 0 || (calls_ < calls_max_ && bytes_ + bytes <= bytes_max_);
+    };
+    mutex_.Await(absl::Condition(&has_room));
+    ++calls_;
+    bytes_ += bytes;
+  }
+  void Leave(uint64_t bytes) {
+    absl::MutexLock lock(&mutex_);
+    --calls_;
+    bytes_ -= bytes;
+  }
+  void WaitForNone() {
+    absl::MutexLock lock(&mutex_);
+    auto none = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return calls_ == 0; };
+    mutex_.Await(absl::Condition(&none));
+  }
+
+ private:
+  const int calls_max_;
+  const uint64_t bytes_max_;
+  absl::Mutex mutex_;
+  int calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// One publish until it is answered; frees itself then.
+struct PublishCall {
+  google::protobuf::Arena arena;
+  grpc::ClientContext context;
+  pubsub::PublishRequest* request =
+      google::protobuf::Arena::CreateMessage<pubsub::PublishRequest>(&arena);
+  pubsub::PublishResponse* response =
+      google::protobuf::Arena::CreateMessage<pubsub::PublishResponse>(&arena);
+  uint64_t bytes = 0;
+  Publisher::Published done;
+};
+
+uint64_t AddDraft(event::Draft& draft, pubsub::PublishRequest& request) {
+  auto& message = *request.add_messages();
+  uint64_t bytes = draft.data.size() + draft.ordering_key.size();
+  message.set_data(std::move(draft.data));
+  message.set_ordering_key(std::move(draft.ordering_key));
+  for (auto& [key, value] : draft.attributes) {
+    bytes += key.size() + value.size();
+    (*message.mutable_attributes())[key] = std::move(value);
+  }
+  return bytes;
+}
+
+Received ToReceived(pubsub::ReceivedMessage& from) {
+  event::Draft draft = ToDraft(*from.mutable_message());
+  Received received;
+  received.ack_id = std::move(*from.mutable_ack_id());
+  received.message.data = std::move(draft.data);
+  received.message.attributes = std::move(draft.attributes);
+  received.message.ordering_key = std::move(draft.ordering_key);
+  received.message.message_id = from.message().message_id();
+  const auto& time = from.message().publish_time();
+  received.message.publish_time = host::WallTime(
+      std::chrono::seconds(time.seconds()) +
+      std::chrono::floor<std::chrono::microseconds>(std::chrono::nanoseconds(time.nanos())));
+  return received;
+}
+
+class GrpcPubsubClient final : public PubsubClient {
+ public:
+  GrpcPubsubClient(std::shared_ptr<grpc::Channel> channel, const ClientOptions& options)
+      : options_(options),
+        publisher_(pubsub::Publisher::NewStub(channel)),
+        subscriber_(pubsub::Subscriber::NewStub(channel)),
+        in_flight_(options.publishes_in_flight_max, options.bytes_in_flight_max) {}
+  ~GrpcPubsubClient() override { in_flight_.WaitForNone(); }
+
+  void Publish(const std::string& topic, std::vector<event::Draft> batch,
+               Publisher::Published done) override {
+    auto* call = new PublishCall;
+    call->done = std::move(done);
+    call->request->set_topic(topic);
+    for (event::Draft& draft : batch) call->bytes += AddDraft(draft, *call->request);
+    in_flight_.Enter(call->bytes);
+    SetDeadline(call->context);
+    publisher_->async()->Publish(&call->context, call->request, call->response,
+                                 [this, call](const grpc::Status& status) {
+                                   Answer(std::unique_ptr<PublishCall>(call), status);
+                                 });
+  }
+  void Flush() override { in_flight_.WaitForNone(); }
+
+  absl::Status EnsureTopic(const std::string& topic) override {
+    pubsub::Topic request;
+    request.set_name(topic);
+    pubsub::Topic response;
+    const absl::Status status =
+        Run(*publisher_, &pubsub::Publisher::Stub::CreateTopic, request, response);
+    return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
+  }
+  absl::Status CreateSubscription(const SubscriptionSettings& settings) override {
+    pubsub::Subscription request = ToProto(settings);
+    pubsub::Subscription response;
+    return Run(*subscriber_, &pubsub::Subscriber::Stub::CreateSubscription, request, response);
+  }
+  absl::Status DeleteSubscription(const std::string& subscription) override {
+    pubsub::DeleteSubscriptionRequest request;
+    request.set_subscription(subscription);
+    google::protobuf::Empty response;
+    return Run(*subscriber_, &pubsub::Subscriber::Stub::DeleteSubscription, request, response);
+  }
+  absl::StatusOr<std::vector<Received>> Pull(const std::string& subscription,
+                                             int messages_max) override {
+    pubsub::PullRequest request;
+    request.set_subscription(subscription);
+    request.set_max_messages(messages_max);
+    pubsub::PullResponse response;
+    AFLUENTE_RETURN_IF_ERROR(Run(*subscriber_, &pubsub::Subscriber::Stub::Pull, request, response));
+    std::vector<Received> received;
+    received.reserve(response.received_messages_size());
+    for (auto& message : *response.mutable_received_messages())
+      received.push_back(ToReceived(message));
+    return received;
+  }
+  absl::Status Acknowledge(const std::string& subscription,
+                           std::vector<std::string> ack_ids) override {
+    pubsub::AcknowledgeRequest request;
+    request.set_subscription(subscription);
+    for (std::string& ack_id : ack_ids) request.add_ack_ids(std::move(ack_id));
+    google::protobuf::Empty response;
+    return Run(*subscriber_, &pubsub::Subscriber::Stub::Acknowledge, request, response);
+  }
+
+ private:
+  void SetDeadline(grpc::ClientContext& context) const {
+    context.set_deadline(std::chrono::system_clock::now() + options_.timeout);
+  }
+  template <typename Stub, typename Request, typename Response>
+  absl::Status Run(Stub& stub,
+                   grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                   const Request& request, Response& response) const {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    return FromGrpc((stub.*method)(&context, request, &response));
+  }
+  void Answer(std::unique_ptr<PublishCall> call, const grpc::Status& status) {
+    if (status.ok())
+      call->done(std::vector<std::string>(
+          std::make_move_iterator(call->response->mutable_message_ids()->begin()),
+          std::make_move_iterator(call->response->mutable_message_ids()->end())));
+    else
+      call->done(FromGrpc(status));
+    const uint64_t bytes = call->bytes;
+    call.reset();
+    // Last: the destructor may be waiting for it.
+    in_flight_.Leave(bytes);
+  }
+
+  const ClientOptions options_;
+  const std::unique_ptr<pubsub::Publisher::Stub> publisher_;
+  const std::unique_ptr<pubsub::Subscriber::Stub> subscriber_;
+  InFlight in_flight_;
+};
+
+}  // namespace
+
+std::unique_ptr<PubsubClient> PubsubClient::Create(const std::string& address,
+                                                   const ClientOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // The door is plain HTTP/2; a proxy of the environment is not meant for it.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // A refusal for want of room stored nothing, so sending it again cannot double a message.
+  arguments.SetServiceConfigJSON(R"({"methodConfig": [{
+      "name": [{"service": "google.pubsub.v1.Publisher", "method": "Publish"}],
+      "retryPolicy": {"maxAttempts": 5, "initialBackoff": "0.05s", "maxBackoff": "2s",
+                      "backoffMultiplier": 3, "retryableStatusCodes": ["RESOURCE_EXHAUSTED"]}}]})");
+  arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, kRetryBytesMax);
+  return std::make_unique<GrpcPubsubClient>(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments), options);
+}
+
+}  // namespace afluente::broker::wire

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cli/instance.h"
+
+namespace afluente::cli {
+
+// Asks a running instance's admin door. The error is the door's own detail, ready to print.
+absl::StatusOr<nlohmann::json> AskAdmin(const Instance& instance, const std::string& method,
+                                        const std::string& path, const std::string& body = "");
+
+// Prints "afluente: <message>" and returns the exit code: 2 for wrong input, else 1.
+int Fail(const absl::Status& status);
+
+}  // namespace afluente::cli

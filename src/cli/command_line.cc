@@ -1,0 +1,171 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <functional>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "cli/commands.h"
+#include "telemetry/log.h"
+
+namespace afluente::cli {
+namespace {
+
+// Every option can also be given as AFLUENTE_ + its name in upper snake.
+CLI::Option* WithEnvironment(CLI::Option* option) {
+  std::string name = option->get_lnames().front();
+  for (char& c : name) c = c == '-' ? '_' : absl::ascii_toupper(c);
+  return option->envname("AFLUENTE_" + name);
+}
+
+struct Parsed {
+  roles::UpOptions up;
+  InstanceLocation location;
+  PublishOptions publish;
+  PullOptions pull;
+  QueryOptions query;
+  std::string init_directory = ".";
+  std::string spec_file = "afluente.yaml";
+  int drain_seconds = 60;
+  bool ephemeral_ports = false;
+  bool json = false;
+  bool schema = false;
+  bool limits = false;
+  std::function<int()> run;
+};
+
+void AddLocation(CLI::App* command, Parsed& parsed) {
+  WithEnvironment(command->add_option("--data-dir", parsed.location.data_dir,
+                                      "data directory of the running instance"));
+  WithEnvironment(command->add_option("--ready-file", parsed.location.ready_file,
+                                      "ready file of the running instance"));
+}
+
+void AddUp(CLI::App& app, Parsed& parsed) {
+  CLI::App* up = app.add_subcommand("up", "run the whole pipeline in one process");
+  up->add_option("spec", parsed.up.spec_file, "specification")->capture_default_str();
+  WithEnvironment(up->add_option("--data-dir", parsed.up.data_dir, "where all data lives")
+                      ->capture_default_str());
+  WithEnvironment(up->add_option("--ready-file", parsed.up.ready_file,
+                                 "write the doors' addresses here once ready"));
+  WithEnvironment(up->add_option("--api-listen", parsed.up.doors.api, "HOST:PORT of the API")
+                      ->capture_default_str());
+  WithEnvironment(up->add_option("--pubsub-listen", parsed.up.doors.pubsub,
+                                 "HOST:PORT of Pub/Sub, gRPC and REST")
+                      ->capture_default_str());
+  WithEnvironment(up->add_option("--admin-listen", parsed.up.doors.admin,
+                                 "HOST:PORT of metrics, health and client commands")
+                      ->capture_default_str());
+  WithEnvironment(up->add_flag("--ephemeral-ports", parsed.ephemeral_ports,
+                               "let the kernel choose every port"));
+  up->callback([&parsed] {
+    parsed.run = [&parsed] {
+      if (parsed.ephemeral_ports) {
+        parsed.up.doors = {"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"};
+      }
+      return roles::RunUp(parsed.up);
+    };
+  });
+}
+
+void AddSpecCommands(CLI::App& app, Parsed& parsed) {
+  CLI::App* validate = app.add_subcommand("validate", "check a specification");
+  validate->add_option("spec", parsed.spec_file, "specification")->capture_default_str();
+  validate->add_flag("--schema", parsed.schema, "print the JSON Schema of a specification");
+  validate->add_flag("--limits", parsed.limits, "print the limits in force");
+  validate->add_flag("--json", parsed.json, "for programs");
+  validate->callback([&parsed] {
+    parsed.run = [&parsed] {
+      if (parsed.schema) return RunValidateSchema();
+      return RunValidate(parsed.spec_file, parsed.limits, parsed.json);
+    };
+  });
+  CLI::App* init = app.add_subcommand("init", "write a small working pipeline");
+  init->add_option("directory", parsed.init_directory, "where to")->capture_default_str();
+  init->callback([&parsed] { parsed.run = [&parsed] { return RunInit(parsed.init_directory); }; });
+  CLI::App* version = app.add_subcommand("version", "print the version");
+  version->add_flag("--json", parsed.json, "for programs");
+  version->callback([&parsed] { parsed.run = [&parsed] { return RunVersion(parsed.json); }; });
+}
+
+void AddMessageCommands(CLI::App& app, Parsed& parsed) {
+  CLI::App* publish = app.add_subcommand("publish", "publish lines of standard input or a file");
+  publish->add_option("topic", parsed.publish.topic, "topic")->required();
+  publish->add_option("--file", parsed.publish.file, "CSV or NDJSON file");
+  publish->add_option("--attribute", parsed.publish.attributes, "KEY=VALUE on every message");
+  publish->add_option("--ordering-key", parsed.publish.ordering_key, "on every message");
+  publish->add_flag("--json", parsed.publish.json, "print the result for programs");
+  AddLocation(publish, parsed);
+  publish->callback([&parsed] {
+    parsed.run = [&parsed] { return RunPublish(parsed.location, parsed.publish); };
+  });
+  CLI::App* pull = app.add_subcommand("pull", "print messages of a subscription");
+  pull->add_option("subscription", parsed.pull.subscription, "subscription")->required();
+  pull->add_option("--limit", parsed.pull.limit, "at most so many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  pull->add_flag("--ack", parsed.pull.ack, "acknowledge what was printed");
+  pull->add_flag("--json", parsed.pull.json, "one JSON object a message");
+  AddLocation(pull, parsed);
+  pull->callback(
+      [&parsed] { parsed.run = [&parsed] { return RunPull(parsed.location, parsed.pull); }; });
+}
+
+void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
+  CLI::App* query = app.add_subcommand("query", "run a GoogleSQL statement");
+  query->add_option("sql", parsed.query.sql, "statement")->required();
+  query->add_option("--param", parsed.query.parameters, "NAME:TYPE:VALUE, once a parameter");
+  query->add_option("--limit", parsed.query.limit, "at most so many rows");
+  query->add_flag("--json", parsed.query.json, "for programs");
+  AddLocation(query, parsed);
+  query->callback(
+      [&parsed] { parsed.run = [&parsed] { return RunQuery(parsed.location, parsed.query); }; });
+
+  CLI::App* check = app.add_subcommand("check", "prove that every message has one outcome");
+  check->add_flag("--json", parsed.json, "for programs");
+  check->add_option("--spec", parsed.location.spec_file,
+                    "specification, when no instance is running (default ./afluente.yaml)");
+  AddLocation(check, parsed);
+  check->callback(
+      [&parsed] { parsed.run = [&parsed] { return RunCheck(parsed.location, parsed.json); }; });
+
+  CLI::App* drain = app.add_subcommand("drain", "wait until no message is pending");
+  drain->add_option("--timeout", parsed.drain_seconds, "seconds")->capture_default_str();
+  AddLocation(drain, parsed);
+  drain->callback([&parsed] {
+    parsed.run = [&parsed] { return RunDrain(parsed.location, parsed.drain_seconds); };
+  });
+
+  CLI::App* env = app.add_subcommand("env", "print the clients' environment, for eval");
+  AddLocation(env, parsed);
+  env->callback([&parsed] { parsed.run = [&parsed] { return RunEnv(parsed.location); }; });
+
+  CLI::App* health = app.add_subcommand("health", "exit 0 when the instance is ready");
+  AddLocation(health, parsed);
+  health->callback([&parsed] { parsed.run = [&parsed] { return RunHealth(parsed.location); }; });
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  CLI::App app("Afluente: topic -> function -> warehouse -> API", "afluente");
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(36);
+  bool json_logs = false;
+  WithEnvironment(app.add_flag("--json-logs", json_logs, "logs as JSON lines on a terminal too"));
+  Parsed parsed;
+  AddUp(app, parsed);
+  AddSpecCommands(app, parsed);
+  AddMessageCommands(app, parsed);
+  AddOperatorCommands(app, parsed);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (json_logs) telemetry::SetJsonLogs(true);
+  return parsed.run();
+}
+
+}  // namespace afluente::cli

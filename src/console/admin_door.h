@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "function/balance.h"
+#include "host/worker_pool.h"
+#include "http/server.h"
+#include "telemetry/metrics.h"
+#include "warehouse/warehouse.h"
+
+namespace afluente::console {
+
+// What the admin door shows and does; given by roles/.
+struct AdminPorts {
+  warehouse::Warehouse& warehouse;
+  telemetry::Metrics& metrics;
+  host::WorkerPool& workers;
+  std::string project;  // completes `dataset.table` in queries
+  std::function<absl::StatusOr<std::vector<function::Balance>>()> check;
+  std::function<uint64_t()> backlog;  // messages that functions have not decided yet
+};
+
+// The admin door: /metrics, /healthz, /readyz, and what client commands ask of a running instance:
+// GET /v1/check, GET /v1/backlog, POST /v1/query {"sql", "parameters": [{"name", "type", "value"}],
+// "limit"}. Loopback only.
+http::Handler AdminDoor(AdminPorts ports);
+
+// The balances as `afluente check --json` prints them.
+std::string BalancesToJson(const std::vector<function::Balance>& balances);
+
+}  // namespace afluente::console

@@ -1,0 +1,370 @@
+#include "function/function.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "function/by_name_transform.h"
+#include "function/sql_transform.h"
+#include "host/manual_clock.h"
+
+namespace afluente::function {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr char kTopic[] = "projects/p/topics/Data";
+
+// One topic in memory, with readers on it.
+class MemoryTopics final : public broker::Topics {
+ public:
+  void Publish(std::string data, event::Attributes attributes = {}) {
+    std::vector<absl::AnyInvocable<void()>> ready;
+    {
+      absl::MutexLock lock(&mutex_);
+      auto message = std::make_shared<event::Message>();
+      message->data = std::move(data);
+      message->attributes = std::move(attributes);
+      message->sequence = messages_.size() + 1;
+      message->message_id = std::to_string(message->sequence);
+      messages_.push_back(std::move(message));
+      ready.swap(waiters_);
+    }
+    for (auto& callback : ready) callback();
+  }
+
+  absl::StatusOr<std::unique_ptr<broker::TopicReader>> OpenReader(
+      std::string_view, std::optional<broker::TopicPosition> resume) override {
+    if (resume && resume->journal != "j1") return absl::DataLossError("another journal");
+    return std::make_unique<Reader>(*this);
+  }
+
+  absl::StatusOr<broker::TopicSettings> CreateTopic(broker::TopicSettings) override {
+    return Unused();
+  }
+  absl::StatusOr<broker::TopicSettings> UpdateTopic(broker::TopicSettings) override {
+    return Unused();
+  }
+  absl::Status DeleteTopic(std::string_view) override { return Unused(); }
+  absl::StatusOr<broker::TopicSettings> GetTopic(std::string_view) const override {
+    return Unused();
+  }
+  absl::StatusOr<broker::Page<broker::TopicSettings>> ListTopics(std::string_view, size_t,
+                                                                 std::string_view) const override {
+    return Unused();
+  }
+  absl::StatusOr<broker::Page<std::string>> ListTopicSubscriptions(
+      std::string_view, size_t, std::string_view) const override {
+    return Unused();
+  }
+
+ private:
+  class Reader final : public broker::TopicReader {
+   public:
+    explicit Reader(MemoryTopics& topics) : topics_(topics) {}
+    absl::StatusOr<Batch> Read(uint64_t after, size_t messages_max, size_t) override {
+      absl::MutexLock lock(&topics_.mutex_);
+      Batch batch;
+      for (size_t i = after; i < topics_.messages_.size() && batch.size() < messages_max; ++i) {
+        batch.push_back(topics_.messages_[i]);
+      }
+      return batch;
+    }
+    void Wait(uint64_t after, absl::AnyInvocable<void()> ready) override {
+      {
+        absl::MutexLock lock(&topics_.mutex_);
+        if (topics_.messages_.size() <= after) {
+          topics_.waiters_.push_back(std::move(ready));
+          return;
+        }
+      }
+      ready();
+    }
+    void Pin(uint64_t) override {}
+    uint64_t last_sequence() const override {
+      absl::MutexLock lock(&topics_.mutex_);
+      return topics_.messages_.size();
+    }
+    uint64_t first_sequence() const override { return 1; }
+    broker::TopicPosition position_at(uint64_t after) const override { return {"j1", 1, after}; }
+
+   private:
+    MemoryTopics& topics_;
+  };
+
+  static absl::Status Unused() { return absl::UnimplementedError("not used by functions"); }
+
+  mutable absl::Mutex mutex_;
+  std::vector<std::shared_ptr<const event::Message>> messages_ ABSL_GUARDED_BY(mutex_);
+  std::vector<absl::AnyInvocable<void()>> waiters_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Keeps commits as a database would; can be told to refuse.
+class MemoryWarehouse final : public warehouse::Warehouse {
+ public:
+  absl::Status Append(warehouse::FunctionCommit commit) override {
+    absl::MutexLock lock(&mutex_);
+    if (refusals_ > 0) {
+      --refusals_;
+      return absl::UnavailableError("the disk refuses");
+    }
+    for (const auto& row : commit.rows) rows_.push_back(row);
+    for (const auto& letter : commit.dead_letters) dead_letters_.push_back(letter);
+    for (const auto& entry : commit.outbox) outbox_.push_back(entry);
+    warehouse::FunctionRecord& record = records_[commit.function];
+    record.function = commit.function;
+    if (commit.state) record.state = *commit.state;
+    record.counters.stored += commit.counters.stored;
+    record.counters.dropped += commit.counters.dropped;
+    record.counters.dead_lettered += commit.counters.dead_lettered;
+    record.counters.rows += commit.counters.rows;
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::vector<warehouse::FunctionRecord>> Functions() const override {
+    absl::MutexLock lock(&mutex_);
+    std::vector<warehouse::FunctionRecord> records;
+    for (const auto& [name, record] : records_) records.push_back(record);
+    return records;
+  }
+  absl::StatusOr<int64_t> CountMessages(const warehouse::TableName&) const override {
+    absl::MutexLock lock(&mutex_);
+    std::set<std::string> ids;
+    for (const auto& row : rows_) ids.insert(row.message_id);
+    return ids.size();
+  }
+  absl::StatusOr<std::unique_ptr<warehouse::ResultStream>> Query(
+      const warehouse::Statement&, const std::vector<warehouse::Parameter>&,
+      const warehouse::QueryLimits&) override {
+    return absl::UnimplementedError("not used by functions");
+  }
+  absl::StatusOr<warehouse::StatementFacts> Describe(
+      const warehouse::Statement&, const std::vector<warehouse::Parameter>&) override {
+    return absl::UnimplementedError("not used by functions");
+  }
+  absl::StatusOr<std::vector<warehouse::TableVersion>> Versions(
+      const std::vector<warehouse::TableName>&) const override {
+    return absl::UnimplementedError("not used by functions");
+  }
+  absl::StatusOr<std::vector<warehouse::OutboxEntry>> Outbox(size_t) const override {
+    absl::MutexLock lock(&mutex_);
+    return outbox_;
+  }
+  absl::Status RemoveFromOutbox(const std::vector<std::string>&) override {
+    return absl::OkStatus();
+  }
+
+  void Refuse(int times) {
+    absl::MutexLock lock(&mutex_);
+    refusals_ = times;
+  }
+  void DamageTable() {
+    absl::MutexLock lock(&mutex_);
+    rows_.pop_back();
+  }
+  std::vector<std::string> RowIds() const {
+    absl::MutexLock lock(&mutex_);
+    std::vector<std::string> ids;
+    for (const auto& row : rows_) ids.push_back(row.message_id);
+    return ids;
+  }
+  std::vector<warehouse::DeadLetter> dead_letters() const {
+    absl::MutexLock lock(&mutex_);
+    return dead_letters_;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  int refusals_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<warehouse::StoredRow> rows_ ABSL_GUARDED_BY(mutex_);
+  std::vector<warehouse::DeadLetter> dead_letters_ ABSL_GUARDED_BY(mutex_);
+  std::vector<warehouse::OutboxEntry> outbox_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, warehouse::FunctionRecord> records_ ABSL_GUARDED_BY(mutex_);
+};
+
+class FunctionTest : public ::testing::Test {
+ protected:
+  static Settings DefaultSettings() {
+    Settings settings;
+    settings.name = "store";
+    settings.topic = kTopic;
+    settings.table = {"p", "d", "t"};
+    settings.dead_letter_table = {"p", "d", "dead_letters"};
+    return settings;
+  }
+
+  absl::StatusOr<std::unique_ptr<Function>> Make(Settings settings) {
+    const std::vector<schema::Column> columns = {
+        {"a", {schema::TypeKind::kInt64, {}}, schema::Mode::kRequired, ""}};
+    return Function::Create(
+        std::move(settings),
+        std::make_unique<ByNameTransform>(columns, event::UnknownFields::kReject), topics_,
+        warehouse_, clock_, metrics_);
+  }
+
+  // Runs a function until nothing is left, then returns its balance.
+  Balance RunUntilDrained(Settings settings) {
+    auto function = Make(std::move(settings));
+    EXPECT_TRUE(function.ok()) << function.status();
+    if (!function.ok()) return {};
+    (*function)->Start();
+    while ((*function)->backlog() > 0) std::this_thread::yield();
+    auto balance = (*function)->Check();
+    EXPECT_TRUE(balance.ok()) << balance.status();
+    return balance.ok() ? *balance : Balance{};
+  }
+
+  MemoryTopics topics_;
+  MemoryWarehouse warehouse_;
+  host::ManualClock clock_;
+  telemetry::Metrics metrics_;
+};
+
+TEST_F(FunctionTest, EveryMessageHasOneOutcome) {
+  topics_.Publish(R"({"a": 1})");
+  topics_.Publish("not json");
+  topics_.Publish(R"({"a": 2})");
+  const Balance balance = RunUntilDrained(DefaultSettings());
+  EXPECT_EQ(balance.published, 3);
+  EXPECT_EQ(balance.stored, 2);
+  EXPECT_EQ(balance.dead_lettered, 1);
+  EXPECT_EQ(balance.pending, 0);
+  EXPECT_TRUE(balance.balanced());
+  EXPECT_THAT(warehouse_.RowIds(), ElementsAre("1", "3"));
+  ASSERT_EQ(warehouse_.dead_letters().size(), 1u);
+  EXPECT_EQ(warehouse_.dead_letters()[0].message.message_id, "2");
+  EXPECT_FALSE(warehouse_.dead_letters()[0].error.empty());
+}
+
+TEST_F(FunctionTest, GoesOnAfterARestartWithoutDoubles) {
+  topics_.Publish(R"({"a": 1})");
+  RunUntilDrained(DefaultSettings());
+  topics_.Publish(R"({"a": 2})");
+  const Balance balance = RunUntilDrained(DefaultSettings());
+  EXPECT_THAT(warehouse_.RowIds(), ElementsAre("1", "2"));
+  EXPECT_EQ(balance.published, 2);
+  EXPECT_TRUE(balance.balanced());
+}
+
+TEST_F(FunctionTest, ARefusedCommitIsTriedAgainAndNothingIsSkipped) {
+  auto function = Make(DefaultSettings());
+  ASSERT_TRUE(function.ok());
+  warehouse_.Refuse(1);
+  topics_.Publish(R"({"a": 1})");
+  (*function)->Start();
+  while ((*function)->backlog() > 0) std::this_thread::yield();
+  EXPECT_THAT(warehouse_.RowIds(), ElementsAre("1"));
+}
+
+TEST_F(FunctionTest, FilterDecidesWhatIsPublishedForAFunction) {
+  topics_.Publish(R"({"a": 1})", {{"kind", "x"}});
+  topics_.Publish("other", {{"kind", "y"}});
+  Settings settings = DefaultSettings();
+  settings.filter_text = R"(attributes.kind = "x")";
+  settings.filter = *event::Filter::Parse(settings.filter_text);
+  EXPECT_EQ(RunUntilDrained(settings).published, 1);
+  // A changed filter holds from here on; what was decided stays counted by the old one.
+  settings.filter_text = R"(attributes.kind = "y")";
+  settings.filter = *event::Filter::Parse(settings.filter_text);
+  topics_.Publish(R"({"a": 2})", {{"kind", "y"}});
+  const Balance balance = RunUntilDrained(settings);
+  EXPECT_EQ(balance.published, 2);
+  EXPECT_EQ(balance.stored, 2);
+  EXPECT_TRUE(balance.balanced());
+}
+
+TEST_F(FunctionTest, StartLatestSkipsWhatWasThere) {
+  topics_.Publish(R"({"a": 1})");
+  Settings settings = DefaultSettings();
+  settings.start_latest = true;
+  auto function = Make(settings);
+  ASSERT_TRUE(function.ok());
+  topics_.Publish(R"({"a": 2})");
+  (*function)->Start();
+  while ((*function)->backlog() > 0) std::this_thread::yield();
+  EXPECT_THAT(warehouse_.RowIds(), ElementsAre("2"));
+  EXPECT_EQ((*function)->Check()->published, 1);
+}
+
+TEST_F(FunctionTest, PendingIsCountedByWalkingTheJournal) {
+  auto function = Make(DefaultSettings());
+  ASSERT_TRUE(function.ok());
+  topics_.Publish(R"({"a": 1})");
+  const auto balance = (*function)->Check();  // not started
+  EXPECT_EQ(balance->pending, 1);
+  EXPECT_TRUE(balance->balanced());
+}
+
+TEST_F(FunctionTest, ADamagedTableDoesNotBalance) {
+  topics_.Publish(R"({"a": 1})");
+  topics_.Publish(R"({"a": 2})");
+  RunUntilDrained(DefaultSettings());
+  warehouse_.DamageTable();
+  auto function = Make(DefaultSettings());
+  ASSERT_TRUE(function.ok());
+  EXPECT_FALSE((*function)->Check()->balanced());
+}
+
+TEST_F(FunctionTest, ADeadLetterTopicGetsTheMessageWithPubsubsAttributes) {
+  topics_.Publish("broken", {{"kind", "x"}});
+  Settings settings = DefaultSettings();
+  settings.dead_letter_topic = "projects/p/topics/Data-dead";
+  RunUntilDrained(settings);
+  const auto outbox = *warehouse_.Outbox(10);
+  ASSERT_EQ(outbox.size(), 1u);
+  EXPECT_EQ(outbox[0].draft.data, "broken");
+  EXPECT_EQ(*event::FindAttribute(outbox[0].draft.attributes,
+                                  "CloudPubSubDeadLetterSourceSubscriptionProject"),
+            "p");
+  EXPECT_EQ(*event::FindAttribute(outbox[0].draft.attributes, "kind"), "x");
+}
+
+// Fails for every batch that contains a message "bad"; else one row a message.
+class FragileStatement final : public warehouse::BatchSql {
+ public:
+  absl::StatusOr<std::vector<warehouse::TransformedRow>> Run(
+      const std::vector<const event::Message*>& messages, const std::vector<int64_t>&) override {
+    std::vector<warehouse::TransformedRow> rows;
+    for (size_t i = 0; i < messages.size(); ++i) {
+      if (messages[i]->data == "bad") return absl::InvalidArgumentError("bad value");
+      if (messages[i]->data == "none") continue;
+      rows.push_back({i, {schema::Value(int64_t{1})}});
+    }
+    return rows;
+  }
+};
+
+TEST(SqlTransformTest, AFailingBatchIsHalvedUntilTheGuiltyStandAlone) {
+  std::vector<event::Message> messages(9);
+  for (auto& message : messages) message.data = "good";
+  messages[3].data = "bad";
+  messages[4].data = "none";
+  messages[8].data = "bad";
+  std::vector<const event::Message*> pointers;
+  for (const auto& message : messages) pointers.push_back(&message);
+  SqlTransform transform(std::make_unique<FragileStatement>());
+  const auto outcomes = transform.Run(pointers);
+  ASSERT_EQ(outcomes.size(), 9u);
+  for (size_t i = 0; i < 9; ++i) {
+    const auto expected = i == 3 || i == 8 ? Outcome::Kind::kFailed
+                          : i == 4         ? Outcome::Kind::kDropped
+                                           : Outcome::Kind::kRows;
+    EXPECT_EQ(outcomes[i].kind, expected) << i;
+  }
+  EXPECT_THAT(outcomes[8].error, HasSubstr("bad value"));
+}
+
+TEST(StateTest, RoundTripAndDamage) {
+  State state{{"j", 3, 7}, kTopic, "attributes:x", 5, 4};
+  const auto decoded = State::Decode(state.Encode());
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(decoded->position, state.position);
+  EXPECT_EQ(decoded->audited_published, 4);
+  EXPECT_FALSE(State::Decode("{}").ok());
+  EXPECT_FALSE(State::Decode("\xff").ok());
+}
+
+}  // namespace
+}  // namespace afluente::function

@@ -1,0 +1,98 @@
+#include "roles/apply_spec.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "host/check.h"
+
+namespace afluente::roles {
+namespace {
+
+absl::Status ApplyTopic(const std::string& project, const spec::Topic& topic,
+                        broker::Topics& topics) {
+  broker::TopicSettings wanted;
+  wanted.name = absl::StrCat("projects/", project, "/topics/", topic.name);
+  wanted.message_retention = topic.message_retention_duration;
+  auto existing = topics.GetTopic(wanted.name);
+  if (absl::IsNotFound(existing.status())) return topics.CreateTopic(wanted).status();
+  AFLUENTE_RETURN_IF_ERROR(existing.status());
+  if (existing->message_retention == wanted.message_retention) return absl::OkStatus();
+  wanted.labels = existing->labels;
+  return topics.UpdateTopic(wanted).status();
+}
+
+absl::Status ApplySubscription(const std::string& project, const spec::Subscription& subscription,
+                               broker::Subscriptions& subscriptions) {
+  broker::SubscriptionSettings wanted;
+  wanted.name = absl::StrCat("projects/", project, "/subscriptions/", subscription.name);
+  wanted.topic = absl::StrCat("projects/", project, "/topics/", subscription.topic);
+  wanted.filter = subscription.filter;
+  wanted.ack_deadline = std::chrono::seconds(subscription.ack_deadline_seconds);
+  wanted.enable_message_ordering = subscription.enable_message_ordering;
+  auto existing = subscriptions.GetSubscription(wanted.name);
+  if (absl::IsNotFound(existing.status())) {
+    return subscriptions.CreateSubscription(wanted).status();
+  }
+  AFLUENTE_RETURN_IF_ERROR(existing.status());
+  const auto refuse = [&](const char* what) {
+    return absl::FailedPreconditionError(absl::StrCat("subscription ", subscription.name, ": its ",
+                                                      what, " cannot change; use a new name"));
+  };
+  if (existing->topic != wanted.topic) return refuse("topic");
+  if (existing->filter != wanted.filter) return refuse("filter");
+  if (existing->enable_message_ordering != wanted.enable_message_ordering) {
+    return refuse("enable_message_ordering");
+  }
+  if (existing->ack_deadline == wanted.ack_deadline) return absl::OkStatus();
+  existing->ack_deadline = wanted.ack_deadline;
+  return subscriptions.UpdateSubscription(*std::move(existing)).status();
+}
+
+warehouse::PartitionUnit UnitOf(const std::string& type) {
+  if (type == "HOUR") return warehouse::PartitionUnit::kHour;
+  if (type == "MONTH") return warehouse::PartitionUnit::kMonth;
+  if (type == "YEAR") return warehouse::PartitionUnit::kYear;
+  return warehouse::PartitionUnit::kDay;
+}
+
+bool IsFunctionFed(const spec::Spec& spec, const std::string& dataset, const std::string& table) {
+  for (const spec::Function& function : spec.functions) {
+    if (function.dataset == dataset && function.table == table) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+warehouse::TableSchema ToTableSchema(const spec::Spec& spec, const std::string& dataset,
+                                     const spec::Table& table) {
+  warehouse::TableSchema schema;
+  schema.name = {spec.project, dataset, table.name};
+  schema.columns = table.schema;
+  if (table.time_partitioning) {
+    schema.partitioning = {UnitOf(table.time_partitioning->type), table.time_partitioning->field};
+  }
+  schema.clustering = table.clustering;
+  schema.description = table.description;
+  schema.function_fed = IsFunctionFed(spec, dataset, table.name);
+  return schema;
+}
+
+absl::Status ApplySpec(const spec::Spec& spec, broker::Broker& broker,
+                       warehouse::Catalog& catalog) {
+  for (const spec::Topic& topic : spec.topics) {
+    AFLUENTE_RETURN_IF_ERROR(ApplyTopic(spec.project, topic, broker));
+  }
+  for (const spec::Subscription& subscription : spec.subscriptions) {
+    AFLUENTE_RETURN_IF_ERROR(ApplySubscription(spec.project, subscription, broker));
+  }
+  for (const spec::Dataset& dataset : spec.datasets) {
+    AFLUENTE_RETURN_IF_ERROR(catalog.EnsureDataset(spec.project, dataset.name));
+    for (const spec::Table& table : dataset.tables) {
+      AFLUENTE_RETURN_IF_ERROR(catalog.EnsureTable(ToTableSchema(spec, dataset.name, table)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace afluente::roles

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "broker/broker.h"
+#include "spec/spec.h"
+#include "warehouse/catalog.h"
+
+namespace afluente::roles {
+
+// Creates the topics, subscriptions, datasets and tables that the specification names, and alters
+// what differs where that is allowed; deletes nothing. FAILED_PRECONDITION names what may not
+// change.
+absl::Status ApplySpec(const spec::Spec& spec, broker::Broker& broker, warehouse::Catalog& catalog);
+
+warehouse::TableSchema ToTableSchema(const spec::Spec& spec, const std::string& dataset,
+                                     const spec::Table& table);
+
+}  // namespace afluente::roles

@@ -1,0 +1,143 @@
+#include "roles/pipeline.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "function/by_name_transform.h"
+#include "function/dead_letter_relay.h"
+#include "function/function.h"
+#include "function/sql_transform.h"
+#include "host/check.h"
+#include "host/data_directory.h"
+#include "roles/apply_spec.h"
+#include "telemetry/metric_names.h"
+
+namespace afluente::roles {
+
+// Members are destroyed from the last up: functions before the engines, the lock last.
+struct Pipeline::State {
+  std::unique_ptr<host::DataDirectory> directory;
+  host::PosixFileSystem files;
+  std::unique_ptr<broker::Broker> broker;
+  std::unique_ptr<warehouse::duckdb::DuckdbDatabase> database;
+  std::vector<std::unique_ptr<function::Function>> functions;
+  std::unique_ptr<function::DeadLetterRelay> dead_letter_relay;  // where a function names a topic
+};
+
+namespace {
+
+const spec::Table* FindTable(const spec::Spec& spec, const spec::Function& function) {
+  for (const spec::Dataset& dataset : spec.datasets) {
+    if (dataset.name != function.dataset) continue;
+    for (const spec::Table& table : dataset.tables) {
+      if (table.name == function.table) return &table;
+    }
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::unique_ptr<function::Transform>> MakeTransform(
+    const spec::Function& function, const spec::Spec& spec,
+    warehouse::duckdb::DuckdbDatabase& database) {
+  const spec::Table* table = FindTable(spec, function);
+  AFLUENTE_CHECK(table != nullptr);  // spec::Load refuses dangling tables
+  if (function.sql.empty()) {
+    return std::make_unique<function::ByNameTransform>(table->schema, function.unknown_fields);
+  }
+  auto statement = database.batch_sql_compiler().Compile(
+      function.sql, ToTableSchema(spec, function.dataset, *table));
+  if (!statement.ok()) {
+    return absl::Status(statement.status().code(),
+                        absl::StrCat(function.sql_file, ": ", statement.status().message()));
+  }
+  return std::make_unique<function::SqlTransform>(*std::move(statement));
+}
+
+absl::StatusOr<function::Settings> MakeSettings(const spec::Function& function,
+                                                const std::string& project) {
+  function::Settings settings;
+  settings.name = function.name;
+  settings.topic = absl::StrCat("projects/", project, "/topics/", function.topic);
+  settings.filter_text = function.filter;
+  AFLUENTE_ASSIGN_OR_RETURN(settings.filter, event::Filter::Parse(function.filter));
+  settings.table = {project, function.dataset, function.table};
+  settings.dead_letter_table = {project, function.dataset, "dead_letters"};
+  if (!function.dead_letter_policy.topic.empty()) {
+    settings.dead_letter_topic =
+        absl::StrCat("projects/", project, "/topics/", function.dead_letter_policy.topic);
+  }
+  settings.start_latest = function.start == spec::Start::kLatest;
+  return settings;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
+                                                         const std::string& data_dir,
+                                                         const host::Clock& clock,
+                                                         telemetry::Metrics& metrics) {
+  auto state = std::make_unique<State>();
+  AFLUENTE_ASSIGN_OR_RETURN(state->directory, host::DataDirectory::Open(data_dir));
+  broker::BrokerOptions broker_options;
+  broker_options.directory = state->directory->PathOf("journal");
+  AFLUENTE_ASSIGN_OR_RETURN(state->broker,
+                            broker::Broker::Open(state->files, clock, broker_options));
+  warehouse::duckdb::DuckdbOptions database_options;
+  database_options.directory = state->directory->PathOf("warehouse");
+  AFLUENTE_RETURN_IF_ERROR(state->files.CreateDirectory(database_options.directory));
+  // Half of the process's memory; the journal's memory and connections have the rest.
+  database_options.memory_bytes = spec.limits.memory_bytes / 2;
+  database_options.threads = spec.limits.threads;
+  AFLUENTE_ASSIGN_OR_RETURN(state->database,
+                            warehouse::duckdb::DuckdbDatabase::Open(database_options));
+  AFLUENTE_RETURN_IF_ERROR(ApplySpec(spec, *state->broker, state->database->catalog()));
+  for (const spec::Function& function : spec.functions) {
+    AFLUENTE_ASSIGN_OR_RETURN(auto settings, MakeSettings(function, spec.project));
+    AFLUENTE_ASSIGN_OR_RETURN(auto transform, MakeTransform(function, spec, *state->database));
+    AFLUENTE_ASSIGN_OR_RETURN(
+        auto worker,
+        function::Function::Create(std::move(settings), std::move(transform), *state->broker,
+                                   state->database->warehouse(), clock, metrics));
+    metrics.AddGauge(telemetry::kFunctionBacklog, "Messages behind a function's position.",
+                     {{"function", function.name}},
+                     [worker = worker.get()] { return static_cast<double>(worker->backlog()); });
+    state->functions.push_back(std::move(worker));
+    if (function.dead_letter_policy.topic.empty() || state->dead_letter_relay) continue;
+    state->dead_letter_relay =
+        std::make_unique<function::DeadLetterRelay>(*state->broker, state->database->warehouse());
+  }
+  return std::unique_ptr<Pipeline>(new Pipeline(std::move(state)));
+}
+
+Pipeline::Pipeline(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Pipeline::~Pipeline() = default;
+
+void Pipeline::StartFunctions() {
+  for (auto& function : state_->functions) function->Start();
+  if (state_->dead_letter_relay) state_->dead_letter_relay->Start();
+}
+
+void Pipeline::StopFunctions() {
+  for (auto& function : state_->functions) function->Stop();
+  if (state_->dead_letter_relay) state_->dead_letter_relay->Stop();
+}
+
+absl::StatusOr<std::vector<function::Balance>> Pipeline::Check() {
+  std::vector<function::Balance> balances;
+  for (auto& function : state_->functions) {
+    AFLUENTE_ASSIGN_OR_RETURN(auto balance, function->Check());
+    balances.push_back(std::move(balance));
+  }
+  return balances;
+}
+
+uint64_t Pipeline::Backlog() const {
+  uint64_t messages = 0;
+  for (const auto& function : state_->functions) messages += function->backlog();
+  return messages;
+}
+
+broker::Broker& Pipeline::broker() { return *state_->broker; }
+warehouse::duckdb::DuckdbDatabase& Pipeline::database() { return *state_->database; }
+
+}  // namespace afluente::roles

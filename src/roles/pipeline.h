@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "broker/broker.h"
+#include "function/balance.h"
+#include "host/clock.h"
+#include "spec/spec.h"
+#include "telemetry/metrics.h"
+#include "warehouse/duckdb/duckdb_database.h"
+
+namespace afluente::roles {
+
+// The embedded pipeline without its doors: journal, warehouse and functions over one data
+// directory, as the specification describes them. Owned by a role or a command; holds the
+// directory's lock.
+class Pipeline {
+ public:
+  // Opens the directory, creates what the specification names and is not there yet, and opens the
+  // functions (not started). INVALID_ARGUMENT or FAILED_PRECONDITION when the specification does
+  // not fit what is stored.
+  static absl::StatusOr<std::unique_ptr<Pipeline>> Open(const spec::Spec& spec,
+                                                        const std::string& data_dir,
+                                                        const host::Clock& clock,
+                                                        telemetry::Metrics& metrics);
+  ~Pipeline();
+
+  void StartFunctions();
+  // Each finishes the batch at hand.
+  void StopFunctions();
+
+  // One balance a function. Blocks.
+  absl::StatusOr<std::vector<function::Balance>> Check();
+
+  // Messages that some function has not decided yet, filters aside.
+  uint64_t Backlog() const;
+
+  broker::Broker& broker();
+  warehouse::duckdb::DuckdbDatabase& database();
+
+ private:
+  struct State;
+  explicit Pipeline(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace afluente::roles

@@ -1,0 +1,55 @@
+#include "roles/ready_file.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "host/check.h"
+
+namespace afluente::roles {
+namespace {
+
+std::string DefaultFile(const UpOptions& options) { return options.data_dir + "/ready.json"; }
+
+absl::Status WriteAtomically(const std::string& file, const std::string& text) {
+  const std::string part = file + ".part";
+  {
+    std::ofstream out(part, std::ios::trunc);
+    out << text;
+    out.close();
+    if (!out) return absl::UnavailableError(absl::StrCat(file, ": cannot be written"));
+  }
+  if (std::rename(part.c_str(), file.c_str()) != 0) {
+    return absl::UnavailableError(absl::StrCat(file, ": cannot be written"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string ReadyLine(const ReadyDoors& doors) {
+  return absl::StrCat("afluente ready  api http://", doors.api, "  pubsub ", doors.pubsub,
+                      "  admin http://", doors.admin);
+}
+
+absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors) {
+  const nlohmann::json json = {{"pid", getpid()},
+                               {"project", doors.project},
+                               {"api", "http://" + doors.api},
+                               {"pubsub", doors.pubsub},
+                               {"admin", "http://" + doors.admin}};
+  const std::string text = json.dump() + "\n";
+  AFLUENTE_RETURN_IF_ERROR(WriteAtomically(DefaultFile(options), text));
+  if (options.ready_file.empty()) return absl::OkStatus();
+  return WriteAtomically(options.ready_file, text);
+}
+
+void RemoveReadyFiles(const UpOptions& options) {
+  std::remove(DefaultFile(options).c_str());
+  if (!options.ready_file.empty()) std::remove(options.ready_file.c_str());
+}
+
+}  // namespace afluente::roles

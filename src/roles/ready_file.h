@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "roles/up.h"
+
+namespace afluente::roles {
+
+// The doors that are open, as HOST:PORT with the bound ports.
+struct ReadyDoors {
+  std::string project;
+  std::string api;
+  std::string pubsub;
+  std::string admin;
+};
+
+// "afluente ready" and the doors, on one line.
+std::string ReadyLine(const ReadyDoors& doors);
+
+// Writes <data_dir>/ready.json and the file that the options name, each atomically.
+absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors);
+void RemoveReadyFiles(const UpOptions& options);
+
+}  // namespace afluente::roles

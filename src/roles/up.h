@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+namespace afluente::roles {
+
+// Where the doors listen: HOST:PORT, port 0 is chosen by the kernel. An empty address keeps a door
+// shut.
+struct Doors {
+  std::string api = "127.0.0.1:8000";
+  std::string pubsub = "127.0.0.1:8085";
+  std::string admin = "127.0.0.1:9000";
+};
+
+struct UpOptions {
+  std::string spec_file = "afluente.yaml";
+  std::string data_dir = ".afluente";
+  std::string ready_file;  // written beside <data_dir>/ready.json; empty = none
+  Doors doors;
+};
+
+// Runs the whole pipeline until SIGTERM or SIGINT: exit code 0 after a clean stop, 1 when it cannot
+// go on, 2 when the specification or the options are wrong.
+int RunUp(const UpOptions& options);
+
+}  // namespace afluente::roles

@@ -1,0 +1,282 @@
+// The keys of afluente.yaml, in one table: the parser checks with it, and the JSON Schema is
+// written from it. A key that a later version takes is here as unsupported, so that it is refused
+// by name.
+
+#include <deque>
+#include <initializer_list>
+#include <utility>
+
+#include "spec/shape.h"
+#include "spec/text_forms.h"
+
+namespace afluente::spec {
+namespace {
+
+constexpr TextForm kDuration = {"a duration such as 600s", IsDuration,
+                                "^[0-9]{1,13}(\\.[0-9]{1,3})?s$"};
+constexpr TextForm kSize = {"a size such as 512Mi or 2Gi", IsSize, "^[0-9]{1,18}(Ki|Mi|Gi|Ti)?$"};
+constexpr TextForm kProjectId = {
+    "a project id (at most 30 lower-case letters, digits and hyphens, a letter first)", IsProjectId,
+    "^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"};
+constexpr TextForm kPubsubName = {
+    "a name for Pub/Sub (3 to 255 letters, digits and -_.~+%, a letter first, not goog...)",
+    IsPubsubName, "^(?!goog)[A-Za-z][A-Za-z0-9_.~+%-]{2,254}$"};
+constexpr TextForm kDatasetName = {"a dataset name (letters, digits and underscores)",
+                                   IsDatasetName, "^[A-Za-z0-9_]{1,1024}$"};
+constexpr TextForm kTableName = {"a table name (letters, digits, underscores and hyphens)",
+                                 IsTableName, "^[A-Za-z0-9_-]{1,1024}$"};
+constexpr TextForm kColumnName = {
+    "a column name (300 letters, digits and underscores at most, no digit first)", IsColumnName,
+    "^[A-Za-z_][A-Za-z0-9_]{0,299}$"};
+constexpr TextForm kParameterName = {"a parameter name (letters, digits and underscores)",
+                                     IsColumnName, "^[A-Za-z_][A-Za-z0-9_]{0,299}$"};
+constexpr TextForm kFunctionName = {
+    "a function name (63 letters, digits, underscores and hyphens at most, a letter first)",
+    IsFunctionName, "^[A-Za-z][A-Za-z0-9_-]{0,62}$"};
+
+// Owns the shapes, so that they can point at one another.
+class Table {
+ public:
+  const Shape* Object(std::string description, std::vector<Property> properties) {
+    Shape shape;
+    shape.kind = ShapeKind::kObject;
+    shape.description = std::move(description);
+    shape.properties = std::move(properties);
+    return Keep(std::move(shape));
+  }
+  const Shape* Map(std::string description, TextForm keys, const Shape* element) {
+    Shape shape;
+    shape.kind = ShapeKind::kMap;
+    shape.description = std::move(description);
+    shape.form = keys;
+    shape.element = element;
+    return Keep(std::move(shape));
+  }
+  const Shape* List(std::string description, int64_t minimum, int64_t maximum,
+                    const Shape* element) {
+    Shape shape;
+    shape.kind = ShapeKind::kList;
+    shape.description = std::move(description);
+    shape.minimum = minimum;
+    shape.maximum = maximum;
+    shape.element = element;
+    return Keep(std::move(shape));
+  }
+  const Shape* Text(std::string description, TextForm form = {}) {
+    Shape shape;
+    shape.description = std::move(description);
+    shape.form = form;
+    return Keep(std::move(shape));
+  }
+  const Shape* Choice(std::string description, std::vector<std::string> choices) {
+    Shape shape;
+    shape.description = std::move(description);
+    shape.choices = std::move(choices);
+    return Keep(std::move(shape));
+  }
+  const Shape* Size(std::string description) {
+    Shape shape;
+    shape.description = std::move(description);
+    shape.form = kSize;
+    shape.integer_too = true;
+    return Keep(std::move(shape));
+  }
+  const Shape* Number(ShapeKind kind, std::string description, int64_t minimum, int64_t maximum) {
+    Shape shape;
+    shape.kind = kind;
+    shape.description = std::move(description);
+    shape.minimum = minimum;
+    shape.maximum = maximum;
+    return Keep(std::move(shape));
+  }
+  const Shape* Boolean(std::string description) {
+    Shape shape;
+    shape.kind = ShapeKind::kBoolean;
+    shape.description = std::move(description);
+    return Keep(std::move(shape));
+  }
+  // Adds keys that this version refuses by name.
+  static std::vector<Property> With(std::vector<Property> properties,
+                                    std::initializer_list<const char*> unsupported) {
+    static const Shape kUnsupported = [] {
+      Shape shape;
+      shape.kind = ShapeKind::kUnsupported;
+      shape.description = "Not supported by this version.";
+      return shape;
+    }();
+    for (const char* name : unsupported) properties.push_back({name, &kUnsupported, false});
+    return properties;
+  }
+  void AddProperty(const Shape* shape, Property property) {
+    for (Shape& kept : shapes_) {
+      if (&kept == shape) kept.properties.push_back(std::move(property));
+    }
+  }
+
+ private:
+  const Shape* Keep(Shape shape) { return &shapes_.emplace_back(std::move(shape)); }
+
+  std::deque<Shape> shapes_;  // a deque never moves what it holds
+};
+
+const Shape* Topics(Table* t) {
+  const Shape* topic = t->Object(
+      "A topic.",
+      Table::With({{"message_retention_duration",
+                    t->Text("How long messages are kept after publishing, 600s to 2678400s; left "
+                            "out: only while a subscription or function needs them.",
+                            kDuration)}},
+                  {"schema", "schema_settings", "labels", "kms_key_name", "message_storage_policy",
+                   "ingestion_data_source_settings", "message_transforms"}));
+  return t->Map("Topics by name.", kPubsubName, topic);
+}
+
+const Shape* Subscriptions(Table* t) {
+  const Shape* subscription = t->Object(
+      "A subscription for outside consumers; a function has its own.",
+      Table::With(
+          {{"topic", t->Text("The topic's name."), true},
+           {"filter", t->Text("Pub/Sub's filter grammar, e.g. attributes.kind = \"audit\".")},
+           {"ack_deadline_seconds",
+            t->Number(ShapeKind::kInteger, "Seconds until an unanswered message is sent again.", 10,
+                      600)},
+           {"enable_message_ordering", t->Boolean("Messages of one ordering key stay in order.")}},
+          {"retry_policy", "dead_letter_policy", "push_config", "bigquery_config",
+           "cloud_storage_config", "expiration_policy", "message_retention_duration",
+           "retain_acked_messages", "enable_exactly_once_delivery", "labels",
+           "message_transforms"}));
+  return t->Map("Subscriptions by name.", kPubsubName, subscription);
+}
+
+const Shape* Column(Table* t) {
+  const Shape* column = t->Object(
+      "A column, as in BigQuery's table schema.",
+      Table::With(
+          {{"name", t->Text("The column's name.", kColumnName), true},
+           {"type",
+            t->Text("INT64, FLOAT64, NUMERIC, BIGNUMERIC, BOOL, STRING, BYTES, DATE, DATETIME, "
+                    "TIME, TIMESTAMP, JSON, or RECORD with fields."),
+            true},
+           {"mode", t->Choice("NULLABLE (default), REQUIRED, or REPEATED for an ARRAY.",
+                              {"NULLABLE", "REQUIRED", "REPEATED"})},
+           {"description", t->Text("What the column holds.")}},
+          {"default_value_expression", "max_length", "precision", "scale", "rounding_mode",
+           "policy_tags", "collation"}));
+  t->AddProperty(column,
+                 {"fields", t->List("The columns within a RECORD.", 1, 10'000, column), false});
+  return column;
+}
+
+const Shape* Datasets(Table* t) {
+  const Shape* partitioning = t->Object(
+      "Partitions by a date or time.",
+      Table::With(
+          {{"type", t->Choice("The size of a partition.", {"HOUR", "DAY", "MONTH", "YEAR"}), true},
+           {"field", t->Text("A DATE, DATETIME or TIMESTAMP column; left out: the time of "
+                             "arrival.")}},
+          {"expiration_ms", "require_partition_filter"}));
+  const Shape* table = t->Object(
+      "A table.",
+      Table::With({{"schema", t->List("The columns in order.", 1, 10'000, Column(t)), true},
+                   {"time_partitioning", partitioning},
+                   {"clustering", t->List("Up to four columns.", 1, 4, t->Text("A column."))},
+                   {"description", t->Text("What the table holds.")}},
+                  {"max_staleness", "range_partitioning", "require_partition_filter",
+                   "expiration_time", "labels", "view", "materialized_view",
+                   "external_data_configuration", "table_constraints"}));
+  const Shape* dataset = t->Object(
+      "A dataset.",
+      Table::With({{"location", t->Text("The dataset's location on GCP, e.g. US.")},
+                   {"tables", t->Map("Tables by name.", kTableName, table)}},
+                  {"description", "friendly_name", "labels", "default_table_expiration_ms",
+                   "default_partition_expiration_ms", "access", "default_collation"}));
+  return t->Map("Datasets by name.", kDatasetName, dataset);
+}
+
+const Shape* Functions(Table* t) {
+  const Shape* transform =
+      t->Object("How a message becomes rows; left out: by column name.",
+                Table::With({{"sql", t->Text("A file with a row-wise SELECT ... FROM messages.")}},
+                            {"javascript", "http"}));
+  const Shape* retry =
+      t->Object("The wait between attempts.",
+                {{"minimum_backoff", t->Text("1s by default.", kDuration)},
+                 {"maximum_backoff", t->Text("60s by default, 600s at most.", kDuration)}});
+  const Shape* dead = t->Object(
+      "What happens to a message that keeps failing; it is always a row in dead_letters.",
+      {{"topic", t->Text("A topic that gets it too.")},
+       {"max_delivery_attempts", t->Number(ShapeKind::kInteger, "5 by default.", 5, 100)}});
+  const Shape* function = t->Object(
+      "Stores a topic's messages in a table.",
+      Table::With(
+          {{"topic", t->Text("The topic to read."), true},
+           {"filter", t->Text("Pub/Sub's filter grammar; what does not match is not this "
+                              "function's.")},
+           {"table", t->Text("dataset.table, fed by this function alone."), true},
+           {"transform", transform},
+           {"unknown_fields", t->Choice("What a field without a column means (by column name).",
+                                        {"reject", "ignore"})},
+           {"retry_policy", retry},
+           {"dead_letter_policy", dead},
+           {"enable_message_ordering", t->Boolean("A waiting message holds back its key.")},
+           {"start", t->Choice("Where a new function begins.", {"earliest", "latest"})}},
+          {"dataset", "previous_name", "removed", "max_staleness"}));
+  return t->Map("Functions by name.", kFunctionName, function);
+}
+
+const Shape* Endpoints(Table* t) {
+  const Shape* parameters = t->Map(
+      "Parameter names with their types; those not in the path come from the query string.",
+      kParameterName, t->Text("INT64, STRING, DATE and the other scalar types, or ARRAY of them."));
+  const Shape* endpoint = t->Object(
+      "A GET endpoint that answers with a query's rows.",
+      Table::With(
+          {{"summary", t->Text("One line for the API's page.")},
+           {"sql", t->Text("A file with a SELECT that uses @name parameters."), true},
+           {"parameters", parameters}},
+          {"description", "cache", "page_size", "rate_limit", "order_by", "cors", "timeout"}));
+  return t->Map("Endpoints by path, e.g. \"/app_info/{app_id}\".", {}, endpoint);
+}
+
+const Shape* Limits(Table* t) {
+  return t->Object("Limits of the local process; each has a default.",
+                   {{"memory", t->Size("Memory of the warehouse and buffers.")},
+                    {"threads", t->Number(ShapeKind::kInteger, "Warehouse threads.", 1, 256)},
+                    {"disk", t->Size("Space for the data directory.")},
+                    {"request_bytes", t->Size("The largest request body.")}});
+}
+
+const Shape* Deploy(Table* t) {
+  const Shape* api = t->Object(
+      "The API on Cloud Run.",
+      {{"port", t->Number(ShapeKind::kInteger, "The container's port.", 1, 65'535)},
+       {"cpu", t->Number(ShapeKind::kNumber, "CPUs of an instance.", 0, 8)},
+       {"memory", t->Size("Memory of an instance.")},
+       {"min_instances", t->Number(ShapeKind::kInteger, "Instances kept warm.", 0, 1'000)}});
+  return t->Object("For Terraform, which reads this file itself; the local run does not use it.",
+                   {{"region", t->Text("E.g. us-central1.")}, {"api", api}});
+}
+
+const Shape* File(Table* t) {
+  return t->Object(
+      "afluente.yaml: topics, functions, tables and endpoints of one project.",
+      Table::With({{"project", t->Text("The GCP project id, used locally too.", kProjectId), true},
+                   {"topics", Topics(t)},
+                   {"subscriptions", Subscriptions(t)},
+                   {"datasets", Datasets(t)},
+                   {"functions", Functions(t)},
+                   {"endpoints", Endpoints(t)},
+                   {"limits", Limits(t)},
+                   {"deploy", Deploy(t)}},
+                  {"access", "tls", "sources"}));
+}
+
+}  // namespace
+
+const Shape& FileShape() {
+  static Table table;
+  static const Shape& shape = *File(&table);
+  return shape;
+}
+
+}  // namespace afluente::spec

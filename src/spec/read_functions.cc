@@ -1,0 +1,135 @@
+#include <map>
+#include <utility>
+
+#include "schema/parse_value.h"
+#include "schema/text.h"
+#include "spec/read.h"
+#include "spec/text_forms.h"
+
+namespace afluente::spec {
+namespace {
+
+using schema::Concat;
+
+// "dataset.table" to the function that feeds it, "" while none does.
+using Feeders = std::map<std::string, std::string>;
+
+Feeders AllTables(const Spec& spec) {
+  Feeders feeders;
+  for (const Dataset& dataset : spec.datasets) {
+    for (const Table& table : dataset.tables) {
+      feeders.emplace(Concat(dataset.name, ".", table.name), "");
+    }
+  }
+  return feeders;
+}
+
+void ReadTarget(const YamlNode& node, Function* function, Feeders* feeders, Reading* reading) {
+  std::string target = TextOf(node, "table");
+  if (target.empty()) return;
+  Place place = PlaceOf(node, "table");
+  std::string where = Concat("functions.", function->name, ".table: ");
+  size_t dot = target.find('.');
+  if (dot == std::string::npos || target.find('.', dot + 1) != std::string::npos) {
+    reading->findings->Add(
+        place, Concat(where, "expected dataset.table, found ", schema::QuoteForMessage(target)));
+    return;
+  }
+  function->dataset = target.substr(0, dot);
+  function->table = target.substr(dot + 1);
+  auto feeder = feeders->find(target);
+  if (feeder == feeders->end()) {
+    std::vector<std::string> known;
+    for (const auto& [name, unused] : *feeders) known.push_back(name);
+    reading->findings->Add(
+        place, Concat(where, "there is no table ", schema::QuoteForMessage(target), " in datasets",
+                      Suggestion(target, known)));
+    return;
+  }
+  if (!feeder->second.empty()) {
+    reading->findings->Add(place, Concat(where, target, " is fed by function ", feeder->second,
+                                         " already; a table has one function"));
+  }
+  feeder->second = function->name;
+}
+
+void ReadRetryPolicy(const YamlNode& node, Function* function, Reading* reading) {
+  const YamlNode* policy = node.Find("retry_policy");
+  if (policy == nullptr) return;
+  RetryPolicy* retry = &function->retry_policy;
+  constexpr std::chrono::milliseconds kMost{600'000};
+  std::string where = Concat("functions.", function->name, ".retry_policy");
+  for (auto [key, backoff] : {std::pair{"minimum_backoff", &retry->minimum_backoff},
+                              std::pair{"maximum_backoff", &retry->maximum_backoff}}) {
+    auto duration = ParseDuration(TextOf(*policy, key));
+    if (!duration.has_value()) continue;
+    *backoff = *duration;
+    if (*duration > kMost) {
+      reading->findings->Add(PlaceOf(*policy, key),
+                             Concat(where, ".", key, ": expected 600s at most"));
+    }
+  }
+  if (retry->minimum_backoff > retry->maximum_backoff) {
+    reading->findings->Add(policy->place,
+                           Concat(where, ": minimum_backoff is above maximum_backoff (",
+                                  retry->maximum_backoff.count(), " ms)"));
+  }
+}
+
+void ReadDeadLetterPolicy(const YamlNode& node, Function* function, Reading* reading) {
+  const YamlNode* policy = node.Find("dead_letter_policy");
+  if (policy == nullptr) return;
+  function->dead_letter_policy.topic = TextOf(*policy, "topic");
+  function->dead_letter_policy.max_delivery_attempts =
+      IntegerOf(*policy, "max_delivery_attempts", 5);
+  CheckTopicExists(function->dead_letter_policy.topic, PlaceOf(*policy, "topic"), *reading);
+  if (!function->topic.empty() && function->dead_letter_policy.topic == function->topic) {
+    reading->findings->Add(PlaceOf(*policy, "topic"),
+                           Concat("functions.", function->name,
+                                  ".dead_letter_policy.topic: the function reads this topic, so "
+                                  "its dead letters would come back to it"));
+  }
+}
+
+void ReadTransform(const YamlNode& node, Function* function, Reading* reading) {
+  const YamlNode* transform = node.Find("transform");
+  if (transform == nullptr) return;
+  function->sql_file = TextOf(*transform, "sql");
+  function->sql = ReadSqlFile(function->sql_file, PlaceOf(*transform, "sql"), reading);
+  if (transform->entries.empty()) {
+    reading->findings->Add(transform->place, Concat("functions.", function->name,
+                                                    ".transform: expected sql; leave transform "
+                                                    "out to store by column name"));
+  }
+  if (TextOf(node, "unknown_fields") == "ignore") {
+    reading->findings->Add(PlaceOf(node, "unknown_fields"),
+                           Concat("functions.", function->name,
+                                  ".unknown_fields: ignore is for functions without a transform"));
+  }
+}
+
+}  // namespace
+
+void ReadFunctions(const YamlNode& functions, Reading* reading) {
+  Feeders feeders = AllTables(*reading->spec);
+  for (const YamlEntry& entry : functions.entries) {
+    const YamlNode& node = entry.value;
+    Function function;
+    function.name = entry.key.text;
+    function.topic = TextOf(node, "topic");
+    CheckTopicExists(function.topic, PlaceOf(node, "topic"), *reading);
+    function.filter = ReadFilter(node, reading);
+    ReadTarget(node, &function, &feeders, reading);
+    ReadTransform(node, &function, reading);
+    if (TextOf(node, "unknown_fields") == "ignore") {
+      function.unknown_fields = event::UnknownFields::kIgnore;
+    }
+    ReadRetryPolicy(node, &function, reading);
+    ReadDeadLetterPolicy(node, &function, reading);
+    function.enable_message_ordering = IsTrue(node, "enable_message_ordering");
+    if (TextOf(node, "start") == "latest") function.start = Start::kLatest;
+    reading->spec->functions.push_back(std::move(function));
+  }
+}
+
+}  // namespace afluente::spec

@@ -1,0 +1,263 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "warehouse/conformance.h"
+#include "warehouse/duckdb/test_database.h"
+
+namespace afluente::warehouse::duckdb {
+namespace {
+
+using schema::TypeKind;
+
+class DatabaseTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(database_.catalog().EnsureDataset("proj", "ds").ok());
+    table_.name = {"proj", "ds", "t"};
+    table_.function_fed = true;
+    table_.columns = {Required("id", Scalar(TypeKind::kInt64)),
+                      Nullable("grp", Scalar(TypeKind::kInt64))};
+    ASSERT_TRUE(database_.catalog().EnsureTable(table_).ok());
+  }
+  absl::Status Append(int64_t first, int64_t count, int64_t group) {
+    FunctionCommit commit;
+    commit.function = "store";
+    commit.table = table_.name;
+    for (int64_t id = first; id < first + count; ++id) {
+      commit.rows.push_back({"m" + std::to_string(id), 0, {Int(id), Int(group)}});
+    }
+    return database_.warehouse().Append(std::move(commit));
+  }
+  absl::StatusOr<Rows> Query(const std::string& sql, const QueryLimits& limits = {}) {
+    return QueryRows(database_.warehouse(), sql, {}, limits);
+  }
+
+  TestDatabase database_;
+  TableSchema table_;
+};
+
+TEST_F(DatabaseTest, SqlReachesNothingOutside) {
+  for (const char* sql : {
+           "SELECT * FROM read_csv('/etc/passwd')",
+           "SELECT * FROM '/etc/passwd'",
+           "SELECT * FROM `/etc/passwd`",
+           "SELECT * FROM `proj.ds./etc/passwd`",
+           "SELECT * FROM read_text('/etc/passwd')",
+           "SELECT * FROM glob('/etc/*')",
+           "SELECT read_text('/etc/passwd') AS x",
+           "ATTACH '/tmp/other.db'",
+           "COPY ds.t TO '/tmp/afluente_out.csv'",
+           "EXPORT DATABASE '/tmp/afluente_out'",
+           "PRAGMA database_list",
+           "SET threads = 1",
+           "INSTALL httpfs",
+           "LOAD httpfs",
+           "CALL pragma_version()",
+           "SELECT getenv('HOME') AS x",
+           "SELECT current_setting('threads') AS x",
+           "SELECT * FROM duckdb_settings()",
+           "SELECT * FROM afluente_internal.functions",
+           "SELECT * FROM `afluente_internal.functions`",
+           "SELECT * FROM `proj.afluente_internal.functions`",
+           "SELECT * FROM sqlite_master",
+           "SELECT * FROM information_schema.tables",
+           "SELECT gsql_sha512(b'x') AS x",
+           "SELECT afluente_bignumeric('1') AS x",
+           "SELECT 1 AS x; DROP TABLE ds.t",
+           "INSERT INTO afluente_internal.functions VALUES ('x')",
+           "DROP TABLE afluente_internal.functions",
+           "CREATE MACRO f() AS 1",
+       }) {
+    absl::StatusOr<Rows> rows = Query(sql);
+    EXPECT_FALSE(rows.ok()) << sql;
+    if (rows.ok()) continue;
+    std::string text(rows.status().message());
+    EXPECT_FALSE(absl::IsInternal(rows.status())) << sql << ": " << text;
+    EXPECT_EQ(text.find("DuckDB"), std::string::npos) << sql << ": " << text;
+    EXPECT_EQ(text.find("root:"), std::string::npos) << sql << ": " << text;
+  }
+  EXPECT_TRUE(database_.catalog().FindTable(table_.name).has_value());
+}
+
+TEST_F(DatabaseTest, ReadersSeeOnlyWholeCommits) {
+  constexpr int64_t kRows = 500;
+  std::atomic<bool> done{false};
+  std::atomic<int> reads{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!done) {
+        absl::StatusOr<Rows> rows = Query(
+            "SELECT grp, COUNT(*) AS n FROM ds.t GROUP BY grp HAVING COUNT(*) != 500 LIMIT 1");
+        ASSERT_TRUE(rows.ok()) << rows.status();
+        ASSERT_TRUE(rows->empty()) << "a reader saw part of a commit";
+        ++reads;
+      }
+    });
+  }
+  int64_t group = 0;
+  for (; group < 60 || reads < 20; ++group) {
+    ASSERT_TRUE(Append(group * kRows, kRows, group).ok());
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ((*Query("SELECT COUNT(*) AS n FROM ds.t"))[0][0], Int(group * kRows));
+}
+
+TEST_F(DatabaseTest, AStreamReadsTheSnapshotOfItsStart) {
+  ASSERT_TRUE(Append(0, 20'000, 1).ok());
+  absl::StatusOr<std::unique_ptr<ResultStream>> stream =
+      database_.warehouse().Query({"SELECT id FROM ds.t", "proj", ""}, {}, {});
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  ASSERT_GT((*stream)->Next()->rows, 0u);
+  ASSERT_TRUE(Append(20'000, 20'000, 2).ok());
+  ASSERT_TRUE(Query("DELETE FROM ds.t WHERE grp = 1").ok());
+  absl::StatusOr<Rows> rest = ReadAll(**stream);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  for (const auto& row : *rest) EXPECT_LT(std::get<int64_t>(row[0].data), 20'000);
+  EXPECT_EQ((*Query("SELECT COUNT(*) AS n FROM ds.t"))[0][0], Int(20'000));
+}
+
+TEST_F(DatabaseTest, ACachedStatementSeesWhatCameSince) {
+  ASSERT_TRUE(Append(0, 100, 1).ok());
+  const std::vector<std::pair<std::string, int64_t>> statements = {
+      {"SELECT COUNT(*) AS n FROM ds.t WHERE id >= 1000", 50},
+      {"SELECT COUNT(*) AS n FROM ds.t", 150},
+      {"SELECT MAX(id) AS n FROM ds.t", 1049},
+      {"SELECT COUNT(*) AS n FROM (SELECT grp FROM ds.t GROUP BY grp)", 2},
+      {"SELECT COUNT(*) AS n FROM ds.t AS a JOIN ds.t AS b ON a.id = b.id WHERE b.grp > 5", 50},
+  };
+  for (const auto& [sql, later] : statements) ASSERT_TRUE(Query(sql).ok());
+  absl::StatusOr<Rows> first = Query("SELECT CURRENT_TIMESTAMP() AS t, RAND() AS r");
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_TRUE(Append(1000, 50, 9000).ok());
+  for (const auto& [sql, later] : statements) {
+    absl::StatusOr<Rows> rows = Query(sql);
+    ASSERT_TRUE(rows.ok()) << sql << ": " << rows.status();
+    EXPECT_EQ((*rows)[0][0], Int(later)) << sql;
+  }
+  absl::StatusOr<Rows> second = Query("SELECT CURRENT_TIMESTAMP() AS t, RAND() AS r");
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_GT(std::get<int64_t>((*second)[0][0].data), std::get<int64_t>((*first)[0][0].data));
+  EXPECT_NE((*second)[0][1], (*first)[0][1]);
+}
+
+constexpr const char* kEndless =
+    "SELECT COUNT(*) AS n FROM UNNEST(GENERATE_ARRAY(1, 100000)) AS a, "
+    "UNNEST(GENERATE_ARRAY(1, 100000)) AS b WHERE MOD(a * b, 7) = 3";
+
+TEST_F(DatabaseTest, ATimeoutEndsAQueryAndTheConnectionIsGoodAfterwards) {
+  QueryLimits limits;
+  limits.timeout = std::chrono::milliseconds(100);
+  for (int i = 0; i < 3; ++i) {
+    absl::StatusOr<Rows> rows = Query(kEndless, limits);
+    EXPECT_TRUE(absl::IsDeadlineExceeded(rows.status())) << rows.status();
+    limits.timeout = std::chrono::minutes(1);
+    EXPECT_TRUE(Query("SELECT 1 AS x", limits).ok());
+    limits.timeout = std::chrono::milliseconds(i == 0 ? 0 : 50);
+  }
+}
+
+TEST_F(DatabaseTest, ATimeoutEndsAMutationAndLeavesNothing) {
+  QueryLimits limits;
+  limits.timeout = std::chrono::milliseconds(100);
+  absl::StatusOr<Rows> rows = Query(std::string("INSERT INTO ds.t (id) ") + kEndless, limits);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(rows.status())) << rows.status();
+  EXPECT_EQ((*Query("SELECT COUNT(*) AS n FROM ds.t"))[0][0], Int(0));
+  EXPECT_TRUE(Append(0, 1, 1).ok());
+}
+
+TEST_F(DatabaseTest, DroppingAStreamCancelsItAndFreesTheConnection) {
+  // Far more than the connections there are.
+  for (int i = 0; i < 100; ++i) {
+    absl::StatusOr<std::unique_ptr<ResultStream>> stream = database_.warehouse().Query(
+        {"SELECT a FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS a", "proj", ""}, {}, {});
+    ASSERT_TRUE(stream.ok()) << stream.status();
+    ASSERT_GT((*stream)->Next()->rows, 0u);
+  }
+}
+
+TEST(Connections, TooManyAtOnceAreRefusedByName) {
+  DuckdbOptions options;
+  options.connections_max = 2;
+  TestDatabase database(options);
+  QueryLimits limits;
+  limits.timeout = std::chrono::milliseconds(50);
+  Statement statement{"SELECT 1 AS x", "proj", ""};
+  auto first = database.warehouse().Query(statement, {}, {});
+  auto second = database.warehouse().Query(statement, {}, {});
+  ASSERT_TRUE(first.ok() && second.ok());
+  auto third = database.warehouse().Query(statement, {}, limits);
+  EXPECT_TRUE(absl::IsResourceExhausted(third.status())) << third.status();
+  first->reset();
+  EXPECT_TRUE(database.warehouse().Query(statement, {}, limits).ok());
+}
+
+TEST_F(DatabaseTest, ErrorsAreBigQuerysAndNameNothingOfOurs) {
+  ASSERT_TRUE(Append(1, 1, 0).ok());
+  auto error = [&](const std::string& sql) {
+    absl::StatusOr<Rows> rows = Query(sql);
+    EXPECT_TRUE(absl::IsInvalidArgument(rows.status())) << sql << ": " << rows.status();
+    return std::string(rows.status().message());
+  };
+  EXPECT_NE(error("SELECT id / grp AS x FROM ds.t").find("division by zero"), std::string::npos);
+  EXPECT_NE(error("SELECT CAST('x' AS INT64) AS x").find("Bad int64 value"), std::string::npos)
+      << error("SELECT CAST('x' AS INT64) AS x");
+  EXPECT_NE(error("SELECT 9223372036854775807 + id AS x FROM ds.t").find("int64 overflow"),
+            std::string::npos);
+  EXPECT_NE(error("SELECT ERROR('my words') AS x").find("my words"), std::string::npos);
+  EXPECT_NE(error("INSERT INTO ds.t (grp) VALUES (1)").find("Required field id cannot be null"),
+            std::string::npos);
+  EXPECT_NE(error("SELECT nope FROM ds.t").find("nope"), std::string::npos);
+}
+
+TEST_F(DatabaseTest, TablesAreCreatedReplacedAndDroppedBySql) {
+  ASSERT_TRUE(Append(0, 3, 7).ok());
+  auto run = [&](const std::string& sql) {
+    absl::Status status = Query(sql).status();
+    EXPECT_TRUE(status.ok()) << sql << ": " << status;
+  };
+  run("CREATE TABLE ds.u (a INT64 NOT NULL, b ARRAY<STRUCT<c STRING>>) CLUSTER BY a");
+  EXPECT_EQ(database_.catalog().FindTable({"proj", "ds", "u"})->clustering,
+            std::vector<std::string>{"a"});
+  EXPECT_TRUE(absl::IsAlreadyExists(Query("CREATE TABLE ds.u (a INT64)").status()));
+  run("CREATE TABLE IF NOT EXISTS ds.u (a INT64)");
+  run("INSERT INTO ds.u (a, b) VALUES (1, [STRUCT('x' AS c)])");
+  EXPECT_FALSE(Query("INSERT INTO ds.u (a) VALUES (NULL)").ok());
+  run("CREATE OR REPLACE TABLE ds.u (z STRING)");
+  EXPECT_TRUE(Query("SELECT z FROM ds.u")->empty());
+  run("CREATE OR REPLACE TABLE ds.u AS SELECT id, CAST(id AS NUMERIC) AS n FROM ds.t");
+  std::optional<TableSchema> made = database_.catalog().FindTable({"proj", "ds", "u"});
+  ASSERT_TRUE(made.has_value());
+  EXPECT_EQ(made->columns[1].type, Scalar(TypeKind::kNumeric));
+  EXPECT_EQ(Query("SELECT * FROM ds.u")->size(), 3u);
+  run("CREATE VIEW ds.v AS SELECT id FROM ds.t WHERE id > 0");
+  EXPECT_EQ(Query("SELECT * FROM ds.v")->size(), 2u);
+  // A cached answer over a view is as old as the view's tables.
+  absl::StatusOr<StatementFacts> facts =
+      database_.warehouse().Describe({"SELECT * FROM ds.v", "proj", ""}, {});
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_EQ(facts->tables_read, std::vector<TableName>{table_.name});
+  database_.Reopen();
+  EXPECT_EQ(Query("SELECT * FROM ds.v")->size(), 2u);
+  run("DROP VIEW ds.v");
+  run("DROP TABLE ds.u");
+  run("DROP TABLE IF EXISTS ds.u");
+  run("TRUNCATE TABLE ds.t");
+  EXPECT_EQ(database_.warehouse().Functions()->at(0).counters.removed, 3);
+}
+
+TEST_F(DatabaseTest, AStatementFollowsItsTableThroughChanges) {
+  ASSERT_TRUE(Append(1, 1, 2).ok());
+  for (int i = 0; i < 2; ++i) EXPECT_EQ((*Query("SELECT id, grp FROM ds.t"))[0][1], Int(2));
+  table_.columns[1].type = Scalar(TypeKind::kNumeric);
+  ASSERT_TRUE(database_.catalog().EnsureTable(table_).ok());
+  EXPECT_EQ((*Query("SELECT id, grp FROM ds.t"))[0][1], Text("2"));
+  ASSERT_TRUE(database_.catalog().DropTable(table_.name).ok());
+  EXPECT_TRUE(absl::IsNotFound(Query("SELECT id, grp FROM ds.t").status()));
+}
+
+}  // namespace
+}  // namespace afluente::warehouse::duckdb

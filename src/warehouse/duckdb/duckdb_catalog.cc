@@ -1,0 +1,180 @@
+#include "warehouse/duckdb/duckdb_catalog.h"
+
+#include "host/check.h"
+#include "schema/text.h"
+#include "warehouse/duckdb/alter_table.h"
+#include "warehouse/duckdb/row_chunks.h"
+
+namespace afluente::warehouse::duckdb {
+namespace {
+
+constexpr std::string_view kDeadLetters = "dead_letters";
+
+// DuckDB's names are case-insensitive, BigQuery's are not.
+absl::Status CheckCase(const CatalogSnapshot& catalog, const TableName& name) {
+  for (const auto& [other, entry] : catalog.tables) {
+    if (other != name && other.project == name.project &&
+        schema::EqualsIgnoreCase(other.dataset, name.dataset) &&
+        schema::EqualsIgnoreCase(other.table, name.table)) {
+      return absl::UnimplementedError(
+          schema::Concat("tables whose names differ only in case: ", name.ToString(), " beside ",
+                         other.ToString()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AlterTableIn(WriteTransaction& transaction, const TableEntry& stored,
+                          const TableSchema& wanted) {
+  AFLUENTE_ASSIGN_OR_RETURN(Alteration plan, PlanAlteration(stored.schema, wanted));
+  if (!plan.changed) return absl::OkStatus();
+  for (const std::string& statement : plan.statements) {
+    AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(statement));
+  }
+  return transaction.PutTable({std::move(plan.result), stored.fed_by, false, {}});
+}
+
+}  // namespace
+
+absl::Status CreateDatasetIn(WriteTransaction& transaction, std::string_view project,
+                             std::string_view dataset) {
+  AFLUENTE_RETURN_IF_ERROR(CheckDatasetName(dataset));
+  if (project.empty()) return absl::InvalidArgumentError("a dataset needs a project");
+  if (transaction.catalog().HasDataset(project, dataset)) {
+    return absl::AlreadyExistsError(
+        schema::Concat("Already Exists: Dataset ", project, ":", dataset));
+  }
+  for (const auto& [other_project, other] : transaction.catalog().datasets) {
+    if (schema::EqualsIgnoreCase(other, dataset) &&
+        schema::EqualsIgnoreCase(other_project, project)) {
+      return absl::UnimplementedError(
+          schema::Concat("datasets whose names differ only in case: ", dataset, " beside ", other));
+    }
+  }
+  return transaction.CreateDataset(project, dataset);
+}
+
+absl::Status CreateTableIn(WriteTransaction& transaction, TableSchema table) {
+  const CatalogSnapshot& catalog = transaction.catalog();
+  if (!catalog.HasDataset(table.name.project, table.name.dataset)) {
+    return absl::NotFoundError(
+        schema::Concat("Not found: Dataset ", table.name.project, ":", table.name.dataset));
+  }
+  if (catalog.Find(table.name) != nullptr) {
+    return absl::AlreadyExistsError(
+        schema::Concat("Already Exists: Table ", table.name.ToString()));
+  }
+  if (table.name.table == kDeadLetters && table.columns != DeadLetterSchema(table.name).columns) {
+    return absl::InvalidArgumentError(
+        schema::Concat("table name ", kDeadLetters, " is reserved for dead letters"));
+  }
+  AFLUENTE_RETURN_IF_ERROR(CheckCase(catalog, table.name));
+  AddMessageColumns(table);
+  AFLUENTE_RETURN_IF_ERROR(CheckTable(table));
+  return transaction.CreateTable(table);
+}
+
+absl::StatusOr<int64_t> CountMessagesIn(Session& session, const TableName& name) {
+  AFLUENTE_ASSIGN_OR_RETURN(
+      ColumnBatch count,
+      session.Read(schema::Concat("SELECT count(DISTINCT _message_id) FROM ", TableSql(name))));
+  return count.columns[0].ints[0];
+}
+
+absl::Status CountRemovedIn(WriteTransaction& transaction, const TableEntry& entry) {
+  if (!entry.schema.function_fed || entry.fed_by.empty()) return absl::OkStatus();
+  OutcomeCounters removed;
+  AFLUENTE_ASSIGN_OR_RETURN(removed.removed,
+                            CountMessagesIn(transaction.session(), entry.schema.name));
+  return transaction.RecordFunction(entry.fed_by, removed, std::nullopt);
+}
+
+absl::Status DropTableIn(WriteTransaction& transaction, const TableName& name) {
+  std::shared_ptr<const TableEntry> entry = transaction.catalog().Find(name);
+  if (entry == nullptr) {
+    return absl::NotFoundError(schema::Concat("Not found: Table ", name.ToString()));
+  }
+  AFLUENTE_RETURN_IF_ERROR(CountRemovedIn(transaction, *entry));
+  AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(
+      schema::Concat(entry->view ? "DROP VIEW " : "DROP TABLE ", TableSql(name))));
+  return transaction.RemoveTable(name);
+}
+
+absl::Status DropDatasetIn(WriteTransaction& transaction, std::string_view project,
+                           std::string_view dataset, bool cascade) {
+  std::vector<TableName> names;
+  for (const auto& [name, entry] : transaction.catalog().tables) {
+    if (name.project == project && name.dataset == dataset) names.push_back(name);
+  }
+  if (!names.empty() && !cascade) {
+    return absl::FailedPreconditionError(
+        schema::Concat("Dataset ", project, ":", dataset, " is still in use"));
+  }
+  for (const TableName& name : names) AFLUENTE_RETURN_IF_ERROR(DropTableIn(transaction, name));
+  return transaction.DropDataset(project, dataset);
+}
+
+std::optional<TableSchema> DuckdbCatalog::FindTable(const TableName& name) const {
+  return live_.snapshot()->FindTable(name);
+}
+
+bool DuckdbCatalog::HasDataset(std::string_view project, std::string_view dataset) const {
+  return live_.snapshot()->HasDataset(project, dataset);
+}
+
+absl::Status DuckdbCatalog::EnsureDataset(std::string_view project, std::string_view dataset) {
+  if (HasDataset(project, dataset)) return absl::OkStatus();
+  absl::Status status = committer_.Run([&](WriteTransaction& transaction) {
+    return CreateDatasetIn(transaction, project, dataset);
+  });
+  return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
+}
+
+absl::Status DuckdbCatalog::EnsureTable(const TableSchema& table) {
+  TableSchema wanted = table;
+  AddMessageColumns(wanted);
+  AFLUENTE_RETURN_IF_ERROR(CheckTable(wanted));
+  std::shared_ptr<const TableEntry> known = live_.snapshot()->Find(wanted.name);
+  if (known != nullptr) {
+    AFLUENTE_ASSIGN_OR_RETURN(Alteration plan, PlanAlteration(known->schema, wanted));
+    if (!plan.changed) return absl::OkStatus();
+  }
+  return committer_.Run([&](WriteTransaction& transaction) {
+    std::shared_ptr<const TableEntry> stored = transaction.catalog().Find(wanted.name);
+    if (stored != nullptr && stored->view) {
+      return absl::FailedPreconditionError(
+          schema::Concat(wanted.name.ToString(), " is a view, not a table"));
+    }
+    return stored == nullptr ? CreateTableIn(transaction, wanted)
+                             : AlterTableIn(transaction, *stored, wanted);
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> DuckdbCatalog::ListDatasets(
+    std::string_view project) const {
+  std::vector<std::string> names;
+  for (const auto& [owner, dataset] : live_.snapshot()->datasets) {
+    if (owner == project) names.push_back(dataset);
+  }
+  return names;
+}
+
+absl::StatusOr<std::vector<TableSchema>> DuckdbCatalog::ListTables(std::string_view project,
+                                                                   std::string_view dataset) const {
+  std::shared_ptr<const CatalogSnapshot> snapshot = live_.snapshot();
+  if (!snapshot->HasDataset(project, dataset)) {
+    return absl::NotFoundError(schema::Concat("Not found: Dataset ", project, ":", dataset));
+  }
+  std::vector<TableSchema> tables;
+  for (const auto& [name, entry] : snapshot->tables) {
+    if (name.project == project && name.dataset == dataset) tables.push_back(entry->schema);
+  }
+  return tables;
+}
+
+absl::Status DuckdbCatalog::DropTable(const TableName& name) {
+  return committer_.Run(
+      [&](WriteTransaction& transaction) { return DropTableIn(transaction, name); });
+}
+
+}  // namespace afluente::warehouse::duckdb

@@ -1,0 +1,37 @@
+#include "warehouse/duckdb/duckdb_database.h"
+
+#include "host/check.h"
+#include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/committer.h"
+#include "warehouse/duckdb/duckdb_batch_sql.h"
+#include "warehouse/duckdb/duckdb_catalog.h"
+#include "warehouse/duckdb/duckdb_warehouse.h"
+#include "warehouse/duckdb/engine.h"
+#include "warehouse/duckdb/read_pool.h"
+
+namespace afluente::warehouse::duckdb {
+
+struct DuckdbDatabase::State {
+  explicit State(std::unique_ptr<Engine> opened)
+      : engine(std::move(opened)), warehouse(*engine), catalog(*engine->committer, engine->live) {}
+
+  std::unique_ptr<Engine> engine;
+  DuckdbWarehouse warehouse;
+  DuckdbCatalog catalog;
+  DuckdbBatchSqlCompiler batch_sql_compiler;
+};
+
+DuckdbDatabase::DuckdbDatabase(std::unique_ptr<State> state) : state_(std::move(state)) {}
+DuckdbDatabase::~DuckdbDatabase() = default;
+
+absl::StatusOr<std::unique_ptr<DuckdbDatabase>> DuckdbDatabase::Open(const DuckdbOptions& options) {
+  AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, OpenEngine(options));
+  return std::unique_ptr<DuckdbDatabase>(
+      new DuckdbDatabase(std::make_unique<State>(std::move(engine))));
+}
+
+Warehouse& DuckdbDatabase::warehouse() { return state_->warehouse; }
+Catalog& DuckdbDatabase::catalog() { return state_->catalog; }
+BatchSqlCompiler& DuckdbDatabase::batch_sql_compiler() { return state_->batch_sql_compiler; }
+
+}  // namespace afluente::warehouse::duckdb

@@ -1,0 +1,196 @@
+#include "warehouse/duckdb/engine.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "host/check.h"
+#include "schema/text.h"
+#include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/committer.h"
+#include "warehouse/duckdb/errors.h"
+#include "warehouse/duckdb/logical_type.h"
+#include "warehouse/duckdb/read_pool.h"
+#include "warehouse/duckdb/runtime_functions.h"
+#include "warehouse/duckdb/schema_json.h"
+
+namespace afluente::warehouse::duckdb {
+namespace {
+
+// Format of the engine's own tables; a higher one is refused.
+constexpr int64_t kFormat = 1;
+
+// DuckDB's own checkpoints would stop commits at any moment: Checkpointer chooses better ones.
+constexpr const char* kAutomaticCheckpoint = "1TB";
+
+absl::StatusOr<DatabaseHandle> OpenFile(const std::string& path, int threads,
+                                        uint64_t memory_bytes) {
+  ConfigHandle config;
+  if (duckdb_create_config(config.out()) != DuckDBSuccess) {
+    return absl::InternalError("no DuckDB configuration");
+  }
+  const std::pair<const char*, std::string> settings[] = {
+      {"threads", std::to_string(std::max(threads, 1))},
+      {"memory_limit", schema::Concat(memory_bytes >> 20, "MiB")},
+      {"checkpoint_threshold", kAutomaticCheckpoint},
+      {"autoload_known_extensions", "false"},
+      {"autoinstall_known_extensions", "false"},
+      {"allow_community_extensions", "false"},
+      {"default_null_order", "nulls_first_on_asc_last_on_desc"},
+  };
+  for (const auto& [name, value] : settings) {
+    if (duckdb_set_config(config.get(), name, value.c_str()) != DuckDBSuccess) {
+      return absl::InternalError(schema::Concat("DuckDB has no setting ", name));
+    }
+  }
+  DatabaseHandle database;
+  char* error = nullptr;
+  if (duckdb_open_ext(path.empty() ? nullptr : path.c_str(), database.out(), config.get(),
+                      &error) != DuckDBSuccess) {
+    return absl::UnavailableError(
+        schema::Concat("the warehouse's database does not open: ", TakeString(error)));
+  }
+  return database;
+}
+
+// In this order: afterwards no setting can change.
+absl::Status LockDown(Session& session, const std::string& staging) {
+  std::string quoted;
+  for (char c : staging) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  for (const std::string& statement :
+       {std::string("SET TimeZone = 'UTC'"),
+        // A cached plan with statistics of its day gives wrong rows once others are appended.
+        std::string("SET disabled_optimizers = 'statistics_propagation'"),
+        schema::Concat("SET allowed_directories = [", staging.empty() ? "" : "'" + quoted + "'",
+                       "]"),
+        std::string("SET enable_external_access = false"),
+        std::string("SET lock_configuration = true")}) {
+    AFLUENTE_RETURN_IF_ERROR(session.Execute(statement));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CreateOwnTables(Session& session) {
+  for (std::string_view statement :
+       {"BEGIN TRANSACTION", "CREATE SCHEMA afluente_internal",
+        "CREATE TABLE afluente_internal.settings (name VARCHAR, value BIGINT)",
+        "INSERT INTO afluente_internal.settings "
+        "VALUES ('format', 1), ('version_last', 0), ('macros', 0)",
+        "CREATE TABLE afluente_internal.datasets (project VARCHAR, dataset VARCHAR)",
+        "CREATE TABLE afluente_internal.tables (project VARCHAR, dataset VARCHAR, name VARCHAR, "
+        "definition VARCHAR, fed_by VARCHAR, version BIGINT)",
+        "CREATE TABLE afluente_internal.functions (function VARCHAR, state BLOB, stored BIGINT, "
+        "dropped BIGINT, dead_lettered BIGINT, self_stored BIGINT, removed BIGINT, "
+        "row_count BIGINT)",
+        "CREATE SEQUENCE afluente_internal.outbox_ids",
+        "CREATE TABLE afluente_internal.outbox (id BIGINT, key VARCHAR, topic VARCHAR, data BLOB, "
+        "attributes STRUCT(k VARCHAR, v VARCHAR)[], ordering_key VARCHAR)",
+        "COMMIT"}) {
+    AFLUENTE_RETURN_IF_ERROR(session.Execute(statement));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> HasOwnTables(Session& session) {
+  AFLUENTE_ASSIGN_OR_RETURN(
+      ColumnBatch found,
+      session.Read("SELECT schema_name FROM duckdb_schemas() WHERE database_name = "
+                   "current_database() AND schema_name = 'afluente_internal'"));
+  return found.rows > 0;
+}
+
+absl::StatusOr<int64_t> Setting(Session& session, std::string_view name) {
+  Arguments arguments;
+  arguments.push_back(TextArgument(name));
+  AFLUENTE_ASSIGN_OR_RETURN(
+      ColumnBatch value,
+      session.Read("SELECT value FROM afluente_internal.settings WHERE name = $1", arguments));
+  if (value.rows != 1) return absl::DataLossError("the warehouse's settings are damaged");
+  return value.columns[0].ints[0];
+}
+
+// Reads the catalog; returns the highest version given out.
+absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
+  AFLUENTE_ASSIGN_OR_RETURN(int64_t version_last, Setting(session, "version_last"));
+  auto snapshot = std::make_shared<CatalogSnapshot>();
+  AFLUENTE_ASSIGN_OR_RETURN(ColumnBatch datasets,
+                            session.Read("SELECT * FROM afluente_internal.datasets"));
+  for (size_t i = 0; i < datasets.rows; ++i) {
+    snapshot->datasets.emplace(datasets.columns[0].Bytes(i), datasets.columns[1].Bytes(i));
+  }
+  AFLUENTE_ASSIGN_OR_RETURN(ColumnBatch tables,
+                            session.Read("SELECT * FROM afluente_internal.tables"));
+  std::vector<TableVersion> versions;
+  for (size_t i = 0; i < tables.rows; ++i) {
+    auto text = [&](size_t column) { return std::string(tables.columns[column].Bytes(i)); };
+    AFLUENTE_ASSIGN_OR_RETURN(TableEntry read, EntryFromJson({text(0), text(1), text(2)}, text(3)));
+    auto entry = std::make_shared<TableEntry>(std::move(read));
+    entry->fed_by = text(4);
+    int64_t version = tables.columns[5].ints[i];
+    version_last = std::max(version_last, version);
+    versions.push_back({entry->schema.name, static_cast<uint64_t>(version)});
+    snapshot->tables[entry->schema.name] = std::move(entry);
+  }
+  snapshot->generation = 1;
+  live.Publish(std::move(snapshot), versions);
+  return static_cast<uint64_t>(version_last);
+}
+
+// Only when a newer program brings others, so that a usual start writes nothing.
+absl::Status RefreshMacros(Session& session) {
+  AFLUENTE_ASSIGN_OR_RETURN(int64_t kept, Setting(session, "macros"));
+  if (kept == MacrosFingerprint()) return absl::OkStatus();
+  AFLUENTE_RETURN_IF_ERROR(session.Execute("BEGIN TRANSACTION"));
+  AFLUENTE_RETURN_IF_ERROR(CreateMacros(session));
+  Arguments arguments;
+  arguments.push_back(IntegerArgument(MacrosFingerprint()));
+  AFLUENTE_RETURN_IF_ERROR(session.Execute(
+      "UPDATE afluente_internal.settings SET value = $1 WHERE name = 'macros'", arguments));
+  return session.Execute("COMMIT");
+}
+
+absl::Status PrepareFile(Session& session) {
+  AFLUENTE_ASSIGN_OR_RETURN(bool known, HasOwnTables(session));
+  if (!known) AFLUENTE_RETURN_IF_ERROR(CreateOwnTables(session));
+  AFLUENTE_ASSIGN_OR_RETURN(int64_t format, Setting(session, "format"));
+  if (format == kFormat) return RefreshMacros(session);
+  return absl::FailedPreconditionError(
+      schema::Concat("the warehouse has format ", format, ", this program reads ", kFormat,
+                     ": use the version of afluente that wrote it"));
+}
+
+}  // namespace
+
+Engine::Engine() = default;
+Engine::~Engine() = default;
+
+absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options) {
+  auto engine = std::make_unique<Engine>();
+  engine->path = options.directory + "/warehouse.duckdb";
+  std::string staging = options.directory + "/staging";
+  mkdir(staging.c_str(), 0700);
+  AFLUENTE_ASSIGN_OR_RETURN(engine->database,
+                            OpenFile(engine->path, options.threads, options.memory_bytes));
+  AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,
+                            Session::Connect(engine->database.get()));
+  AFLUENTE_RETURN_IF_ERROR(RegisterRuntimeFunctions(session->connection()));
+  AFLUENTE_RETURN_IF_ERROR(PrepareFile(*session));
+  AFLUENTE_RETURN_IF_ERROR(LockDown(*session, staging));
+  AFLUENTE_ASSIGN_OR_RETURN(uint64_t version_last, LoadCatalog(*session, engine->live));
+  engine->committer = std::make_unique<Committer>(std::move(session), engine->live, version_last);
+  engine->readers = std::make_unique<ReadPool>(engine->database.get(),
+                                               std::max<size_t>(options.connections_max, 1));
+  engine->checkpointer = std::make_unique<Checkpointer>(*engine->committer, engine->path);
+  return engine;
+}
+
+absl::StatusOr<DatabaseHandle> OpenPrivate(int threads, uint64_t memory_bytes) {
+  AFLUENTE_ASSIGN_OR_RETURN(DatabaseHandle database, OpenFile("", threads, memory_bytes));
+  AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(database.get()));
+  AFLUENTE_RETURN_IF_ERROR(RegisterRuntimeFunctions(session->connection()));
+  AFLUENTE_RETURN_IF_ERROR(CreateMacros(*session));
+  AFLUENTE_RETURN_IF_ERROR(LockDown(*session, ""));
+  return database;
+}
+
+}  // namespace afluente::warehouse::duckdb

@@ -1,0 +1,77 @@
+#include "warehouse/duckdb/live_catalog.h"
+
+#include "schema/text.h"
+#include "warehouse/duckdb/handles.h"
+
+namespace afluente::warehouse::duckdb {
+
+std::optional<TableSchema> CatalogSnapshot::FindTable(const TableName& name) const {
+  std::shared_ptr<const TableEntry> entry = Find(name);
+  if (entry == nullptr) return std::nullopt;
+  return entry->schema;
+}
+
+bool CatalogSnapshot::HasDataset(std::string_view project, std::string_view dataset) const {
+  return datasets.contains(std::pair(std::string(project), std::string(dataset)));
+}
+
+std::shared_ptr<const TableEntry> CatalogSnapshot::Find(const TableName& name) const {
+  auto found = tables.find(name);
+  return found == tables.end() ? nullptr : found->second;
+}
+
+std::vector<TableName> CatalogSnapshot::WithoutViews(const std::vector<TableName>& names) const {
+  std::vector<TableName> stored;
+  std::set<TableName> seen;
+  std::vector<TableName> waiting(names.rbegin(), names.rend());
+  while (!waiting.empty()) {
+    TableName name = std::move(waiting.back());
+    waiting.pop_back();
+    if (!seen.insert(name).second) continue;
+    std::shared_ptr<const TableEntry> entry = Find(name);
+    if (entry != nullptr && entry->view) {
+      waiting.insert(waiting.end(), entry->reads.rbegin(), entry->reads.rend());
+    } else {
+      stored.push_back(std::move(name));
+    }
+  }
+  return stored;
+}
+
+std::shared_ptr<const CatalogSnapshot> LiveCatalog::snapshot() const {
+  absl::MutexLock lock(&mutex_);
+  return snapshot_;
+}
+
+absl::StatusOr<std::vector<TableVersion>> LiveCatalog::Versions(
+    const std::vector<TableName>& tables) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<TableVersion> result;
+  for (const TableName& name : tables) {
+    auto found = versions_.find(name);
+    if (found == versions_.end()) {
+      return absl::NotFoundError(schema::Concat("Not found: Table ", name.ToString()));
+    }
+    result.push_back({name, found->second});
+  }
+  return result;
+}
+
+void LiveCatalog::Publish(std::shared_ptr<const CatalogSnapshot> next,
+                          const std::vector<TableVersion>& versions) {
+  absl::MutexLock lock(&mutex_);
+  for (const TableVersion& version : versions) versions_[version.table] = version.version;
+  if (next == nullptr) return;
+  std::erase_if(versions_, [&](const auto& entry) { return !next->tables.contains(entry.first); });
+  snapshot_ = std::move(next);
+}
+
+std::string DatasetSql(std::string_view project, std::string_view dataset) {
+  return QuoteIdentifier(schema::Concat(project, ".", dataset));
+}
+
+std::string TableSql(const TableName& name) {
+  return schema::Concat(DatasetSql(name.project, name.dataset), ".", QuoteIdentifier(name.table));
+}
+
+}  // namespace afluente::warehouse::duckdb

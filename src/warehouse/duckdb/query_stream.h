@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "warehouse/duckdb/session.h"
+#include "warehouse/googlesql/translate.h"
+#include "warehouse/warehouse.h"
+
+namespace afluente::warehouse::duckdb {
+
+struct Engine;
+
+// Binds the named parameters in the order that the translation wants. INVALID_ARGUMENT names one
+// that is missing or does not fit.
+absl::StatusOr<Arguments> BindParameters(const googlesql::Translation& translation,
+                                         const std::vector<Parameter>& parameters);
+
+// Starts a translated query on a reading connection; the stream keeps the connection.
+absl::StatusOr<std::unique_ptr<ResultStream>> StartQuery(Engine& engine,
+                                                         const googlesql::Translation& translation,
+                                                         const Arguments& arguments,
+                                                         const QueryLimits& limits);
+
+// Runs translated DML or DDL through the committer.
+absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
+                                                          const Statement& statement,
+                                                          const std::vector<Parameter>& parameters,
+                                                          const QueryLimits& limits);
+
+}  // namespace afluente::warehouse::duckdb

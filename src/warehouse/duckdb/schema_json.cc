@@ -1,0 +1,133 @@
+#include "warehouse/duckdb/schema_json.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace afluente::warehouse::duckdb {
+namespace {
+
+using nlohmann::json;
+using schema::Column;
+using schema::Field;
+using schema::Mode;
+using schema::Type;
+using schema::TypeKind;
+
+// In the order of TypeKind.
+constexpr std::array<std::string_view, 14> kKinds = {
+    "BOOL", "INT64",    "FLOAT64", "NUMERIC",   "BIGNUMERIC", "STRING", "BYTES",
+    "DATE", "DATETIME", "TIME",    "TIMESTAMP", "JSON",       "ARRAY",  "STRUCT"};
+// In the order of PartitionUnit.
+constexpr std::array<std::string_view, 5> kUnits = {"NONE", "HOUR", "DAY", "MONTH", "YEAR"};
+
+template <size_t N>
+std::optional<size_t> IndexOf(const std::array<std::string_view, N>& names, const json& name) {
+  if (!name.is_string()) return std::nullopt;
+  for (size_t i = 0; i < N; ++i) {
+    if (names[i] == name.get_ref<const std::string&>()) return i;
+  }
+  return std::nullopt;
+}
+
+json ToJson(const Type& type) {
+  json out = {{"type", kKinds[static_cast<size_t>(type.kind)]}};
+  for (const Field& field : type.fields) {
+    json member = ToJson(field.type);
+    member["name"] = field.name;
+    out["fields"].push_back(std::move(member));
+  }
+  return out;
+}
+
+std::string TextOf(const json& object, const char* key) {
+  auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::optional<Type> ToType(const json& object) {
+  if (!object.is_object() || !object.contains("type")) return std::nullopt;
+  std::optional<size_t> kind = IndexOf(kKinds, object["type"]);
+  if (!kind) return std::nullopt;
+  Type type;
+  type.kind = static_cast<TypeKind>(*kind);
+  if (!object.contains("fields")) return type;
+  for (const json& member : object["fields"]) {
+    std::optional<Type> field = ToType(member);
+    if (!field) return std::nullopt;
+    type.fields.push_back({TextOf(member, "name"), *std::move(field)});
+  }
+  return type;
+}
+
+std::optional<TableName> ToName(const json& parts) {
+  if (!parts.is_array() || parts.size() != 3) return std::nullopt;
+  for (const json& part : parts) {
+    if (!part.is_string()) return std::nullopt;
+  }
+  return TableName{parts[0].get<std::string>(), parts[1].get<std::string>(),
+                   parts[2].get<std::string>()};
+}
+
+}  // namespace
+
+std::string EntryToJson(const TableEntry& entry) {
+  const TableSchema& schema = entry.schema;
+  json out = {{"description", schema.description}, {"functionFed", schema.function_fed}};
+  out["columns"] = json::array();
+  for (const Column& column : schema.columns) {
+    json member = ToJson(column.type);
+    member["name"] = column.name;
+    member["mode"] = column.mode == Mode::kRequired ? "REQUIRED" : "NULLABLE";
+    member["description"] = column.description;
+    out["columns"].push_back(std::move(member));
+  }
+  out["timePartitioning"] = {{"type", kUnits[static_cast<size_t>(schema.partitioning.unit)]},
+                             {"field", schema.partitioning.field}};
+  out["clustering"] = schema.clustering;
+  if (entry.view) {
+    out["view"] = json::array();
+    for (const TableName& name : entry.reads) {
+      out["view"].push_back({name.project, name.dataset, name.table});
+    }
+  }
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+absl::StatusOr<TableEntry> EntryFromJson(TableName name, std::string_view text) {
+  json in = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  absl::Status damaged =
+      absl::DataLossError("the warehouse's catalog is damaged at table " + name.ToString());
+  if (!in.is_object() || !in["columns"].is_array() || !in["clustering"].is_array()) return damaged;
+  TableEntry entry;
+  TableSchema& schema = entry.schema;
+  schema.name = std::move(name);
+  schema.description = TextOf(in, "description");
+  schema.function_fed = in["functionFed"] == true;
+  for (const json& member : in["columns"]) {
+    std::optional<Type> type = ToType(member);
+    if (!type) return damaged;
+    Mode mode = TextOf(member, "mode") == "REQUIRED" ? Mode::kRequired : Mode::kNullable;
+    schema.columns.push_back(
+        {TextOf(member, "name"), *std::move(type), mode, TextOf(member, "description")});
+  }
+  std::optional<size_t> unit;
+  if (in["timePartitioning"].is_object()) unit = IndexOf(kUnits, in["timePartitioning"]["type"]);
+  if (!unit) return damaged;
+  schema.partitioning.unit = static_cast<PartitionUnit>(*unit);
+  schema.partitioning.field = TextOf(in["timePartitioning"], "field");
+  for (const json& column : in["clustering"]) {
+    if (!column.is_string()) return damaged;
+    schema.clustering.push_back(column.get<std::string>());
+  }
+  entry.view = in.contains("view");
+  if (!entry.view) return entry;
+  for (const json& read : in["view"]) {
+    std::optional<TableName> table = ToName(read);
+    if (!table) return damaged;
+    entry.reads.push_back(*std::move(table));
+  }
+  return entry;
+}
+
+}  // namespace afluente::warehouse::duckdb

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "schema/type.h"
+#include "schema/value.h"
+#include "warehouse/duckdb/handles.h"
+
+namespace afluente::warehouse::duckdb {
+
+// Writes one value a row into a fresh vector made for ToLogicalType(type), from row 0.
+// INVALID_ARGUMENT when a value does not have the type's shape or range; NULL is allowed here.
+absl::Status WriteVector(const schema::Type& type, absl::Span<const schema::Value* const> values,
+                         duckdb_vector vector);
+
+// The value as a bound parameter or literal.
+absl::StatusOr<ValueHandle> ToDuckdbValue(const schema::Type& type, const schema::Value& value);
+
+}  // namespace afluente::warehouse::duckdb

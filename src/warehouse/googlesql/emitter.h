@@ -1,0 +1,158 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "warehouse/googlesql/scope.h"
+#include "warehouse/googlesql/statement_syntax.h"
+#include "warehouse/googlesql/syntax.h"
+#include "warehouse/googlesql/translate.h"
+
+namespace afluente::warehouse::googlesql {
+
+struct CallContext;
+struct Function;
+
+// Longer output is refused: aliases used inside aliases could make it grow without bound.
+inline constexpr size_t kOutputMax = size_t{16} << 20;
+
+// A function's SQL transform has rules of its own; absent for ordinary statements.
+struct TransformRules {
+  std::string source;
+  std::string publish_time;  // the message's, in DuckDB's words, once FROM is emitted
+  std::string message_index;
+  std::vector<std::string> ordinals;  // positions inside UNNEST, in order
+};
+
+// Resolves names, tells types and writes DuckDB's SQL for one statement. Lives for one
+// translation; throws SqlError.
+class Emitter {
+ public:
+  Emitter(const CatalogView& catalog, const TranslateOptions& options, Translation* translation)
+      : catalog_(catalog), options_(options), translation_(translation) {}
+
+  void set_transform(TransformRules* rules) { transform_ = rules; }
+
+  void EmitStatement(const ParsedStatement& statement);
+  QueryOutput EmitQuery(const Query& query, const Scope* outer, bool with_order_keys = false);
+  Emitted Emit(const Expression& expression, const Scope& scope);
+
+  // For the functions that write themselves.
+  void MarkNotDeterministic(const Expression& call);
+  const TransformRules* transform() const { return transform_; }
+  // A lambda parameter's name that nothing else uses.
+  std::string UniqueName(std::string_view prefix);
+  std::string EmitOrder(const std::vector<OrderItem>& order, const Scope& scope);
+  std::string EmitWindow(const Window& window, const Scope& scope);
+  Emitted EmitCast(Emitted value, const SqlType& target, bool safe, size_t at);
+
+  // FROM, also used by the transform's rules.
+  std::string EmitFrom(const TableExpression& table, Scope* scope);
+  // The SELECT list with stars expanded.
+  std::vector<SelectAlias> EmitItems(const Select& select, const Scope& scope);
+  std::vector<ScopeColumn> NameColumns(const std::vector<SelectAlias>& items);
+
+ private:
+  struct CommonTableEntry {
+    std::string name;
+    std::string sql;
+    std::vector<ScopeColumn> columns;
+    SelectAs as = SelectAs::kRow;
+  };
+
+  // Expressions.
+  Emitted EmitLiteral(const Expression& expression);
+  Emitted EmitTypedLiteral(const Expression& expression);
+  Emitted EmitParameter(const Expression& expression);
+  Emitted EmitName(const Expression& expression, const Scope& scope);
+  bool FindName(std::string_view name, size_t at, const Scope& scope, Emitted* found);
+  std::optional<Emitted> EmitQualified(const Expression& expression, const Scope& scope);
+  Emitted EmitField(const Expression& expression, const Scope& scope);
+  Emitted FieldOf(Emitted base, const std::string& name, size_t at);
+  Emitted EmitSubscript(const Expression& expression, const Scope& scope);
+  Emitted EmitUnary(const Expression& expression, const Scope& scope);
+  Emitted EmitBinary(const Expression& expression, const Scope& scope);
+  Emitted EmitArithmetic(const Expression& expression, Emitted left, Emitted right);
+  Emitted EmitCompare(const Expression& expression, const Scope& scope);
+  Emitted EmitIn(const Expression& expression, const Scope& scope);
+  Emitted EmitPredicate(const Expression& expression, const Scope& scope);
+  Emitted EmitCase(const Expression& expression, const Scope& scope);
+  Emitted EmitExtract(const Expression& expression, const Scope& scope);
+  Emitted EmitArray(const Expression& expression, const Scope& scope);
+  Emitted EmitStruct(const Expression& expression, const Scope& scope);
+  Emitted EmitSubquery(const Expression& expression, const Scope& scope);
+  Emitted EmitCall(const Expression& expression, const Scope& scope);
+  Emitted EmitAggregate(const Function& function, CallContext* context, const Scope& scope);
+  const Window* FindWindow(const std::string& name, size_t at, const Scope& scope);
+  std::string EmitFrame(const WindowFrame& frame, const Scope& scope);
+  std::string EmitBound(const FrameBound& bound, const Scope& scope);
+  Emitted Conform(Emitted value, const SqlType& target);
+  void CheckComparable(const Emitted& a, const Emitted& b, std::string_view what, size_t at);
+
+  // Queries.
+  std::string EmitWith(const Query& query, const Scope* outer);
+  QueryOutput EmitSelect(const Query& query, const Scope* outer, bool with_order_keys);
+  QueryOutput EmitSetOperation(const Query& query, const Scope* outer);
+  void ConformOperand(const std::vector<ScopeColumn>& first, QueryOutput* operand);
+  std::string EmitGrouping(const Select& select, const Scope& scope);
+  std::string EmitGroupingItem(const Expression& expression, const Scope& scope);
+  std::string EmitOrderKey(const OrderItem& item, const Scope& scope);
+  std::string EmitLimit(const Query& query, const Scope* outer);
+  void ExpandStar(const SelectItem& item, const Scope& scope, std::vector<SelectAlias>* out);
+  std::string EmitTable(const TableExpression& table, Scope* scope);
+  std::optional<std::string> EmitMessages(const TableExpression& table, Scope* scope);
+  std::string EmitNamedTable(const TableExpression& table, Scope* scope);
+  std::string EmitUnnest(const TableExpression& table, const Emitted& array, Scope* scope);
+  std::string EmitJoin(const TableExpression& table, Scope* scope);
+  std::string EmitUsing(const TableExpression& table, Scope* scope, Scope* right);
+  void AddRange(RangeVariable range, Scope* scope, size_t at);
+  const CommonTableEntry* FindCommonTable(std::string_view name) const;
+
+  // Statements and names of tables.
+  TableName Complete(const NamePath& path);
+  TableSchema ResolveTable(const NamePath& path);
+  std::string WriteTarget(const ParsedStatement& statement, TableSchema* table);
+  Scope TargetScope(const TableSchema& table, const std::string& alias, const std::string& name);
+  void EmitInsert(const ParsedStatement& statement);
+  std::string EmitValue(const Expression& value, const ScopeColumn& column, const Scope& scope);
+  std::vector<ScopeColumn> TargetColumns(const TableSchema& table,
+                                         const std::vector<std::string>& names, size_t at);
+  std::string EmitAssignments(const std::vector<Assignment>& assignments, const TableSchema& table,
+                              const Scope& scope);
+  void EmitUpdate(const ParsedStatement& statement);
+  void EmitDelete(const ParsedStatement& statement);
+  void EmitMerge(const ParsedStatement& statement);
+  std::string EmitMergeBranch(const MergeBranch& branch, const TableSchema& table,
+                              const Scope& target, const Scope& source, const Scope& both);
+  void EmitCreateTable(const ParsedStatement& statement);
+  TableSchema DefinedTable(const ParsedStatement& statement, TableName name);
+  Partitioning EmitPartitioning(const Expression& expression);
+  void EmitCreateView(const ParsedStatement& statement);
+  void EmitDropRelation(const ParsedStatement& statement);
+  void EmitSchema(const ParsedStatement& statement);
+  void CheckInsertable(const Emitted& value, const ScopeColumn& column, size_t position, size_t at);
+
+  const CatalogView& catalog_;
+  const TranslateOptions& options_;
+  Translation* translation_;
+  TransformRules* transform_ = nullptr;
+  std::vector<CommonTableEntry> common_;
+  // A recursive WITH entry that waits for its first operand's columns.
+  const Query* pending_recursive_ = nullptr;
+  CommonTableEntry pending_entry_;
+  size_t names_ = 0;
+  size_t emitted_bytes_ = 0;
+};
+
+// Throws SqlError for what the contract of a function's SQL refuses.
+TransformTranslation EmitTransform(const ParsedStatement& statement, std::string_view source);
+
+// `"project.dataset"."table"`.
+std::string QualifiedName(const TableName& name);
+// Columns as queries see them, with a function's two own.
+std::vector<schema::Column> QueryColumns(const TableSchema& table);
+
+}  // namespace afluente::warehouse::googlesql

@@ -1,0 +1,349 @@
+// SELECT, set operations, FROM.
+#include <algorithm>
+
+#include "warehouse/googlesql/parser.h"
+#include "warehouse/googlesql/sql_error.h"
+#include "warehouse/googlesql/text.h"
+
+namespace afluente::warehouse::googlesql {
+
+// SELECT, WITH or a parenthesised query behind an opening parenthesis (which is still ahead when
+// the caller has not taken it).
+bool Parser::AtQuery() const {
+  size_t ahead = 0;
+  while (IsSymbol("(", ahead)) ++ahead;
+  return Peek(ahead).kind == TokenKind::kKeyword &&
+         (Peek(ahead).text.size() == 6 || Peek(ahead).text.size() == 4) &&
+         (Peek(ahead).upper == "SELECT" || Peek(ahead).upper == "WITH");
+}
+
+QueryPtr Parser::ParseQuery() {
+  Nesting nesting(this);
+  std::vector<CommonTable> with;
+  Query head;
+  const size_t at = Peek().at;
+  if (IsWord("WITH")) ParseWith(&head);
+  QueryPtr query = ParseSetOperations();
+  // A parenthesised query that has its own WITH or ORDER BY stays apart.
+  const bool taken = !query->with.empty() || !query->order.empty() || query->limit != nullptr;
+  if (taken) {
+    auto outer = std::make_unique<Query>();
+    outer->operands.push_back(std::move(query));
+    query = std::move(outer);
+  }
+  query->at = at;
+  query->recursive = head.recursive;
+  query->with = std::move(head.with);
+  if (TakeWord("ORDER")) {
+    ExpectWord("BY");
+    query->order = ParseOrderBy();
+  }
+  if (TakeWord("LIMIT")) {
+    query->limit = ParseExpression();
+    if (TakeWord("OFFSET")) query->offset = ParseExpression();
+  }
+  if (IsSymbol("|>")) FailUnsupported(Peek().at, "Pipe syntax");
+  return query;
+}
+
+void Parser::ParseWith(Query* query) {
+  Take();
+  query->recursive = TakeWord("RECURSIVE");
+  do {
+    CommonTable table;
+    table.at = Peek().at;
+    table.name = ExpectName();
+    ExpectWord("AS");
+    ExpectSymbol("(");
+    table.query = ParseQuery();
+    ExpectSymbol(")");
+    for (const CommonTable& other : query->with) {
+      if (SameName(other.name, table.name)) {
+        Fail(table.at, Cat("Duplicate alias ", table.name, " for WITH subquery"));
+      }
+    }
+    query->with.push_back(std::move(table));
+  } while (TakeSymbol(","));
+}
+
+std::string Parser::TakeSetOperation() {
+  if (!IsWord("UNION") && !IsWord("INTERSECT") && !IsWord("EXCEPT")) return "";
+  const Token token = Take();
+  if (TakeWord("ALL")) {
+    if (token.upper != "UNION") FailUnsupported(token.at, Cat(token.upper, " ALL"));
+    return "UNION ALL";
+  }
+  if (!TakeWord("DISTINCT")) Expected("keyword ALL or keyword DISTINCT");
+  return token.upper;
+}
+
+QueryPtr Parser::ParseSetOperations() {
+  QueryPtr first = ParseQueryPrimary();
+  const size_t at = Peek().at;
+  std::string operation = TakeSetOperation();
+  if (operation.empty()) return first;
+  auto query = std::make_unique<Query>();
+  query->at = first->at;
+  query->set_operation = operation;
+  query->operands.push_back(std::move(first));
+  while (true) {
+    query->operands.push_back(ParseQueryPrimary());
+    const size_t next_at = Peek().at;
+    const std::string next = TakeSetOperation();
+    if (next.empty()) return query;
+    if (next != operation) {
+      FailSyntax(next_at,
+                 "Different set operations cannot be used in the same query without using "
+                 "parentheses for grouping");
+    }
+    if (operation == "EXCEPT") {
+      FailSyntax(at, "EXCEPT must be used with parentheses when it is used several times");
+    }
+  }
+}
+
+QueryPtr Parser::ParseQueryPrimary() {
+  if (IsSymbol("(")) {
+    Take();
+    QueryPtr query = ParseQuery();
+    ExpectSymbol(")");
+    return query;
+  }
+  auto query = std::make_unique<Query>();
+  query->at = Peek().at;
+  query->select = ParseSelect();
+  return query;
+}
+
+std::unique_ptr<Select> Parser::ParseSelect() {
+  auto select = std::make_unique<Select>();
+  select->at = Peek().at;
+  if (IsWord("FROM")) FailUnsupported(Peek().at, "A query that begins with FROM");
+  ExpectWord("SELECT");
+  if (TakeWord("DISTINCT")) {
+    select->distinct = true;
+  } else {
+    TakeWord("ALL");
+  }
+  if (IsWord("AS") && (IsWord("STRUCT", 1) || IsWord("VALUE", 1))) {
+    Take();
+    select->as = Take().upper == "STRUCT" ? SelectAs::kStruct : SelectAs::kValue;
+  }
+  do {
+    // A comma may trail the list.
+    if (!select->items.empty() && (IsWord("FROM") || Peek().kind == TokenKind::kEnd)) break;
+    select->items.push_back(ParseSelectItem());
+  } while (TakeSymbol(","));
+  if (TakeWord("FROM")) select->from = ParseFrom();
+  if (TakeWord("WHERE")) select->where = ParseExpression();
+  if (TakeWord("GROUP")) ParseGroupBy(select.get());
+  if (TakeWord("HAVING")) select->having = ParseExpression();
+  if (TakeWord("QUALIFY")) select->qualify = ParseExpression();
+  if (TakeWord("WINDOW")) ParseNamedWindows(select.get());
+  return select;
+}
+
+void Parser::ParseNamedWindows(Select* select) {
+  do {
+    NamedWindow named;
+    named.name = ExpectName();
+    ExpectWord("AS");
+    if (TakeSymbol("(")) {
+      named.window = ParseWindowBody();
+      ExpectSymbol(")");
+    } else {
+      named.window.base = ExpectName();
+    }
+    select->windows.push_back(std::move(named));
+  } while (TakeSymbol(","));
+}
+
+SelectItem Parser::ParseSelectItem() {
+  SelectItem item;
+  item.at = Peek().at;
+  if (TakeSymbol("*")) {
+    item.star = true;
+    ParseStarClauses(&item);
+    return item;
+  }
+  item.expression = ParseExpression();
+  if (IsSymbol(".") && IsSymbol("*", 1)) {
+    at_ += 2;
+    item.star = true;
+    ParseStarClauses(&item);
+    return item;
+  }
+  item.alias = OptionalAlias();
+  return item;
+}
+
+void Parser::ParseStarClauses(SelectItem* item) {
+  if (IsWord("EXCEPT") && IsSymbol("(", 1)) {
+    Take();
+    item->except = ParseNames();
+  }
+  if (IsWord("REPLACE") && IsSymbol("(", 1)) {
+    at_ += 2;
+    do {
+      ExpressionPtr value = ParseExpression();
+      ExpectWord("AS");
+      item->replace.emplace_back(ExpectName(), std::move(value));
+    } while (TakeSymbol(","));
+    ExpectSymbol(")");
+  }
+}
+
+void Parser::ParseGroupBy(Select* select) {
+  ExpectWord("BY");
+  select->grouping = Grouping::kPlain;
+  if (TakeWord("ALL")) {
+    select->grouping = Grouping::kAll;
+    return;
+  }
+  if ((IsWord("ROLLUP") || IsWord("CUBE")) && IsSymbol("(", 1)) {
+    select->grouping = Take().upper == "ROLLUP" ? Grouping::kRollup : Grouping::kCube;
+  } else if (IsWord("GROUPING") && IsWord("SETS", 1)) {
+    at_ += 2;
+    select->grouping = Grouping::kSets;
+  }
+  const bool wrapped = select->grouping != Grouping::kPlain;
+  if (wrapped) ExpectSymbol("(");
+  do {
+    if (wrapped && IsSymbol("(")) {
+      select->group_by.push_back(ParseGroupingSet());
+      continue;
+    }
+    if (IsWord("ROLLUP") || IsWord("CUBE") || IsWord("GROUPING")) {
+      FailUnsupported(Peek().at, "ROLLUP, CUBE or GROUPING SETS beside other grouping items");
+    }
+    std::vector<ExpressionPtr> one;
+    one.push_back(ParseExpression());
+    select->group_by.push_back(std::move(one));
+  } while (TakeSymbol(","));
+  if (wrapped) ExpectSymbol(")");
+}
+
+std::vector<ExpressionPtr> Parser::ParseGroupingSet() {
+  std::vector<ExpressionPtr> set;
+  ExpectSymbol("(");
+  if (TakeSymbol(")")) return set;
+  set = ParseExpressionList();
+  ExpectSymbol(")");
+  return set;
+}
+
+TablePtr Parser::Join(TablePtr left, TablePtr right, JoinType type, size_t at) {
+  auto join = std::make_unique<TableExpression>();
+  join->kind = TableKind::kJoin;
+  join->join = type;
+  join->at = at;
+  join->depth = std::max(left->depth, right->depth) + 1;
+  if (join->depth > kNestingMax) Fail(at, "Query joins too many tables");
+  join->left = std::move(left);
+  join->right = std::move(right);
+  return join;
+}
+
+// Joins and commas group from the left.
+TablePtr Parser::ParseFrom() {
+  TablePtr left = ParseTablePrimary();
+  while (true) {
+    const size_t at = Peek().at;
+    JoinType type;
+    if (!ParseJoinType(&type)) return left;
+    if (IsWord("LATERAL")) FailUnsupported(Peek().at, "LATERAL");
+    left = Join(std::move(left), ParseTablePrimary(), type, at);
+    if (type == JoinType::kCross || type == JoinType::kComma) continue;
+    if (TakeWord("ON")) {
+      left->on = ParseExpression();
+    } else if (TakeWord("USING")) {
+      left->using_columns = ParseNames();
+    } else if (left->right->kind != TableKind::kUnnest && left->right->path.size() < 2) {
+      Expected("keyword ON or keyword USING");
+    }
+  }
+}
+
+bool Parser::ParseJoinType(JoinType* type) {
+  if (IsWord("NATURAL")) FailUnsupported(Peek().at, "NATURAL JOIN");
+  *type = JoinType::kInner;
+  if (TakeSymbol(",")) {
+    *type = JoinType::kComma;
+    return true;
+  }
+  if (TakeWord("CROSS")) {
+    *type = JoinType::kCross;
+  } else if (TakeWord("INNER")) {
+    *type = JoinType::kInner;
+  } else if (TakeWord("LEFT")) {
+    *type = JoinType::kLeft;
+  } else if (TakeWord("RIGHT")) {
+    *type = JoinType::kRight;
+  } else if (TakeWord("FULL")) {
+    *type = JoinType::kFull;
+  } else {
+    return TakeWord("JOIN");
+  }
+  if (*type != JoinType::kCross && *type != JoinType::kInner) TakeWord("OUTER");
+  ExpectWord("JOIN");
+  return true;
+}
+
+TablePtr Parser::ParseTablePrimary() {
+  Nesting nesting(this);
+  if (IsWord("UNNEST")) return ParseUnnest();
+  auto table = std::make_unique<TableExpression>();
+  table->at = Peek().at;
+  if (IsSymbol("(")) {
+    if (AtQuery()) {
+      Take();
+      table->kind = TableKind::kQuery;
+      table->query = ParseQuery();
+      ExpectSymbol(")");
+    } else {
+      Take();
+      TablePtr inner = ParseFrom();
+      ExpectSymbol(")");
+      return inner;
+    }
+  } else {
+    if (!IsName()) Unexpected();
+    table->path = ParsePath().parts;
+    if (IsSymbol("(")) FailUnsupported(table->at, "A table-valued function");
+  }
+  ParseTableSuffix(table.get());
+  return table;
+}
+
+TablePtr Parser::ParseUnnest() {
+  auto table = std::make_unique<TableExpression>();
+  table->kind = TableKind::kUnnest;
+  table->at = Take().at;
+  ExpectSymbol("(");
+  table->unnest = ParseExpression();
+  if (IsSymbol(",")) FailUnsupported(Peek().at, "UNNEST of several arrays");
+  ExpectSymbol(")");
+  ParseTableSuffix(table.get());
+  return table;
+}
+
+void Parser::ParseTableSuffix(TableExpression* table) {
+  for (std::string_view word : {"PIVOT", "UNPIVOT", "MATCH_RECOGNIZE"}) {
+    if (IsWord(word) && IsSymbol("(", 1)) FailUnsupported(Peek().at, word);
+  }
+  if (IsWord("FOR") && (IsWord("SYSTEM_TIME", 1) || IsWord("SYSTEM", 1))) {
+    FailUnsupported(Peek().at, "FOR SYSTEM_TIME AS OF");
+  }
+  table->alias = OptionalAlias();
+  if (TakeWords("WITH", "OFFSET")) {
+    table->with_offset = true;
+    table->offset_alias = OptionalAlias();
+    if (table->offset_alias.empty()) table->offset_alias = "offset";
+  }
+  if (IsWord("TABLESAMPLE")) FailUnsupported(Peek().at, "TABLESAMPLE");
+  for (std::string_view word : {"PIVOT", "UNPIVOT"}) {
+    if (IsWord(word) && IsSymbol("(", 1)) FailUnsupported(Peek().at, word);
+  }
+}
+
+}  // namespace afluente::warehouse::googlesql

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "warehouse/googlesql/lexer.h"
+#include "warehouse/googlesql/statement_syntax.h"
+#include "warehouse/googlesql/syntax.h"
+
+namespace afluente::warehouse::googlesql {
+
+// Deeper nesting is refused, so that neither this folder nor DuckDB runs out of stack.
+inline constexpr int kNestingMax = 100;
+
+// Recursive descent over one statement. Lives for one parse; throws SqlError.
+class Parser {
+ public:
+  explicit Parser(std::string_view text) : tokens_(Tokenize(text)) {}
+
+  // The whole text: one statement, then an optional semicolon.
+  ParsedStatement ParseStatement();
+
+ private:
+  // Counts nesting while it lives.
+  class Nesting {
+   public:
+    explicit Nesting(Parser* parser);
+    ~Nesting() { --parser_->nesting_; }
+    Nesting(const Nesting&) = delete;
+    Nesting& operator=(const Nesting&) = delete;
+
+   private:
+    Parser* parser_;
+  };
+
+  // Tokens.
+  const Token& Peek(size_t ahead = 0) const;
+  Token Take() { return tokens_[at_ < tokens_.size() - 1 ? at_++ : at_]; }
+  bool IsSymbol(std::string_view symbol, size_t ahead = 0) const;
+  // Also words that are not reserved.
+  bool IsWord(std::string_view upper, size_t ahead = 0) const;
+  bool TakeSymbol(std::string_view symbol);
+  bool TakeWord(std::string_view upper);
+  bool TakeWords(std::string_view first, std::string_view second);
+  size_t ExpectSymbol(std::string_view symbol);
+  void ExpectWord(std::string_view upper);
+  bool IsName(size_t ahead = 0) const;
+  std::string ExpectName();
+  std::string ExpectText();
+  void ExpectCloseAngle();
+  [[noreturn]] void Unexpected() const;
+  [[noreturn]] void Expected(std::string_view what) const;
+  std::string OptionalAlias();
+  NamePath ParsePath();
+  std::string PathPart();
+  std::vector<std::string> ParseNames();
+
+  // Expressions.
+  ExpressionPtr ParseExpression();
+  ExpressionPtr ParseOr();
+  ExpressionPtr ParseAnd();
+  ExpressionPtr ParseNot();
+  ExpressionPtr ParseComparison();
+  ExpressionPtr ParseComparisonTail(ExpressionPtr left);
+  ExpressionPtr ParseIn(ExpressionPtr left, bool negated, size_t at);
+  ExpressionPtr ParseIs(ExpressionPtr left, size_t at);
+  ExpressionPtr ParseOperators(int level);
+  ExpressionPtr ParseUnary();
+  ExpressionPtr ParsePostfix();
+  ExpressionPtr ParsePrimary();
+  ExpressionPtr ParseKeywordPrimary();
+  ExpressionPtr ParseNamePrimary();
+  ExpressionPtr ParseTypedLiteral();
+  ExpressionPtr ParseSubscript(ExpressionPtr base);
+  ExpressionPtr ParseCase();
+  ExpressionPtr ParseCast(bool safe);
+  ExpressionPtr ParseExtract();
+  ExpressionPtr ParseInterval();
+  ExpressionPtr ParseArray();
+  ExpressionPtr ParseArrayElements(SqlType type, size_t at);
+  ExpressionPtr ParseStruct();
+  ExpressionPtr ParseParenthesised();
+  ExpressionPtr ParseCall(Token name, bool safe);
+  ExpressionPtr ParseArgument();
+  bool AtDatePart() const;
+  ExpressionPtr ParseDatePart();
+  void ParseCallClauses(Expression* call);
+  std::unique_ptr<Window> ParseOver();
+  Window ParseWindowBody();
+  FrameBound ParseFrameBound();
+  std::vector<OrderItem> ParseOrderBy();
+  SqlType ParseType();
+  std::vector<ExpressionPtr> ParseExpressionList();
+
+  // Queries.
+  QueryPtr ParseQuery();
+  void ParseWith(Query* query);
+  QueryPtr ParseSetOperations();
+  std::string TakeSetOperation();
+  QueryPtr ParseQueryPrimary();
+  std::unique_ptr<Select> ParseSelect();
+  SelectItem ParseSelectItem();
+  void ParseStarClauses(SelectItem* item);
+  void ParseGroupBy(Select* select);
+  void ParseNamedWindows(Select* select);
+  std::vector<ExpressionPtr> ParseGroupingSet();
+  TablePtr ParseFrom();
+  bool ParseJoinType(JoinType* type);
+  TablePtr ParseTablePrimary();
+  TablePtr ParseUnnest();
+  void ParseTableSuffix(TableExpression* table);
+  bool AtQuery() const;
+  TablePtr Join(TablePtr left, TablePtr right, JoinType type, size_t at);
+
+  // Statements.
+  ParsedStatement ParseStatementBody();
+  void ParseInsert(ParsedStatement* statement);
+  void ParseInsertValues(std::vector<std::vector<ExpressionPtr>>* rows);
+  std::vector<ExpressionPtr> ParseValueRow();
+  void ParseUpdate(ParsedStatement* statement);
+  std::vector<Assignment> ParseAssignments();
+  void ParseDelete(ParsedStatement* statement);
+  void ParseMerge(ParsedStatement* statement);
+  MergeBranch ParseMergeBranch();
+  void ParseCreate(ParsedStatement* statement);
+  void ParseCreateTable(ParsedStatement* statement);
+  ColumnDefinition ParseColumnDefinition();
+  void ParseDrop(ParsedStatement* statement);
+  // OPTIONS(...): gives the description, refuses the rest by name.
+  std::string ParseOptions();
+
+  ExpressionPtr Make(ExpressionKind kind, size_t at, std::string text = "");
+  void Add(Expression* parent, ExpressionPtr child);
+
+  std::vector<Token> tokens_;
+  size_t at_ = 0;
+  int nesting_ = 0;
+};
+
+}  // namespace afluente::warehouse::googlesql

@@ -1,0 +1,61 @@
+#include "warehouse/googlesql/translate.h"
+
+#include <utility>
+
+#include "host/check.h"
+#include "warehouse/googlesql/emitter.h"
+#include "warehouse/googlesql/parser.h"
+#include "warehouse/googlesql/sql_error.h"
+#include "warehouse/googlesql/text.h"
+
+namespace afluente::warehouse::googlesql {
+namespace {
+
+// As long as BigQuery takes.
+constexpr size_t kStatementMax = size_t{4} << 20;
+
+absl::Status CheckSize(std::string_view statement) {
+  if (statement.size() <= kStatementMax) return absl::OkStatus();
+  return absl::InvalidArgumentError("The statement is longer than 4 MiB");
+}
+
+}  // namespace
+
+absl::Status ToStatus(const SqlError& error, std::string_view statement) {
+  size_t line = 1;
+  size_t column = 1;
+  for (size_t i = 0; i < error.at && i < statement.size(); ++i) {
+    if (statement[i] == '\n') {
+      ++line;
+      column = 1;
+    } else if ((static_cast<unsigned char>(statement[i]) & 0xC0) != 0x80) {
+      ++column;
+    }
+  }
+  return absl::Status(error.code, Cat(error.message, " at [", line, ":", column, "]"));
+}
+
+absl::StatusOr<Translation> Translate(std::string_view statement, const CatalogView& catalog,
+                                      const TranslateOptions& options) {
+  AFLUENTE_RETURN_IF_ERROR(CheckSize(statement));
+  try {
+    const ParsedStatement parsed = Parser(statement).ParseStatement();
+    Translation translation;
+    Emitter(catalog, options, &translation).EmitStatement(parsed);
+    return translation;
+  } catch (const SqlError& error) {
+    return ToStatus(error, statement);
+  }
+}
+
+absl::StatusOr<TransformTranslation> TranslateTransform(std::string_view statement,
+                                                        std::string_view source) {
+  AFLUENTE_RETURN_IF_ERROR(CheckSize(statement));
+  try {
+    return EmitTransform(Parser(statement).ParseStatement(), source);
+  } catch (const SqlError& error) {
+    return ToStatus(error, statement);
+  }
+}
+
+}  // namespace afluente::warehouse::googlesql

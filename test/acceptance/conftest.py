@@ -1,0 +1,61 @@
+"""Fixtures of the acceptance suite: the real binary and temporary directories."""
+import os
+
+import pytest
+from google_clients import Clients
+from instance import BINARY, Instance
+from pipeline import EVENTS, EVENTS_FILES
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        for instance in Instance.alive:
+            report.sections.append((f"log of {instance.directory.name}", instance.log()))
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def binary():
+    if not os.access(BINARY, os.X_OK):
+        pytest.exit(f"{BINARY} is missing: make build", returncode=2)
+    return BINARY
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """Starts instances; those that a test leaves running are killed after it."""
+    made = []
+
+    def start(spec=EVENTS, files=None, name="pipeline", flags=()):
+        instance = Instance(tmp_path / name, spec, EVENTS_FILES if files is None else files)
+        made.append(instance)
+        return instance.start(*flags)
+
+    yield start
+    for instance in made:
+        instance.discard()
+        Instance.alive.remove(instance)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, request):
+    """One instance for a module whose tests use names of their own. A module may set SPEC and FILES."""
+    instance = Instance(tmp_path_factory.mktemp("shared"), getattr(request.module, "SPEC", EVENTS),
+                        getattr(request.module, "FILES", EVENTS_FILES))
+    instance.start()
+    yield instance
+    survived = instance.running()
+    if survived:
+        instance.terminate()
+    Instance.alive.remove(instance)
+    assert survived, "the process died while the module's tests ran"
+
+
+@pytest.fixture(scope="module")
+def clients(shared):
+    """Google's clients against the module's instance."""
+    made = Clients(shared)
+    yield made
+    made.close()

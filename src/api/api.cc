@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "api/answer_format.h"
 #include "api/docs_page.h"
+#include "api/endpoint.h"
 #include "api/openapi.h"
 #include "api/request_id.h"
 #include "api/request_metrics.h"
@@ -10,6 +12,9 @@
 #include "http/loopback_guard.h"
 #include "http/problem.h"
 #include "http/router.h"
+#include "spec/spec.h"
+#include "telemetry/metrics.h"
+#include "warehouse/warehouse.h"
 
 namespace afluente::api {
 namespace {

@@ -5,12 +5,21 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "api/endpoint.h"
-#include "host/worker_pool.h"
+#include "api/endpoint_options.h"
 #include "http/server.h"
-#include "spec/spec.h"
-#include "telemetry/metrics.h"
-#include "warehouse/warehouse.h"
+
+namespace afluente::host {
+class WorkerPool;
+}
+namespace afluente::spec {
+struct Endpoint;
+}
+namespace afluente::telemetry {
+class Metrics;
+}
+namespace afluente::warehouse {
+class Warehouse;
+}
 
 namespace afluente::api {
 

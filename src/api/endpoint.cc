@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/answer_format.h"
 #include "api/parameters.h"
+#include "api/request_metrics.h"
 #include "host/check.h"
+#include "host/worker_pool.h"
 #include "http/problem.h"
 #include "schema/text.h"
 #include "telemetry/log.h"
+#include "warehouse/row_json.h"
 
 namespace afluente::api {
 namespace {
@@ -62,10 +66,12 @@ ServedEndpoint::ServedEndpoint(const spec::Endpoint& endpoint, warehouse::Wareho
       options_(options),
       warehouse_(warehouse),
       workers_(workers),
-      metrics_(metrics, endpoint.path),
+      metrics_(std::make_unique<RequestMetrics>(metrics, endpoint.path)),
       statement_{endpoint.sql, options.project, options.dataset} {
   ReadPath();
 }
+
+ServedEndpoint::~ServedEndpoint() = default;
 
 absl::StatusOr<std::unique_ptr<ServedEndpoint>> ServedEndpoint::Create(
     const spec::Endpoint& endpoint, warehouse::Warehouse& warehouse, host::WorkerPool& workers,
@@ -158,14 +164,14 @@ void ServedEndpoint::Negotiate(http::Request request, const http::PathParameters
   const std::string* accept = request.headers.Find("Accept");
   const auto format = NegotiateFormat(accept == nullptr ? "" : *accept);
   if (format.has_value()) return Serve(*format, std::move(request), path, std::move(responder));
-  metrics_.Measure(std::move(responder))(
+  metrics_->Measure(std::move(responder))(
       http::Problem(406, "Not Acceptable",
                     "this endpoint answers application/json, application/x-ndjson and text/csv"));
 }
 
 void ServedEndpoint::Serve(AnswerFormat format, http::Request request,
                            const http::PathParameters& path, http::Responder responder) {
-  responder = metrics_.Measure(std::move(responder));
+  responder = metrics_->Measure(std::move(responder));
   auto parameters = BindParameters(endpoint_.parameters, path, request.query);
   if (!parameters.ok()) return responder(http::Problem(parameters.status()));
   const std::string* id = request.headers.Find("X-Request-Id");

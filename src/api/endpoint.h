@@ -7,28 +7,31 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "api/answer_format.h"
-#include "api/request_metrics.h"
-#include "host/worker_pool.h"
+#include "api/endpoint_options.h"
 #include "http/router.h"
 #include "spec/spec.h"
-#include "warehouse/row_json.h"
 #include "warehouse/warehouse.h"
+
+namespace afluente::host {
+class WorkerPool;
+}
+namespace afluente::telemetry {
+class Metrics;
+}
+namespace afluente::warehouse {
+class RowJsonWriter;
+}
 
 namespace afluente::api {
 
-struct EndpointOptions {
-  std::string project;                        // completes `dataset.table` in an endpoint's SQL
-  std::string dataset;                        // completes `table`; may be empty
-  std::chrono::milliseconds timeout{10'000};  // waiting for a worker included
-  uint64_t rows_max = 10'000;                 // an answer with more is refused, never cut
-  uint64_t answer_bytes_max = 64 << 20;
-};
+enum class AnswerFormat;
+class RequestMetrics;
 
 // One endpoint of the spec, its statement described: binds a request's parameters, runs the
 // statement on a worker and writes the answer. Immutable; any thread.
 class ServedEndpoint {
  public:
+  ~ServedEndpoint();
   // INVALID_ARGUMENT, beginning with the SQL's file, when the statement is not a query over exactly
   // the declared parameters or has columns that JSON cannot tell apart.
   static absl::StatusOr<std::unique_ptr<ServedEndpoint>> Create(const spec::Endpoint& endpoint,
@@ -71,7 +74,7 @@ class ServedEndpoint {
   const EndpointOptions options_;
   warehouse::Warehouse& warehouse_;
   host::WorkerPool& workers_;
-  RequestMetrics metrics_;
+  const std::unique_ptr<RequestMetrics> metrics_;
   warehouse::Statement statement_;
   std::set<std::string> path_names_;
   bool has_suffixes_ = false;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "api/endpoint.h"
 #include "schema/text.h"
 
 namespace afluente::api {

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "api/endpoint.h"
-
 namespace afluente::api {
+
+class ServedEndpoint;
 
 // The OpenAPI 3.1 document of the endpoints and /health. Its server URL is relative to the
 // document, so that it holds behind any path prefix.

@@ -50,7 +50,8 @@ absl::StatusOr<std::vector<warehouse::Parameter>> BindParameters(
   for (const auto& [name, text] : query) {
     const auto known = [&name = name](const auto& parameter) { return parameter.name == name; };
     if (std::none_of(declared.begin(), declared.end(), known)) {
-      return Wrong(schema::QuoteForMessage(name), "unknown");
+      return absl::InvalidArgumentError(
+          Concat("unknown parameter ", schema::QuoteForMessage(name)));
     }
     if (path.contains(name)) return Wrong(name, "it belongs in the path, not in the query");
   }

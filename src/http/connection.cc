@@ -1,5 +1,6 @@
 #include "http/connection.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -338,9 +339,14 @@ void Connection::AwaitWritable() {
 }
 
 void Connection::OnSent() {
-  if (linger_) return Linger();
+  if (linger_ || (close_after_ && HasUnread())) return Linger();
   if (close_after_) return Close();
   OnBytes({});
+}
+
+bool Connection::HasUnread() {
+  int bytes = 0;
+  return ioctl(socket_.native_handle(), FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 // Closing with unread bytes would reset the connection, and the peer would lose the answer.

@@ -79,6 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool Send();
   void AwaitWritable();
   void OnSent();
+  bool HasUnread();
   void Linger();
   void OnLingerReadable();
   void Await(Waiting waiting);

@@ -411,6 +411,20 @@ TEST_F(ServerTest, StopFinishesWhatIsInFlight) {
   EXPECT_FALSE(RawConnection(port).connected());
 }
 
+TEST_F(ServerTest, AClosingAnswerSurvivesUnreadRequests) {
+  RawConnection connection(Start());
+  connection.Send("GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(
+        absl::Condition(+[](std::vector<Responder>* kept) { return !kept->empty(); }, &kept_));
+  }
+  connection.Send("GET /more HTTP/1.1\r\nHost: x\r\n\r\n");
+  ReleaseKept();
+  EXPECT_THAT(connection.ReadAnswer(), EndsWith("late"));
+  EXPECT_EQ(connection.ReadAll(), "");  // an end, not a reset
+}
+
 TEST_F(ServerTest, AResponderMayOutliveTheServer) {
   const uint16_t port = Start();
   RawConnection busy(port);

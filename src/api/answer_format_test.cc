@@ -1,4 +1,4 @@
-#include "api/json_writer.h"
+#include "api/answer_format.h"
 
 #include <gtest/gtest.h>
 
@@ -7,6 +7,7 @@
 
 #include "api/csv_writer.h"
 #include "api/fake_warehouse.h"
+#include "warehouse/row_json.h"
 
 namespace afluente::api {
 namespace {
@@ -16,7 +17,7 @@ using warehouse::ColumnVector;
 
 std::string Json(const ColumnVector& column, size_t i = 0) {
   std::string out;
-  AppendJsonValue(out, column, i);
+  warehouse::AppendJsonValue(column, i, out);
   return out;
 }
 
@@ -41,7 +42,7 @@ ColumnVector Record(std::vector<std::pair<std::string, ColumnVector>> fields) {
   return record;
 }
 
-TEST(JsonWriter, Scalars) {
+TEST(JsonAnswer, Scalars) {
   EXPECT_EQ(Json(Ints({1}, TypeKind::kBool)), "true");
   EXPECT_EQ(Json(Ints({0}, TypeKind::kBool)), "false");
   EXPECT_EQ(Json(Ints({std::numeric_limits<int64_t>::min()})), "-9223372036854775808");
@@ -57,7 +58,7 @@ TEST(JsonWriter, Scalars) {
   EXPECT_EQ(Json(Texts({std::string("\0\xff", 2)}, TypeKind::kBytes)), "\"AP8=\"");
 }
 
-TEST(JsonWriter, DatesAndTimes) {
+TEST(JsonAnswer, DatesAndTimes) {
   EXPECT_EQ(Json(Ints({0}, TypeKind::kDate)), "\"1970-01-01\"");
   EXPECT_EQ(Json(Ints({-719162}, TypeKind::kDate)), "\"0001-01-01\"");
   EXPECT_EQ(Json(Ints({3'723'000'000}, TypeKind::kTime)), "\"01:02:03\"");
@@ -66,7 +67,7 @@ TEST(JsonWriter, DatesAndTimes) {
   EXPECT_EQ(Json(Ints({1'000'000}, TypeKind::kTimestamp)), "\"1970-01-01T00:00:01Z\"");
 }
 
-TEST(JsonWriter, NullIsNullInEveryType) {
+TEST(JsonAnswer, NullIsNullInEveryType) {
   for (const TypeKind kind : {TypeKind::kBool, TypeKind::kInt64, TypeKind::kFloat64,
                               TypeKind::kString, TypeKind::kTimestamp, TypeKind::kArray}) {
     ColumnVector column;
@@ -76,7 +77,7 @@ TEST(JsonWriter, NullIsNullInEveryType) {
   }
 }
 
-TEST(JsonWriter, JsonIsItselfOnOneLine) {
+TEST(JsonAnswer, JsonIsItselfOnOneLine) {
   EXPECT_EQ(Json(Texts({"{\"a\":\n [1,\r\n2]}"}, TypeKind::kJson)), "{\"a\":  [1,  2]}");
   EXPECT_EQ(Json(Texts({"{\"a\": 12345678901234567890.10}"}, TypeKind::kJson)),
             "{\"a\": 12345678901234567890.10}");
@@ -84,7 +85,7 @@ TEST(JsonWriter, JsonIsItselfOnOneLine) {
   EXPECT_EQ(Json(Texts({""}, TypeKind::kJson)), "\"\"");
 }
 
-TEST(JsonWriter, NestedValues) {
+TEST(JsonAnswer, NestedValues) {
   ColumnVector names = Texts({"a", "b", "c"});
   names.valid[1] = 0;
   const ColumnVector records =
@@ -97,7 +98,7 @@ TEST(JsonWriter, NestedValues) {
   EXPECT_EQ(Json(lists, 1), "[]");
 }
 
-TEST(CsvWriter, QuotesAndNulls) {
+TEST(CsvAnswer, QuotesAndNulls) {
   ColumnVector texts = Texts({"plain", "", "a,\"b\"\r\n", "x"});
   texts.valid[3] = 0;
   const warehouse::ColumnBatch batch =
@@ -113,6 +114,31 @@ TEST(CsvWriter, QuotesAndNulls) {
             "\"\",1970-01-01T00:00:01.500Z,\"\",\"[1,2]\"\r\n"
             "\"a,\"\"b\"\"\r\n\",1970-01-01T00:00:00.000002Z,Qg==,[]\r\n"
             ",1970-01-01T00:00:00.000003Z,Qw==,[]\r\n");
+}
+
+TEST(NegotiateFormat, TheClosestRangeDecides) {
+  constexpr auto kJson = AnswerFormat::kJson;
+  constexpr auto kCsv = AnswerFormat::kCsv;
+  constexpr auto kNdjson = AnswerFormat::kNdjson;
+  const std::vector<std::pair<std::string, std::optional<AnswerFormat>>> table = {
+      {"", kJson},
+      {"  ", kJson},
+      {"*/*", kJson},
+      {"TEXT/CSV", kCsv},
+      {"text/*", kCsv},
+      {"application/ndjson", kNdjson},
+      {"application/json;q=0.5, text/csv", kCsv},
+      {"application/json;q=0.5, text/csv;q=0.4", kJson},
+      {"*/*;q=0.9, application/json;q=0", kNdjson},
+      {"application/*;q=0.1, application/x-ndjson;q=0.2", kNdjson},
+      {"text/csv; header=present; q=1", kCsv},
+      {"text/html", std::nullopt},
+      {"*/*;q=0", std::nullopt},
+      {"text/csv;q=x", std::nullopt},
+      {"text/csv;q=7", std::nullopt},
+      {",,;;,text/csv,", kCsv},
+  };
+  for (const auto& [accept, format] : table) EXPECT_EQ(NegotiateFormat(accept), format) << accept;
 }
 
 }  // namespace

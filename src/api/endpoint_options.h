@@ -1,0 +1,17 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace afluente::api {
+
+struct EndpointOptions {
+  std::string project;                        // completes `dataset.table` in an endpoint's SQL
+  std::string dataset;                        // completes `table`; may be empty
+  std::chrono::milliseconds timeout{10'000};  // waiting for a worker included
+  uint64_t rows_max = 10'000;                 // an answer with more is refused, never cut
+  uint64_t answer_bytes_max = 64 << 20;
+};
+
+}  // namespace afluente::api

@@ -118,6 +118,8 @@ void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
   query->add_option("--param", parsed.query.parameters, "NAME:TYPE:VALUE, once a parameter");
   query->add_option("--limit", parsed.query.limit, "at most so many rows");
   query->add_flag("--json", parsed.query.json, "for programs");
+  query->add_option("--spec", parsed.location.spec_file,
+                    "specification, when no instance is running (default: the last one used)");
   AddLocation(query, parsed);
   query->callback(
       [&parsed] { parsed.run = [&parsed] { return RunQuery(parsed.location, parsed.query); }; });
@@ -125,7 +127,7 @@ void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
   CLI::App* check = app.add_subcommand("check", "prove that every message has one outcome");
   check->add_flag("--json", parsed.json, "for programs");
   check->add_option("--spec", parsed.location.spec_file,
-                    "specification, when no instance is running (default ./afluente.yaml)");
+                    "specification, when no instance is running (default: the last one used)");
   AddLocation(check, parsed);
   check->callback(
       [&parsed] { parsed.run = [&parsed] { return RunCheck(parsed.location, parsed.json); }; });

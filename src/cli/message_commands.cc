@@ -132,7 +132,9 @@ absl::Status OpenInput(const std::string& path, Input& input) {
 void PrintMessage(const broker::wire::Received& received, bool json) {
   const event::Message& message = received.message;
   if (!json) {
-    std::printf("%s\n", message.data.c_str());
+    // Not printf: the data may hold any byte.
+    std::fwrite(message.data.data(), 1, message.data.size(), stdout);
+    std::fputc('\n', stdout);
     return;
   }
   nlohmann::json attributes = nlohmann::json::object();

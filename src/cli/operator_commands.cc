@@ -9,39 +9,62 @@
 #include "cli/commands.h"
 #include "cli/table_printer.h"
 #include "console/admin_door.h"
+#include "console/admin_query.h"
 #include "host/check.h"
 #include "host/clock.h"
 #include "http/client.h"
 #include "roles/pipeline.h"
+#include "roles/ready_file.h"
 #include "spec/spec.h"
 
 namespace afluente::cli {
 namespace {
 
-// `check` with no instance running: opens the data directory itself, under its lock.
-absl::StatusOr<nlohmann::json> CheckOffline(const InstanceLocation& location) {
+// With no instance running: the data directory opened by this command, under its lock.
+struct Offline {
+  host::SystemClock clock;
+  telemetry::Metrics metrics;
+  spec::Spec spec;
+  std::unique_ptr<roles::Pipeline> pipeline;
+};
+
+absl::StatusOr<std::unique_ptr<Offline>> OpenOffline(const InstanceLocation& location) {
   // Opening would create it, and an empty pipeline balances.
   if (!std::filesystem::exists(location.data_dir)) {
     return absl::NotFoundError(
         absl::StrCat("no running instance and no data directory ", location.data_dir));
   }
-  const std::string spec_file = location.spec_file.empty() ? "afluente.yaml" : location.spec_file;
-  AFLUENTE_ASSIGN_OR_RETURN(const spec::Spec spec, spec::Load(spec_file));
-  host::SystemClock clock;
-  telemetry::Metrics metrics;
-  AFLUENTE_ASSIGN_OR_RETURN(auto pipeline,
-                            roles::Pipeline::Open(spec, location.data_dir, clock, metrics));
-  AFLUENTE_ASSIGN_OR_RETURN(const auto balances, pipeline->Check());
-  return nlohmann::json::parse(console::BalancesToJson(balances));
+  std::string spec_file = location.spec_file;
+  if (spec_file.empty()) spec_file = roles::RememberedSpec(location.data_dir);
+  if (spec_file.empty()) spec_file = "afluente.yaml";
+  auto offline = std::make_unique<Offline>();
+  AFLUENTE_ASSIGN_OR_RETURN(offline->spec, spec::Load(spec_file));
+  AFLUENTE_ASSIGN_OR_RETURN(
+      offline->pipeline,
+      roles::Pipeline::Open(offline->spec, location.data_dir, offline->clock, offline->metrics));
+  return offline;
 }
 
 absl::StatusOr<nlohmann::json> AskCheck(const InstanceLocation& location) {
   auto instance = FindInstance(location);
   if (!instance.ok()) {
     if (!location.ready_file.empty()) return instance.status();
-    return CheckOffline(location);
+    AFLUENTE_ASSIGN_OR_RETURN(auto offline, OpenOffline(location));
+    AFLUENTE_ASSIGN_OR_RETURN(const auto balances, offline->pipeline->Check());
+    return nlohmann::json::parse(console::BalancesToJson(balances));
   }
   return AskAdmin(*instance, "GET", "/v1/check");
+}
+
+absl::StatusOr<nlohmann::json> AskQuery(const InstanceLocation& location, const std::string& body) {
+  auto instance = FindInstance(location);
+  if (instance.ok()) return AskAdmin(*instance, "POST", "/v1/query", body);
+  if (!location.ready_file.empty()) return instance.status();
+  AFLUENTE_ASSIGN_OR_RETURN(auto offline, OpenOffline(location));
+  AFLUENTE_ASSIGN_OR_RETURN(const std::string answer,
+                            console::RunAdminQuery(body, offline->spec.project,
+                                                   offline->pipeline->database().warehouse()));
+  return nlohmann::json::parse(answer);
 }
 
 std::string Text(const nlohmann::json& value) {
@@ -87,8 +110,6 @@ int RunDrain(const InstanceLocation& location, int timeout_seconds) {
 }
 
 int RunQuery(const InstanceLocation& location, const QueryOptions& options) {
-  auto instance = FindInstance(location);
-  if (!instance.ok()) return Fail(instance.status());
   nlohmann::json request = {{"sql", options.sql}, {"parameters", nlohmann::json::array()}};
   for (const std::string& parameter : options.parameters) {
     // NAME:TYPE:VALUE; the value may hold colons.
@@ -104,8 +125,7 @@ int RunQuery(const InstanceLocation& location, const QueryOptions& options) {
   }
   if (options.limit) request["limit"] = *options.limit;
   const auto answer =
-      AskAdmin(*instance, "POST", "/v1/query",
-               request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      AskQuery(location, request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   // A statement that is wrong is a failed command, not wrong usage of this one.
   if (!answer.ok()) return Fail(absl::UnavailableError(answer.status().message()));
   if (options.json) {

@@ -35,7 +35,7 @@ struct Message {
   Attributes attributes;
   std::string ordering_key;
   std::string message_id;
-  host::WallTime publish_time;
+  host::WallTime publish_time{};
   uint64_t sequence = 0;
 };
 

@@ -10,6 +10,7 @@
 #include "host/check.h"
 #include "host/data_directory.h"
 #include "roles/apply_spec.h"
+#include "telemetry/log.h"
 #include "telemetry/metric_names.h"
 
 namespace afluente::roles {
@@ -80,6 +81,9 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
   AFLUENTE_ASSIGN_OR_RETURN(state->directory, host::DataDirectory::Open(data_dir));
   broker::BrokerOptions broker_options;
   broker_options.directory = state->directory->PathOf("journal");
+  broker_options.journal.on_trouble = [](const absl::Status& trouble) {
+    telemetry::Log(telemetry::Severity::kError, "journal", {{"error", trouble.ToString()}});
+  };
   AFLUENTE_ASSIGN_OR_RETURN(state->broker,
                             broker::Broker::Open(state->files, clock, broker_options));
   warehouse::duckdb::DuckdbOptions database_options;
@@ -106,6 +110,11 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
     state->dead_letter_relay =
         std::make_unique<function::DeadLetterRelay>(*state->broker, state->database->warehouse());
   }
+  state->broker->AllowCleaning();
+  metrics.AddGauge(telemetry::kJournalBytes, "Size of the journal on disk.", {},
+                   [broker = state->broker.get()] {
+                     return static_cast<double>(broker->Stats().journal_bytes);
+                   });
   return std::unique_ptr<Pipeline>(new Pipeline(std::move(state)));
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,8 @@ namespace afluente::roles {
 namespace {
 
 std::string DefaultFile(const UpOptions& options) { return options.data_dir + "/ready.json"; }
+
+std::string SpecPlaceFile(const std::string& data_dir) { return data_dir + "/spec_file"; }
 
 absl::Status WriteAtomically(const std::string& file, const std::string& text) {
   const std::string part = file + ".part";
@@ -45,6 +48,18 @@ absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors) 
   AFLUENTE_RETURN_IF_ERROR(WriteAtomically(DefaultFile(options), text));
   if (options.ready_file.empty()) return absl::OkStatus();
   return WriteAtomically(options.ready_file, text);
+}
+
+absl::Status RememberSpec(const UpOptions& options) {
+  return WriteAtomically(SpecPlaceFile(options.data_dir),
+                         std::filesystem::absolute(options.spec_file).string() + "\n");
+}
+
+std::string RememberedSpec(const std::string& data_dir) {
+  std::ifstream in(SpecPlaceFile(data_dir));
+  std::string place;
+  std::getline(in, place);
+  return place;
 }
 
 void RemoveReadyFiles(const UpOptions& options) {

@@ -22,4 +22,10 @@ std::string ReadyLine(const ReadyDoors& doors);
 absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors);
 void RemoveReadyFiles(const UpOptions& options);
 
+// Keeps the specification's place in the data directory, for commands that open it when nothing
+// runs.
+absl::Status RememberSpec(const UpOptions& options);
+// The remembered place, or empty.
+std::string RememberedSpec(const std::string& data_dir);
+
 }  // namespace afluente::roles

@@ -1,6 +1,6 @@
 #include "roles/up.h"
 
-#include <unistd.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -23,7 +23,8 @@
 namespace afluente::roles {
 namespace {
 
-constexpr std::chrono::milliseconds kDoorGrace{3'000};
+// All doors together: the functions' last commit and the engines need the rest of ten seconds.
+constexpr std::chrono::milliseconds kDoorGrace{4'000};
 constexpr size_t kBlockingWorkMax = 4'096;
 constexpr int kBlockingThreads = 16;
 
@@ -101,7 +102,7 @@ absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
 absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
   AFLUENTE_ASSIGN_OR_RETURN(serving.pipeline,
                             Pipeline::Open(spec, options.data_dir, serving.clock, serving.metrics));
-  // Held lock, so whatever file is there is a dead process's.
+  // The directory is ours now, so whatever file is there is a dead process's.
   RemoveReadyFiles(options);
   serving.io_threads =
       std::make_unique<http::IoThreads>(std::max(1u, std::thread::hardware_concurrency()));
@@ -111,21 +112,38 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
   serving.doors.project = spec.project;
+  AFLUENTE_RETURN_IF_ERROR(RememberSpec(options));
   return WriteReadyFiles(options, serving.doors);
 }
 
 void Close(const UpOptions& options, Serving& serving) {
-  RemoveReadyFiles(options);
-  if (serving.pubsub) serving.pubsub->Stop(kDoorGrace);
-  if (serving.api_door) serving.api_door->Stop(kDoorGrace);
-  if (serving.admin_door) serving.admin_door->Stop(kDoorGrace);
+  // Without a pipeline the directory, and with it the ready file, is another process's.
+  if (serving.pipeline) RemoveReadyFiles(options);
+  const auto until = serving.clock.Monotonic() + kDoorGrace;
+  const auto left = [&] {
+    return std::max(
+        std::chrono::milliseconds(0),
+        std::chrono::duration_cast<std::chrono::milliseconds>(until - serving.clock.Monotonic()));
+  };
+  if (serving.pubsub) serving.pubsub->Stop(left());
+  if (serving.api_door) serving.api_door->Stop(left());
+  if (serving.admin_door) serving.admin_door->Stop(left());
   if (serving.pipeline) serving.pipeline->StopFunctions();
   serving.workers.reset();  // finishes the queries that were taken
 }
 
+// Connections and segments are descriptors: take what the system allows.
+void RaiseDescriptorLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
+  telemetry::Log(telemetry::Severity::kWarning, "the limit on open files stays as it was");
+}
+
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "afluente: %s\n", std::string(status.message()).c_str());
-  const bool wrong_input = status.code() == absl::StatusCode::kInvalidArgument;
+  const bool wrong_input = absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
   return wrong_input ? 2 : 1;
 }
 
@@ -142,6 +160,7 @@ int RunUp(const UpOptions& options) {
   auto spec = spec::Load(options.spec_file);
   if (!spec.ok()) return Fail(spec.status());
   host::ShutdownSignal shutdown;
+  RaiseDescriptorLimit();
   Serving serving;
   const absl::Status opened = Open(options, *spec, serving);
   if (!opened.ok()) {

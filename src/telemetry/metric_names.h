@@ -30,10 +30,5 @@ inline constexpr std::string_view kPubsubPublishedMessages =
     "afluente_pubsub_published_messages_total";
 inline constexpr std::string_view kPubsubRequests = "afluente_pubsub_requests_total";
 inline constexpr std::string_view kPubsubRequestSeconds = "afluente_pubsub_request_seconds";
-// Label: subscription_id.
-inline constexpr std::string_view kSubscriptionBacklog =
-    "pubsub_googleapis_com_subscription_num_undelivered_messages";
-inline constexpr std::string_view kSubscriptionOldestSeconds =
-    "pubsub_googleapis_com_subscription_oldest_unacked_message_age";
 
 }  // namespace afluente::telemetry

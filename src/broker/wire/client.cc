@@ -140,6 +140,10 @@ class GrpcPubsubClient final : public PubsubClient {
     pubsub::PullRequest request;
     request.set_subscription(subscription);
     request.set_max_messages(messages_max);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    request.set_return_immediately(true);  // a command shows what is there and ends
+#pragma GCC diagnostic pop
     pubsub::PullResponse response;
     AFLUENTE_RETURN_IF_ERROR(Run(*subscriber_, &pubsub::Subscriber::Stub::Pull, request, response));
     std::vector<Received> received;

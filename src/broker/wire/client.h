@@ -46,7 +46,7 @@ class PubsubClient {
   virtual absl::Status EnsureTopic(const std::string& topic) = 0;
   virtual absl::Status CreateSubscription(const SubscriptionSettings& settings) = 0;
   virtual absl::Status DeleteSubscription(const std::string& subscription) = 0;
-  // Waits for a first message up to the server's patience (about 10 s); empty then.
+  // What is there now; none means that nothing is.
   virtual absl::StatusOr<std::vector<Received>> Pull(const std::string& subscription,
                                                      int messages_max) = 0;
   virtual absl::Status Acknowledge(const std::string& subscription,

@@ -23,6 +23,7 @@
 #include "broker/wire/transcoder.h"
 #include "google/protobuf/stubs/logging.h"
 #include "host/check.h"
+#include "http/loopback_guard.h"
 #include "telemetry/log.h"
 #include "telemetry/metric_names.h"
 
@@ -110,15 +111,17 @@ absl::Status OnePortDoor::Start() {
   if (servers_->grpc == nullptr) return absl::InternalError("gRPC's server did not start.");
   http::ServerOptions http_options;
   http_options.body_bytes_max = options_.message_bytes_max;
+  // A browser can be made to send HTTP here by any page, but not gRPC.
   servers_->http = http::Server::Create(
-      parts_.io_threads, http_options, [this](http::Request request, http::Responder responder) {
+      parts_.io_threads, http_options,
+      http::GuardLoopback([this](http::Request request, http::Responder responder) {
         calls_.Enter();
         transcoder_.Handle(std::move(request), [this, responder = std::move(responder)](
                                                    http::Response response) mutable {
           responder(std::move(response));
           calls_.Leave();
         });
-      });
+      }));
   return absl::OkStatus();
 }
 

@@ -1,0 +1,108 @@
+#include "console/admin_query.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "host/check.h"
+#include "schema/parse_value.h"
+#include "warehouse/row_json.h"
+
+namespace afluente::console {
+namespace {
+
+constexpr std::chrono::seconds kQueryTimeout{60};
+constexpr uint64_t kRowsMax = 1'000'000;
+
+absl::StatusOr<warehouse::Parameter> ReadParameter(const nlohmann::json& json) {
+  const bool complete = json.is_object() && json.contains("name") && json["name"].is_string() &&
+                        json.contains("type") && json["type"].is_string() && json.contains("value");
+  if (!complete) {
+    return absl::InvalidArgumentError("$.parameters: each needs name, type and value");
+  }
+  warehouse::Parameter parameter;
+  parameter.name = json["name"].get<std::string>();
+  AFLUENTE_ASSIGN_OR_RETURN(parameter.type, schema::ParseType(json["type"].get<std::string>()));
+  if (json["value"].is_null()) return parameter;
+  if (!json["value"].is_string()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("$.parameters: ", parameter.name, ": the value is a string or null"));
+  }
+  auto value = schema::ParseValue(parameter.type, json["value"].get<std::string>());
+  if (!value.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("parameter ", parameter.name, ": ", value.status().message()));
+  }
+  parameter.value = *std::move(value);
+  return parameter;
+}
+
+struct Query {
+  warehouse::Statement statement;
+  std::vector<warehouse::Parameter> parameters;
+  warehouse::QueryLimits limits;
+};
+
+absl::StatusOr<Query> ReadQuery(const std::string& body, const std::string& project) {
+  const auto json = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return absl::InvalidArgumentError("$: expected a JSON object");
+  for (const auto& [key, value] : json.items()) {
+    if (key != "sql" && key != "parameters" && key != "limit") {
+      return absl::InvalidArgumentError(absl::StrCat("$.", key, ": unknown field"));
+    }
+  }
+  Query query;
+  if (!json.contains("sql") || !json["sql"].is_string()) {
+    return absl::InvalidArgumentError("$.sql: expected a string");
+  }
+  query.statement.text = json["sql"].get<std::string>();
+  query.statement.default_project = project;
+  query.limits.timeout = kQueryTimeout;
+  query.limits.rows_max = kRowsMax;
+  if (json.contains("limit")) {
+    if (!json["limit"].is_number_unsigned()) {
+      return absl::InvalidArgumentError("$.limit: expected a number of rows");
+    }
+    query.limits.rows_max = std::min(kRowsMax, json["limit"].get<uint64_t>());
+  }
+  if (!json.contains("parameters")) return query;
+  if (!json["parameters"].is_array()) {
+    return absl::InvalidArgumentError("$.parameters: expected an array");
+  }
+  for (const auto& entry : json["parameters"]) {
+    AFLUENTE_ASSIGN_OR_RETURN(auto parameter, ReadParameter(entry));
+    query.parameters.push_back(std::move(parameter));
+  }
+  return query;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> RunAdminQuery(const std::string& body, const std::string& project,
+                                          warehouse::Warehouse& warehouse) {
+  AFLUENTE_ASSIGN_OR_RETURN(const Query query, ReadQuery(body, project));
+  AFLUENTE_ASSIGN_OR_RETURN(auto rows,
+                            warehouse.Query(query.statement, query.parameters, query.limits));
+  nlohmann::json columns = nlohmann::json::array();
+  for (const schema::Column& column : rows->columns()) {
+    columns.push_back({{"name", column.name}, {"type", column.type.ToString()}});
+  }
+  std::string answer = absl::StrCat("{\"columns\":", columns.dump(), ",\"rows\":[");
+  const warehouse::RowJsonWriter writer(rows->columns());
+  bool first = true;
+  while (true) {
+    AFLUENTE_ASSIGN_OR_RETURN(const auto batch, rows->Next());
+    if (batch.rows == 0) break;
+    for (size_t i = 0; i < batch.rows; ++i) {
+      if (!std::exchange(first, false)) answer += ',';
+      writer.AppendRow(batch, i, answer);
+    }
+  }
+  answer += "]";
+  if (const auto affected = rows->affected_rows()) {
+    absl::StrAppend(&answer, ",\"affected_rows\":", *affected);
+  }
+  return answer + "}";
+}
+
+}  // namespace afluente::console

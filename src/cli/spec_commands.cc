@@ -8,13 +8,26 @@
 #include "cli/admin_client.h"
 #include "cli/commands.h"
 #include "cli/version.h"
+#include "roles/spec_catalog.h"
 #include "spec/init.h"
 #include "spec/spec.h"
 
 namespace afluente::cli {
 
+namespace {
+
+// The file's own rules first, then its SQL.
+absl::StatusOr<spec::Spec> LoadChecked(const std::string& spec_file) {
+  auto spec = spec::Load(spec_file);
+  if (!spec.ok()) return spec;
+  if (auto status = roles::ValidateSql(*spec); !status.ok()) return status;
+  return spec;
+}
+
+}  // namespace
+
 int RunValidate(const std::string& spec_file, bool limits, bool json) {
-  const auto spec = spec::Load(spec_file);
+  const auto spec = LoadChecked(spec_file);
   if (json) {
     nlohmann::json answer = {{"valid", spec.ok()}, {"findings", nlohmann::json::array()}};
     if (!spec.ok()) {

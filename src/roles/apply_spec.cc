@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
+#include "warehouse/dead_letter_table.h"
 
 namespace afluente::roles {
 namespace {
@@ -91,6 +92,11 @@ absl::Status ApplySpec(const spec::Spec& spec, broker::Broker& broker,
     for (const spec::Table& table : dataset.tables) {
       AFLUENTE_RETURN_IF_ERROR(catalog.EnsureTable(ToTableSchema(spec, dataset.name, table)));
     }
+  }
+  // Here from the start, so that queries may name it before the first dead letter.
+  for (const spec::Function& function : spec.functions) {
+    AFLUENTE_RETURN_IF_ERROR(catalog.EnsureTable(
+        warehouse::DeadLetterTable({spec.project, function.dataset, "dead_letters"})));
   }
   return absl::OkStatus();
 }

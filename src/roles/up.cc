@@ -17,6 +17,7 @@
 #include "http/server.h"
 #include "roles/pipeline.h"
 #include "roles/ready_file.h"
+#include "roles/spec_catalog.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
 
@@ -143,7 +144,8 @@ void RaiseDescriptorLimit() {
 
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "afluente: %s\n", std::string(status.message()).c_str());
-  const bool wrong_input = absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
+  const bool wrong_input =
+      absl::IsInvalidArgument(status) || absl::IsUnimplemented(status) || absl::IsNotFound(status);
   return wrong_input ? 2 : 1;
 }
 
@@ -159,6 +161,7 @@ int RunUp(const UpOptions& options) {
   }
   auto spec = spec::Load(options.spec_file);
   if (!spec.ok()) return Fail(spec.status());
+  if (auto status = ValidateSql(*spec); !status.ok()) return Fail(status);
   host::ShutdownSignal shutdown;
   RaiseDescriptorLimit();
   Serving serving;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "broker/wire/json_shape.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/util/json_util.h"
 #include "telemetry/json_string.h"
@@ -57,7 +58,12 @@ absl::Status MergeJson(std::string_view json, Message& message) {
   std::unique_ptr<Message> parsed(message.New());
   const auto status = google::protobuf::util::JsonStringToMessage({json.data(), json.size()},
                                                                   parsed.get(), JsonParseOptions());
-  if (!status.ok()) return absl::InvalidArgumentError(ParseError(std::string(status.message())));
+  if (!status.ok()) {
+    const std::string place = FindMisplacedValue(*message.GetDescriptor(), json);
+    if (place.empty()) return absl::InvalidArgumentError(ParseError(std::string(status.message())));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "Invalid JSON payload received. Invalid value at '", place, "': expected a scalar."));
+  }
   message.MergeFrom(*parsed);
   return absl::OkStatus();
 }

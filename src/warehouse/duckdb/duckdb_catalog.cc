@@ -2,6 +2,7 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/dead_letter_table.h"
 #include "warehouse/duckdb/alter_table.h"
 #include "warehouse/duckdb/row_chunks.h"
 
@@ -64,7 +65,7 @@ absl::Status CreateTableIn(WriteTransaction& transaction, TableSchema table) {
     return absl::AlreadyExistsError(
         schema::Concat("Already Exists: Table ", table.name.ToString()));
   }
-  if (table.name.table == kDeadLetters && table.columns != DeadLetterSchema(table.name).columns) {
+  if (table.name.table == kDeadLetters && table.columns != DeadLetterTable(table.name).columns) {
     return absl::InvalidArgumentError(
         schema::Concat("table name ", kDeadLetters, " is reserved for dead letters"));
   }

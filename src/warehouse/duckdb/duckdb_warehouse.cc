@@ -2,6 +2,7 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/dead_letter_table.h"
 #include "warehouse/duckdb/checkpointer.h"
 #include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
@@ -37,7 +38,7 @@ absl::Status AppendDeadLetters(WriteTransaction& transaction, const FunctionComm
   const TableName& name = commit.dead_letter_table;
   std::shared_ptr<const TableEntry> entry = transaction.catalog().Find(name);
   if (entry == nullptr) {
-    AFLUENTE_RETURN_IF_ERROR(CreateTableIn(transaction, DeadLetterSchema(name)));
+    AFLUENTE_RETURN_IF_ERROR(CreateTableIn(transaction, DeadLetterTable(name)));
     entry = transaction.catalog().Find(name);
   }
   AFLUENTE_ASSIGN_OR_RETURN(RowChunks chunks,

@@ -57,9 +57,12 @@ absl::Status WriteMessageColumn(const Column& column, absl::Span<const StoredRow
 absl::Status WriteColumn(const Column& column, size_t index, absl::Span<const StoredRow> rows,
                          duckdb_vector vector) {
   static const Value kNull;
+  static const Value kNoElements(Value::List{});
   std::vector<const Value*> values(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     values[i] = index < rows[i].values.size() ? &rows[i].values[index] : &kNull;
+    // As BigQuery: a NULL array is stored as an empty one.
+    if (column.type.kind == TypeKind::kArray && values[i]->is_null()) values[i] = &kNoElements;
     if (column.mode == Mode::kRequired && values[i]->is_null()) {
       return absl::InvalidArgumentError(
           schema::Concat("Required field ", column.name, " cannot be null"));
@@ -84,12 +87,6 @@ absl::StatusOr<ChunkHandle> MakeChunk(const TableSchema& table, const Layout& la
   }
   duckdb_data_chunk_set_size(chunk.get(), rows.size());
   return chunk;
-}
-
-Column Named(std::string name, TypeKind kind, Mode mode = Mode::kNullable) {
-  Type type;
-  type.kind = kind;
-  return {std::move(name), std::move(type), mode, ""};
 }
 
 Value Micros(host::WallTime time) {
@@ -132,26 +129,6 @@ absl::Status RowChunks::AppendTo(duckdb_connection connection, const TableName& 
   }
   if (duckdb_appender_close(appender.get()) != DuckDBSuccess) return AppenderStatus(appender);
   return absl::OkStatus();
-}
-
-TableSchema DeadLetterSchema(TableName name) {
-  TableSchema schema;
-  schema.name = std::move(name);
-  schema.description = "Messages that a function could not store";
-  schema.columns = {
-      Named("message_id", TypeKind::kString, Mode::kRequired),
-      Named("topic", TypeKind::kString),
-      Named("function", TypeKind::kString, Mode::kRequired),
-      Named("publish_time", TypeKind::kTimestamp),
-      Named("data", TypeKind::kBytes),
-      Named("attributes", TypeKind::kJson),
-      Named("ordering_key", TypeKind::kString),
-      Named("error", TypeKind::kString),
-      Named("attempts", TypeKind::kInt64),
-      Named("failed_at", TypeKind::kTimestamp),
-      Named("state", TypeKind::kString),
-  };
-  return schema;
 }
 
 std::vector<StoredRow> DeadLetterRows(const FunctionCommit& commit) {

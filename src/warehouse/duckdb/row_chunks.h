@@ -26,8 +26,7 @@ class RowChunks {
   std::vector<ChunkHandle> chunks_;
 };
 
-// The columns of `<dataset>.dead_letters`, and its rows.
-TableSchema DeadLetterSchema(TableName name);
+// The rows of `<dataset>.dead_letters`.
 std::vector<StoredRow> DeadLetterRows(const FunctionCommit& commit);
 
 // The names of the two columns that tables fed by a function have besides their own.

@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "absl/synchronization/notification.h"
 #include "warehouse/conformance.h"
 #include "warehouse/duckdb/test_database.h"
 
@@ -170,6 +171,65 @@ TEST_F(DatabaseTest, ATimeoutEndsAMutationAndLeavesNothing) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(rows.status())) << rows.status();
   EXPECT_EQ((*Query("SELECT COUNT(*) AS n FROM ds.t"))[0][0], Int(0));
   EXPECT_TRUE(Append(0, 1, 1).ok());
+}
+
+// Runs `query` on a thread of its own and interrupts once it is under way.
+template <typename Query>
+absl::Status InterruptedOutcome(TestDatabase& database, Query query) {
+  absl::Notification begun;
+  absl::Status status;
+  std::thread thread([&] {
+    begun.Notify();
+    status = query();
+  });
+  begun.WaitForNotification();
+  database.InterruptQueries();
+  thread.join();
+  return status;
+}
+
+TEST_F(DatabaseTest, InterruptingEndsQueriesWithoutATimeoutAndRefusesNewOnes) {
+  absl::StatusOr<std::unique_ptr<ResultStream>> half_read =
+      database_.warehouse().Query({"SELECT a FROM UNNEST(GENERATE_ARRAY(1, 100000)) AS a, "
+                                   "UNNEST(GENERATE_ARRAY(1, 100000)) AS b",
+                                   "proj", ""},
+                                  {}, {});
+  ASSERT_TRUE(half_read.ok()) << half_read.status();
+  ASSERT_GT((*half_read)->Next()->rows, 0u);
+  // Fails both ways: interrupted when it runs, refused when it comes after.
+  absl::Status ended = InterruptedOutcome(database_, [&] { return Query(kEndless).status(); });
+  EXPECT_TRUE(absl::IsUnavailable(ended)) << ended;
+  absl::Status rest;
+  while (rest.ok()) rest = (*half_read)->Next().status();
+  EXPECT_TRUE(absl::IsUnavailable(rest)) << rest;
+  EXPECT_TRUE(absl::IsUnavailable(Query("SELECT 1 AS x").status()));
+  EXPECT_TRUE(absl::IsUnavailable(Query("DELETE FROM ds.t WHERE TRUE").status()));
+  ASSERT_TRUE(Append(0, 10, 1).ok());
+  EXPECT_EQ(database_.warehouse().Functions()->size(), 1u);
+  half_read->reset();
+  database_.Reopen();
+  EXPECT_EQ((*Query("SELECT COUNT(*) AS n FROM ds.t"))[0][0], Int(10));
+}
+
+TEST_F(DatabaseTest, InterruptingEndsAMutationAndTheAppendBehindItGoesOn) {
+  absl::Status ended = InterruptedOutcome(
+      database_, [&] { return Query(std::string("INSERT INTO ds.t (id) ") + kEndless).status(); });
+  EXPECT_TRUE(absl::IsUnavailable(ended)) << ended;
+  ASSERT_TRUE(Append(0, 10, 1).ok());
+  database_.Reopen();
+  EXPECT_EQ((*Query("SELECT COUNT(*) AS n FROM ds.t"))[0][0], Int(10));
+}
+
+TEST(Connections, InterruptingAlsoEndsTheWaitForAConnection) {
+  DuckdbOptions options;
+  options.connections_max = 1;
+  TestDatabase database(options);
+  Statement statement{"SELECT 1 AS x", "proj", ""};
+  auto held = database.warehouse().Query(statement, {}, {});
+  ASSERT_TRUE(held.ok()) << held.status();
+  absl::Status ended = InterruptedOutcome(
+      database, [&] { return database.warehouse().Query(statement, {}, {}).status(); });
+  EXPECT_TRUE(absl::IsUnavailable(ended)) << ended;
 }
 
 TEST_F(DatabaseTest, DroppingAStreamCancelsItAndFreesTheConnection) {

@@ -34,4 +34,9 @@ Warehouse& DuckdbDatabase::warehouse() { return state_->warehouse; }
 Catalog& DuckdbDatabase::catalog() { return state_->catalog; }
 BatchSqlCompiler& DuckdbDatabase::batch_sql_compiler() { return state_->batch_sql_compiler; }
 
+void DuckdbDatabase::InterruptQueries() {
+  state_->engine->timer.InterruptAll();
+  state_->engine->readers->RefuseWaiters();
+}
+
 }  // namespace afluente::warehouse::duckdb

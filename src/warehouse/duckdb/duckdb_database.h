@@ -32,6 +32,10 @@ class DuckdbDatabase {
   Catalog& catalog();
   BatchSqlCompiler& batch_sql_compiler();
 
+  // For a quick shutdown: ends every query and SQL mutation that runs, also those whose rows are
+  // still being read, and refuses new ones, all with UNAVAILABLE. Append goes on as before.
+  void InterruptQueries();
+
  private:
   struct State;
   explicit DuckdbDatabase(std::unique_ptr<State> state);

@@ -116,14 +116,15 @@ absl::Status DuckdbWarehouse::Append(FunctionCommit commit) {
 absl::StatusOr<std::unique_ptr<ResultStream>> DuckdbWarehouse::Query(
     const Statement& statement, const std::vector<Parameter>& parameters,
     const QueryLimits& limits) {
+  host::MonotonicTime deadline = DeadlineOf(limits);
   std::shared_ptr<const CatalogSnapshot> catalog = engine_.live.snapshot();
   AFLUENTE_ASSIGN_OR_RETURN(std::shared_ptr<const googlesql::Translation> translation,
                             engine_.translations.Translate(statement, parameters, *catalog));
   if (translation->kind != googlesql::StatementKind::kQuery) {
-    return RunMutation(engine_, statement, parameters, limits);
+    return RunMutation(engine_, statement, parameters, deadline);
   }
   AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments, BindParameters(*translation, parameters));
-  return StartQuery(engine_, *translation, arguments, limits);
+  return StartQuery(engine_, *translation, arguments, deadline, limits);
 }
 
 absl::StatusOr<StatementFacts> DuckdbWarehouse::Describe(const Statement& statement,

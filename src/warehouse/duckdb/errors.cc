@@ -84,6 +84,9 @@ std::string Safe(std::string core, std::string_view fallback) {
 
 absl::Status ToStatus(duckdb_error_type type, std::string_view message) {
   std::string core(Core(message));
+  if (StrContains(core, "expression depth limit")) {
+    return absl::InvalidArgumentError("Query is too deeply nested");
+  }
   if (StrContains(message, "database has been invalidated")) {
     return absl::UnavailableError(kInvalidated);
   }

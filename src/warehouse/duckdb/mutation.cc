@@ -172,26 +172,20 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
 absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                                                           const Statement& statement,
                                                           const std::vector<Parameter>& parameters,
-                                                          const QueryLimits& limits) {
+                                                          host::MonotonicTime deadline) {
   std::optional<int64_t> affected;
-  uint64_t watch = 0;
   absl::Status status = engine.committer->Run([&](WriteTransaction& transaction) -> absl::Status {
     // Translated against what this transaction sees: the catalog may have changed while we waited.
     AFLUENTE_ASSIGN_OR_RETURN(
         std::shared_ptr<const Translation> translation,
         engine.translations.Translate(statement, parameters, transaction.catalog()));
     AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments, BindParameters(*translation, parameters));
-    if (limits.timeout) {
-      watch = engine.timer.Add(engine.committer->connection(),
-                               std::chrono::steady_clock::now() + *limits.timeout);
-    }
+    AFLUENTE_ASSIGN_OR_RETURN(uint64_t watch,
+                              engine.timer.Add(engine.committer->connection(), deadline));
     auto outcome = RunKind(transaction, *translation, arguments);
-    bool timed_out = watch != 0 && engine.timer.Remove(watch);
+    QueryTimer::Outcome ended = engine.timer.Remove(watch);
     if (outcome.ok()) affected = *outcome;
-    if (timed_out && absl::IsCancelled(outcome.status())) {
-      return absl::DeadlineExceededError("Job execution was cancelled: Job timed out");
-    }
-    return outcome.status();
+    return Explain(outcome.status(), ended);
   });
   engine.checkpointer->Committed();
   if (!status.ok()) return status;

@@ -16,10 +16,6 @@ namespace {
 // How long a query without a timeout waits for a free connection.
 constexpr std::chrono::seconds kConnectionWait{10};
 
-absl::Status TimedOut() {
-  return absl::DeadlineExceededError("Job execution was cancelled: Job timed out");
-}
-
 // A running SELECT: holds a connection, and the snapshot it reads, until destroyed.
 class QueryStream final : public ResultStream {
  public:
@@ -34,22 +30,12 @@ class QueryStream final : public ResultStream {
   }
 
   absl::Status Start(const googlesql::Translation& translation, const Arguments& arguments,
-                     std::optional<host::MonotonicTime> deadline) {
-    // A plan holds the time and the random numbers of its making.
-    if (!translation.deterministic) lease_->Forget(translation.sql);
-    AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, lease_->Prepare(translation.sql));
-    for (size_t i = 0; i < arguments.size(); ++i) {
-      if (duckdb_bind_value(prepared->handle.get(), i + 1, arguments[i].get()) != DuckDBSuccess) {
-        return PrepareStatus(prepared->handle);
-      }
-    }
-    if (deadline) watch_ = engine_.timer.Add(lease_->connection(), *deadline);
-    absl::Status status = Execute(*prepared);
-    if (!status.ok()) return Ended(status);
-    AFLUENTE_ASSIGN_OR_RETURN(columns_, ResultColumns(result_));
-    return absl::OkStatus();
+                     host::MonotonicTime deadline) {
+    // From here on, so that the deadline covers planning where DuckDB lets itself be interrupted.
+    AFLUENTE_ASSIGN_OR_RETURN(watch_, engine_.timer.Add(lease_->connection(), deadline));
+    absl::Status status = Run(translation, arguments);
+    return status.ok() ? status : Ended(status);
   }
-
   const std::vector<schema::Column>& columns() const override { return columns_; }
 
   absl::StatusOr<ColumnBatch> Next() override {
@@ -71,6 +57,20 @@ class QueryStream final : public ResultStream {
   std::optional<int64_t> affected_rows() const override { return std::nullopt; }
 
  private:
+  absl::Status Run(const googlesql::Translation& translation, const Arguments& arguments) {
+    // A plan holds the time and the random numbers of its making.
+    if (!translation.deterministic) lease_->Forget(translation.sql);
+    AFLUENTE_ASSIGN_OR_RETURN(Prepared * prepared, lease_->Prepare(translation.sql));
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      if (duckdb_bind_value(prepared->handle.get(), i + 1, arguments[i].get()) != DuckDBSuccess) {
+        return PrepareStatus(prepared->handle);
+      }
+    }
+    AFLUENTE_RETURN_IF_ERROR(Execute(*prepared));
+    AFLUENTE_ASSIGN_OR_RETURN(columns_, ResultColumns(result_));
+    return absl::OkStatus();
+  }
+
   absl::Status Execute(Prepared& prepared) {
     PendingHandle pending;
     if (duckdb_pending_prepared_streaming(prepared.handle.get(), pending.out()) != DuckDBSuccess) {
@@ -84,12 +84,11 @@ class QueryStream final : public ResultStream {
 
   absl::Status Ended(absl::Status status) {
     ended_ = true;
-    bool timed_out = StopWatch();
-    return timed_out && absl::IsCancelled(status) ? TimedOut() : status;
+    return Explain(status, StopWatch());
   }
 
-  bool StopWatch() {
-    if (watch_ == 0) return false;
+  QueryTimer::Outcome StopWatch() {
+    if (watch_ == 0) return QueryTimer::Outcome::kInTime;
     return engine_.timer.Remove(std::exchange(watch_, 0));
   }
 
@@ -123,6 +122,11 @@ class QueryStream final : public ResultStream {
 
 }  // namespace
 
+host::MonotonicTime DeadlineOf(const QueryLimits& limits) {
+  if (!limits.timeout) return host::MonotonicTime::max();
+  return std::chrono::steady_clock::now() + *limits.timeout;
+}
+
 absl::StatusOr<Arguments> BindParameters(const googlesql::Translation& translation,
                                          const std::vector<Parameter>& parameters) {
   Arguments arguments;
@@ -145,12 +149,11 @@ absl::StatusOr<Arguments> BindParameters(const googlesql::Translation& translati
 absl::StatusOr<std::unique_ptr<ResultStream>> StartQuery(Engine& engine,
                                                          const googlesql::Translation& translation,
                                                          const Arguments& arguments,
+                                                         host::MonotonicTime deadline,
                                                          const QueryLimits& limits) {
-  auto now = std::chrono::steady_clock::now();
-  std::optional<host::MonotonicTime> deadline;
-  if (limits.timeout) deadline = now + *limits.timeout;
-  absl::StatusOr<ReadPool::Lease> lease =
-      engine.readers->Acquire(deadline.value_or(now + kConnectionWait));
+  bool endless = deadline == host::MonotonicTime::max();
+  absl::StatusOr<ReadPool::Lease> lease = engine.readers->Acquire(
+      endless ? std::chrono::steady_clock::now() + kConnectionWait : deadline);
   if (!lease.ok()) return lease.status();
   auto stream = std::make_unique<QueryStream>(engine, *std::move(lease), limits);
   AFLUENTE_RETURN_IF_ERROR(stream->Start(translation, arguments, deadline));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "host/clock.h"
 #include "warehouse/duckdb/session.h"
 #include "warehouse/googlesql/translate.h"
 #include "warehouse/warehouse.h"
@@ -12,6 +13,9 @@
 namespace afluente::warehouse::duckdb {
 
 struct Engine;
+
+// The last moment of a query that begins now.
+host::MonotonicTime DeadlineOf(const QueryLimits& limits);
 
 // Binds the named parameters in the order that the translation wants. INVALID_ARGUMENT names one
 // that is missing or does not fit.
@@ -22,12 +26,13 @@ absl::StatusOr<Arguments> BindParameters(const googlesql::Translation& translati
 absl::StatusOr<std::unique_ptr<ResultStream>> StartQuery(Engine& engine,
                                                          const googlesql::Translation& translation,
                                                          const Arguments& arguments,
+                                                         host::MonotonicTime deadline,
                                                          const QueryLimits& limits);
 
 // Runs translated DML or DDL through the committer.
 absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                                                           const Statement& statement,
                                                           const std::vector<Parameter>& parameters,
-                                                          const QueryLimits& limits);
+                                                          host::MonotonicTime deadline);
 
 }  // namespace afluente::warehouse::duckdb

@@ -14,8 +14,10 @@ QueryTimer::~QueryTimer() {
   if (thread_.joinable()) thread_.join();
 }
 
-uint64_t QueryTimer::Add(duckdb_connection connection, host::MonotonicTime deadline) {
+absl::StatusOr<uint64_t> QueryTimer::Add(duckdb_connection connection,
+                                         host::MonotonicTime deadline) {
   absl::MutexLock lock(&mutex_);
+  if (refusing_) return ShuttingDown();
   if (!thread_.joinable()) thread_ = std::thread([this] { Loop(); });
   uint64_t id = next_id_++;
   watches_[id] = {connection, deadline};
@@ -24,21 +26,34 @@ uint64_t QueryTimer::Add(duckdb_connection connection, host::MonotonicTime deadl
   return id;
 }
 
-bool QueryTimer::Remove(uint64_t id) {
+QueryTimer::Outcome QueryTimer::Remove(uint64_t id) {
   absl::MutexLock lock(&mutex_);
   auto found = watches_.find(id);
-  if (found == watches_.end()) return false;
-  bool fired = found->second.fired;
+  if (found == watches_.end()) return Outcome::kInTime;
+  Outcome outcome = found->second.outcome;
   due_.erase({found->second.deadline, id});
   watches_.erase(found);
-  return fired;
+  return outcome;
+}
+
+void QueryTimer::InterruptAll() {
+  absl::MutexLock lock(&mutex_);
+  refusing_ = true;
+  host::MonotonicTime now = std::chrono::steady_clock::now();
+  for (auto& [id, watch] : watches_) {
+    due_.erase({watch.deadline, id});
+    watch.deadline = now;
+    due_.emplace(now, id);
+    if (watch.outcome == Outcome::kInTime) watch.outcome = Outcome::kStopped;
+  }
+  changed_.Signal();
 }
 
 void QueryTimer::Loop() {
   absl::MutexLock lock(&mutex_);
   while (!stopping_) {
     wake_at_ = due_.empty() ? host::MonotonicTime::max() : due_.begin()->first;
-    if (due_.empty()) {
+    if (wake_at_ == host::MonotonicTime::max()) {
       changed_.Wait(&mutex_);
       continue;
     }
@@ -52,11 +67,21 @@ void QueryTimer::Loop() {
     // again, since an interrupt before the statement begins has no effect.
     Watch& watch = watches_[id];
     duckdb_interrupt(watch.connection);
-    watch.fired = true;
+    if (watch.outcome == Outcome::kInTime) watch.outcome = Outcome::kTimedOut;
     due_.erase(due_.begin());
     watch.deadline = std::chrono::steady_clock::now() + kAgain;
     due_.emplace(watch.deadline, id);
   }
+}
+
+absl::Status ShuttingDown() {
+  return absl::UnavailableError("the warehouse is shutting down and takes no more queries");
+}
+
+absl::Status Explain(const absl::Status& status, QueryTimer::Outcome outcome) {
+  if (!absl::IsCancelled(status) || outcome == QueryTimer::Outcome::kInTime) return status;
+  if (outcome == QueryTimer::Outcome::kStopped) return ShuttingDown();
+  return absl::DeadlineExceededError("Job execution was cancelled: Job timed out");
 }
 
 }  // namespace afluente::warehouse::duckdb

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "schema/text.h"
+#include "warehouse/duckdb/query_timer.h"
 
 namespace afluente::warehouse::duckdb {
 
@@ -10,7 +11,7 @@ absl::StatusOr<ReadPool::Lease> ReadPool::Acquire(host::MonotonicTime deadline) 
   {
     absl::MutexLock lock(&mutex_);
     auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return !free_.empty() || open_ < connections_max_;
+      return !free_.empty() || open_ < connections_max_ || refusing_;
     };
     auto left = deadline - std::chrono::steady_clock::now();
     if (!ready() && !mutex_.AwaitWithTimeout(absl::Condition(&ready), absl::FromChrono(left))) {
@@ -22,6 +23,7 @@ absl::StatusOr<ReadPool::Lease> ReadPool::Acquire(host::MonotonicTime deadline) 
       free_.pop_back();
       return Lease(*this, std::move(session));
     }
+    if (open_ >= connections_max_) return ShuttingDown();
     ++open_;
   }
   absl::StatusOr<std::unique_ptr<Session>> session = Session::Connect(database_);
@@ -29,6 +31,11 @@ absl::StatusOr<ReadPool::Lease> ReadPool::Acquire(host::MonotonicTime deadline) 
   absl::MutexLock lock(&mutex_);
   --open_;
   return session.status();
+}
+
+void ReadPool::RefuseWaiters() {
+  absl::MutexLock lock(&mutex_);
+  refusing_ = true;
 }
 
 void ReadPool::Return(std::unique_ptr<Session> session) {

@@ -38,6 +38,8 @@ class ReadPool {
 
   // Waits for a free connection until `deadline`; RESOURCE_EXHAUSTED past it.
   absl::StatusOr<Lease> Acquire(host::MonotonicTime deadline);
+  // From now on nobody waits for a connection: UNAVAILABLE when none is free.
+  void RefuseWaiters();
 
  private:
   void Return(std::unique_ptr<Session> session);
@@ -47,6 +49,7 @@ class ReadPool {
   absl::Mutex mutex_;
   std::vector<std::unique_ptr<Session>> free_ ABSL_GUARDED_BY(mutex_);
   size_t open_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool refusing_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace afluente::warehouse::duckdb

@@ -33,6 +33,7 @@ class TestDatabase {
     database_ = *std::move(opened);
   }
   void Close() { database_.reset(); }
+  void InterruptQueries() { database_->InterruptQueries(); }
 
   const std::string& directory() const { return options_.directory; }
   Warehouse& warehouse() { return database_->warehouse(); }

@@ -4,6 +4,7 @@
 #include "absl/strings/numbers.h"
 #include "warehouse/googlesql/emitter.h"
 #include "warehouse/googlesql/json_path.h"
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/sql_template.h"
 #include "warehouse/googlesql/text.h"
@@ -133,7 +134,13 @@ Emitted Emitter::EmitParameter(const Expression& expression) {
   auto it = std::find_if(names.begin(), names.end(),
                          [&](const std::string& name) { return SameName(name, expression.text); });
   const size_t index = static_cast<size_t>(it - names.begin()) + 1;
-  if (it == names.end()) names.push_back(expression.text);
+  if (it == names.end()) {
+    if (names.size() >= kParametersMax) {
+      Fail(expression.at,
+           Cat("Query is too complex: it has more than ", kParametersMax, " parameters"));
+    }
+    names.push_back(expression.text);
+  }
   Emitted result{Cat("$", index), SqlType(), true};
   for (const schema::Field& field : options_.parameter_types) {
     if (!SameName(field.name, expression.text)) continue;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "warehouse/googlesql/emitter.h"
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
 
@@ -269,6 +270,10 @@ std::vector<SelectAlias> Emitter::EmitItems(const Select& select, const Scope& s
     }
     alias.value = Emit(*item.expression, scope);
     items.push_back(std::move(alias));
+  }
+  if (items.size() > kSelectListMax) {
+    Fail(select.at, Cat("Query is too complex: it has more than ", kSelectListMax,
+                        " columns in a SELECT list"));
   }
   for (size_t i = 0; i < items.size(); ++i) items[i].ordinal = i + 1;
   return items;

@@ -1,7 +1,10 @@
 // Queries: WITH, SELECT, set operations, ORDER BY.
 #include <algorithm>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "warehouse/googlesql/emitter.h"
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
 
@@ -82,7 +85,9 @@ QueryOutput Emitter::EmitQuery(const Query& query, const Scope* outer, bool with
   output.sql = with + output.sql;
   common_.resize(visible);
   emitted_bytes_ += output.sql.size();
-  if (emitted_bytes_ > kOutputMax) Fail(query.at, "Query is too complex");
+  if (emitted_bytes_ > kOutputBytesMax) {
+    Fail(query.at, "Query is too complex: written out for the engine it is longer than 8 MiB");
+  }
   return output;
 }
 
@@ -177,19 +182,17 @@ void Emitter::ConformOperand(const std::vector<ScopeColumn>& first, QueryOutput*
 
 std::vector<ScopeColumn> Emitter::NameColumns(const std::vector<SelectAlias>& items) {
   std::vector<ScopeColumn> columns;
+  absl::flat_hash_set<std::string> taken;
+  absl::flat_hash_map<std::string, size_t> last_number;
   size_t anonymous = 0;
   for (const SelectAlias& item : items) {
     ScopeColumn column;
     column.name = item.name.empty() ? Cat("f", anonymous++, "_") : item.name;
     column.type = item.value.type;
     std::string unique = column.name;
-    for (size_t n = 1;; ++n) {
-      const bool taken = std::any_of(columns.begin(), columns.end(), [&](const ScopeColumn& c) {
-        return SameName(c.sql, QuoteName(unique));
-      });
-      if (!taken) break;
-      unique = Cat(column.name, "_", n);
-    }
+    // Continuing where the last one of this name stopped keeps a thousand of them quick.
+    size_t& last = last_number[Lower(column.name)];
+    while (!taken.insert(Lower(unique)).second) unique = Cat(column.name, "_", ++last);
     column.sql = QuoteName(unique);
     columns.push_back(std::move(column));
   }

@@ -16,9 +16,6 @@ namespace afluente::warehouse::googlesql {
 struct CallContext;
 struct Function;
 
-// Longer output is refused: aliases used inside aliases could make it grow without bound.
-inline constexpr size_t kOutputMax = size_t{16} << 20;
-
 // A function's SQL transform has rules of its own; absent for ordinary statements.
 struct TransformRules {
   std::string source;

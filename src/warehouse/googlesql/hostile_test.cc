@@ -9,6 +9,7 @@
 #include "warehouse/googlesql/corpus.h"
 #include "warehouse/googlesql/lexer.h"
 #include "warehouse/googlesql/sample_catalog.h"
+#include "warehouse/googlesql/text.h"
 #include "warehouse/googlesql/translate.h"
 
 namespace afluente::warehouse::googlesql {
@@ -85,6 +86,53 @@ TEST(HostileTest, FlippedBytesNeverCrash) {
       sql[random() % sql.size()] = static_cast<char>(random() % 256);
     }
     Try(sql);
+  }
+}
+
+std::string Repeat(std::string_view head, std::string_view part, std::string_view separator,
+                   size_t times, std::string_view tail = "") {
+  std::string sql(head);
+  for (size_t i = 0; i < times; ++i) {
+    if (i > 0) sql += separator;
+    sql += part;
+  }
+  return sql += tail;
+}
+
+TEST(HostileTest, WhatAStatementMayHoldIsBoundedByName) {
+  struct Case {
+    std::string within, beyond, message;
+  };
+  const auto cases = [](std::string_view head, std::string_view part, std::string_view separator,
+                        size_t max, std::string_view tail, std::string_view message) {
+    return Case{Repeat(head, part, separator, max, tail),
+                Repeat(head, part, separator, max + 1, tail), Cat("more than ", max, " ", message)};
+  };
+  const SampleCatalog catalog;
+  for (const Case& item : {
+           cases("", "SELECT 1 AS x", " UNION ALL ", 1000, "", "SELECTs"),
+           cases("SELECT ", "1", ",", 10'000, "", "columns in a SELECT list"),
+           cases("SELECT ", "(SELECT 1)", ",", 200, "", "subqueries in expressions"),
+           cases("SELECT ", "1 IN (SELECT 1)", ",", 200, "", "subqueries in expressions"),
+           cases("SELECT ", "SUM(1) OVER ()", ",", 200, "", "windows"),
+           cases("SELECT ", "TRUE", " AND ", 10'000, "", "operands in one chain"),
+           cases("SELECT (", "1", ",", 1000, ")", "fields in a STRUCT"),
+           cases("SELECT 1 AS x ORDER BY ", "x", ",", 1000, "", "ORDER BY keys"),
+           cases("SELECT 1 AS x GROUP BY ", "x", ",", 1000, "", "GROUP BY keys"),
+           cases("SELECT 1 AS x GROUP BY CUBE(", "x", ",", 12, ")", "columns in CUBE"),
+           cases("SELECT 1 AS x FROM ", "UNNEST([1])", ",", 75, "", "tables in one FROM"),
+           // The array and the 99,999 elements.
+           Case{Repeat("SELECT [", "7", ",", 99'999, "]"),
+                Repeat("SELECT [", "7", ",", 100'000, "]"), "more than 100000 expressions"},
+           Case{Cat("SELECT '", std::string((1 << 20) - 9, 'x'), "'"),
+                Cat("SELECT '", std::string((1 << 20) - 8, 'x'), "'"),
+                "The maximum standard SQL query length is 1024.00K characters"},
+       }) {
+    const auto within = Translate(item.within, catalog, {"p", "d", {}});
+    EXPECT_TRUE(within.ok()) << item.message << ": " << within.status();
+    const auto beyond = Translate(item.beyond, catalog, {"p", "d", {}});
+    EXPECT_EQ(beyond.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(beyond.status().message()), testing::HasSubstr(item.message));
   }
 }
 

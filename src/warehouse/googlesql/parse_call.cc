@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/parser.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
@@ -97,10 +98,12 @@ std::unique_ptr<Window> Parser::ParseOver() {
 Window Parser::ParseWindowBody() {
   Window window;
   window.at = Peek().at;
+  CheckBound(++windows_, kWindowsMax, "windows", window.at);
   if (IsName()) window.base = Take().text;
   if (TakeWord("PARTITION")) {
     ExpectWord("BY");
     window.partition = ParseExpressionList();
+    CheckBound(window.partition.size(), kKeysMax, "PARTITION BY keys", window.at);
   }
   if (TakeWord("ORDER")) {
     ExpectWord("BY");

@@ -2,6 +2,7 @@
 #include <array>
 #include <span>
 
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/parser.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
@@ -110,6 +111,7 @@ ExpressionPtr Parser::ParseIn(ExpressionPtr left, bool negated, size_t at) {
   }
   ExpectSymbol("(");
   if (AtQuery()) {
+    CheckBound(++subqueries_, kSubqueriesMax, "subqueries in expressions", result->at);
     result->query = ParseQuery();
   } else {
     do {
@@ -233,6 +235,7 @@ std::vector<OrderItem> Parser::ParseOrderBy() {
       item.nulls_first = false;
     }
     items.push_back(std::move(item));
+    CheckBound(items.size(), kKeysMax, "ORDER BY keys", Peek().at);
   } while (TakeSymbol(","));
   return items;
 }

@@ -1,5 +1,6 @@
 // Literals, constructors, CASE, CAST, EXTRACT, INTERVAL, types.
 #include "absl/strings/ascii.h"
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/parser.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
@@ -86,6 +87,7 @@ ExpressionPtr Parser::ParseKeywordPrimary() {
   if (token.upper == "EXISTS") {
     ExpressionPtr result = Make(ExpressionKind::kExists, Take().at);
     ExpectSymbol("(");
+    CheckBound(++subqueries_, kSubqueriesMax, "subqueries in expressions", result->at);
     result->query = ParseQuery();
     ExpectSymbol(")");
     return result;
@@ -211,6 +213,7 @@ ExpressionPtr Parser::ParseArray() {
   const size_t at = Take().at;
   if (TakeSymbol("(")) {
     ExpressionPtr result = Make(ExpressionKind::kArrayQuery, at);
+    CheckBound(++subqueries_, kSubqueriesMax, "subqueries in expressions", result->at);
     result->query = ParseQuery();
     ExpectSymbol(")");
     return result;
@@ -254,6 +257,7 @@ ExpressionPtr Parser::ParseStruct() {
 ExpressionPtr Parser::ParseParenthesised() {
   if (AtQuery()) {
     ExpressionPtr result = Make(ExpressionKind::kQuery, Take().at);
+    CheckBound(++subqueries_, kSubqueriesMax, "subqueries in expressions", result->at);
     result->query = ParseQuery();
     ExpectSymbol(")");
     return result;
@@ -276,6 +280,7 @@ ExpressionPtr Parser::ParseParenthesised() {
 SqlType Parser::ParseType() {
   Nesting nesting(this);
   const Token token = Take();
+  CheckBound(++expressions_, kExpressionsMax, "expressions", token.at);
   if (token.upper == "ARRAY") {
     ExpectSymbol("<");
     SqlType element = ParseType();

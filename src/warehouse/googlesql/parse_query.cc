@@ -1,6 +1,7 @@
 // SELECT, set operations, FROM.
 #include <algorithm>
 
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/parser.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
@@ -118,6 +119,7 @@ QueryPtr Parser::ParseQueryPrimary() {
 std::unique_ptr<Select> Parser::ParseSelect() {
   auto select = std::make_unique<Select>();
   select->at = Peek().at;
+  CheckBound(++selects_, kSelectsMax, "SELECTs", select->at);
   if (IsWord("FROM")) FailUnsupported(Peek().at, "A query that begins with FROM");
   ExpectWord("SELECT");
   if (TakeWord("DISTINCT")) {
@@ -133,6 +135,8 @@ std::unique_ptr<Select> Parser::ParseSelect() {
     // A comma may trail the list.
     if (!select->items.empty() && (IsWord("FROM") || Peek().kind == TokenKind::kEnd)) break;
     select->items.push_back(ParseSelectItem());
+    CheckBound(select->items.size(), kSelectListMax, "columns in a SELECT list",
+               select->items.back().at);
   } while (TakeSymbol(","));
   if (TakeWord("FROM")) select->from = ParseFrom();
   if (TakeWord("WHERE")) select->where = ParseExpression();
@@ -206,6 +210,7 @@ void Parser::ParseGroupBy(Select* select) {
     at_ += 2;
     select->grouping = Grouping::kSets;
   }
+  const size_t at = Peek().at;
   const bool wrapped = select->grouping != Grouping::kPlain;
   if (wrapped) ExpectSymbol("(");
   do {
@@ -220,6 +225,10 @@ void Parser::ParseGroupBy(Select* select) {
     one.push_back(ParseExpression());
     select->group_by.push_back(std::move(one));
   } while (TakeSymbol(","));
+  CheckBound(select->group_by.size(), kKeysMax, "GROUP BY keys", at);
+  if (select->grouping == Grouping::kCube) {
+    CheckBound(select->group_by.size(), kCubeColumnsMax, "columns in CUBE", at);
+  }
   if (wrapped) ExpectSymbol(")");
 }
 
@@ -238,7 +247,8 @@ TablePtr Parser::Join(TablePtr left, TablePtr right, JoinType type, size_t at) {
   join->join = type;
   join->at = at;
   join->depth = std::max(left->depth, right->depth) + 1;
-  if (join->depth > kNestingMax) Fail(at, "Query joins too many tables");
+  CheckBound(static_cast<size_t>(join->depth), kJoinedTablesMax, "tables in one FROM", at);
+  CheckBound(++joins_, kJoinsMax, "joins", at);
   join->left = std::move(left);
   join->right = std::move(right);
   return join;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
 
@@ -138,7 +139,12 @@ std::vector<std::string> Parser::ParseNames() {
   return names;
 }
 
+void Parser::CheckBound(size_t count, size_t max, std::string_view what, size_t at) {
+  if (count > max) Fail(at, Cat("Query is too complex: it has more than ", max, " ", what));
+}
+
 ExpressionPtr Parser::Make(ExpressionKind kind, size_t at, std::string text) {
+  CheckBound(++expressions_, kExpressionsMax, "expressions", at);
   auto expression = std::make_unique<Expression>();
   expression->kind = kind;
   expression->at = at;
@@ -151,6 +157,11 @@ void Parser::Add(Expression* parent, ExpressionPtr child) {
   // Chains such as 1+1+1 grow deep without nesting.
   if (parent->depth > 3 * kNestingMax) Fail(parent->at, "Query is too deeply nested");
   parent->args.push_back(std::move(child));
+  if (parent->kind == ExpressionKind::kBinary) {
+    CheckBound(parent->args.size(), kOperandsMax, "operands in one chain", parent->at);
+  } else if (parent->kind == ExpressionKind::kStruct) {
+    CheckBound(parent->args.size(), kStructFieldsMax, "fields in a STRUCT", parent->at);
+  }
 }
 
 }  // namespace afluente::warehouse::googlesql

@@ -132,12 +132,19 @@ class Parser {
   // OPTIONS(...): gives the description, refuses the rest by name.
   std::string ParseOptions();
 
+  // Refuses the statement when `count` has gone past `max` of `what`.
+  static void CheckBound(size_t count, size_t max, std::string_view what, size_t at);
   ExpressionPtr Make(ExpressionKind kind, size_t at, std::string text = "");
   void Add(Expression* parent, ExpressionPtr child);
 
   std::vector<Token> tokens_;
   size_t at_ = 0;
   int nesting_ = 0;
+  size_t expressions_ = 0;
+  size_t selects_ = 0;
+  size_t subqueries_ = 0;
+  size_t windows_ = 0;
+  size_t joins_ = 0;
 };
 
 }  // namespace afluente::warehouse::googlesql

@@ -4,6 +4,7 @@
 
 #include "host/check.h"
 #include "warehouse/googlesql/emitter.h"
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/parser.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
@@ -11,12 +12,11 @@
 namespace afluente::warehouse::googlesql {
 namespace {
 
-// Longer statements are refused (BigQuery takes 1 MB).
-constexpr size_t kStatementMax = size_t{4} << 20;
-
 absl::Status CheckSize(std::string_view statement) {
-  if (statement.size() <= kStatementMax) return absl::OkStatus();
-  return absl::InvalidArgumentError("The statement is longer than 4 MiB");
+  if (statement.size() <= kStatementBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "The query is too large. The maximum standard SQL query length is 1024.00K characters, "
+      "including comments and white space characters.");
 }
 
 }  // namespace

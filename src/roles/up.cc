@@ -129,6 +129,8 @@ void Close(const UpOptions& options, Serving& serving) {
   if (serving.pubsub) serving.pubsub->Stop(left());
   if (serving.api_door) serving.api_door->Stop(left());
   if (serving.admin_door) serving.admin_door->Stop(left());
+  // Whoever has not had an answer by now has no connection for it either.
+  if (serving.pipeline) serving.pipeline->database().InterruptQueries();
   if (serving.pipeline) serving.pipeline->StopFunctions();
   serving.workers.reset();  // finishes the queries that were taken
 }

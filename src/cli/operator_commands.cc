@@ -16,6 +16,8 @@
 #include "roles/pipeline.h"
 #include "roles/ready_file.h"
 #include "spec/spec.h"
+#include "telemetry/metrics.h"
+#include "warehouse/duckdb/duckdb_database.h"
 
 namespace afluente::cli {
 namespace {

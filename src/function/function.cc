@@ -8,6 +8,7 @@
 #include "host/check.h"
 #include "telemetry/log.h"
 #include "telemetry/metric_names.h"
+#include "telemetry/metrics.h"
 
 namespace afluente::function {
 namespace {

@@ -11,14 +11,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "broker/publisher.h"
 #include "broker/topics.h"
 #include "event/filter.h"
 #include "function/balance.h"
 #include "function/state.h"
 #include "function/transform.h"
-#include "telemetry/metrics.h"
 #include "warehouse/warehouse.h"
+
+namespace afluente::telemetry {
+class Metrics;
+}  // namespace afluente::telemetry
 
 namespace afluente::function {
 

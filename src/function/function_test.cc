@@ -9,6 +9,7 @@
 #include "function/by_name_transform.h"
 #include "function/sql_transform.h"
 #include "host/manual_clock.h"
+#include "telemetry/metrics.h"
 
 namespace afluente::function {
 namespace {

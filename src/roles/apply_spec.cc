@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/broker.h"
 #include "host/check.h"
+#include "warehouse/catalog.h"
 #include "warehouse/dead_letter_table.h"
 
 namespace afluente::roles {

@@ -3,9 +3,16 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "broker/broker.h"
 #include "spec/spec.h"
-#include "warehouse/catalog.h"
+#include "warehouse/table.h"
+
+namespace afluente::broker {
+class Broker;
+}  // namespace afluente::broker
+
+namespace afluente::warehouse {
+class Catalog;
+}  // namespace afluente::warehouse
 
 namespace afluente::roles {
 

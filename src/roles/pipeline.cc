@@ -1,17 +1,23 @@
 #include "roles/pipeline.h"
 
+#include <future>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/broker.h"
 #include "function/by_name_transform.h"
 #include "function/dead_letter_relay.h"
 #include "function/function.h"
 #include "function/sql_transform.h"
 #include "host/check.h"
+#include "host/clock.h"
 #include "host/data_directory.h"
 #include "roles/apply_spec.h"
+#include "spec/spec.h"
 #include "telemetry/log.h"
 #include "telemetry/metric_names.h"
+#include "telemetry/metrics.h"
+#include "warehouse/duckdb/duckdb_database.h"
 
 namespace afluente::roles {
 
@@ -84,16 +90,19 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
   broker_options.journal.on_trouble = [](const absl::Status& trouble) {
     telemetry::Log(telemetry::Severity::kError, "journal", {{"error", trouble.ToString()}});
   };
-  AFLUENTE_ASSIGN_OR_RETURN(state->broker,
-                            broker::Broker::Open(state->files, clock, broker_options));
   warehouse::duckdb::DuckdbOptions database_options;
   database_options.directory = state->directory->PathOf("warehouse");
   AFLUENTE_RETURN_IF_ERROR(state->files.CreateDirectory(database_options.directory));
   // Half of the process's memory; the journal's memory and connections have the rest.
   database_options.memory_bytes = spec.limits.memory_bytes / 2;
   database_options.threads = spec.limits.threads;
-  AFLUENTE_ASSIGN_OR_RETURN(state->database,
-                            warehouse::duckdb::DuckdbDatabase::Open(database_options));
+  // Both read and sync their own files: together they take as long as the slower one.
+  auto database = std::async(std::launch::async, [&database_options] {
+    return warehouse::duckdb::DuckdbDatabase::Open(database_options);
+  });
+  auto broker = broker::Broker::Open(state->files, clock, broker_options);
+  AFLUENTE_ASSIGN_OR_RETURN(state->database, database.get());
+  AFLUENTE_ASSIGN_OR_RETURN(state->broker, std::move(broker));
   AFLUENTE_RETURN_IF_ERROR(ApplySpec(spec, *state->broker, state->database->catalog()));
   for (const spec::Function& function : spec.functions) {
     AFLUENTE_ASSIGN_OR_RETURN(auto settings, MakeSettings(function, spec.project));

@@ -6,12 +6,27 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "broker/broker.h"
 #include "function/balance.h"
-#include "host/clock.h"
-#include "spec/spec.h"
-#include "telemetry/metrics.h"
-#include "warehouse/duckdb/duckdb_database.h"
+
+namespace afluente::broker {
+class Broker;
+}  // namespace afluente::broker
+
+namespace afluente::host {
+class Clock;
+}  // namespace afluente::host
+
+namespace afluente::spec {
+struct Spec;
+}  // namespace afluente::spec
+
+namespace afluente::telemetry {
+class Metrics;
+}  // namespace afluente::telemetry
+
+namespace afluente::warehouse::duckdb {
+class DuckdbDatabase;
+}  // namespace afluente::warehouse::duckdb
 
 namespace afluente::roles {
 

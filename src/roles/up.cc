@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/api.h"
+#include "broker/broker.h"
 #include "broker/wire/pubsub_door.h"
 #include "console/admin_door.h"
 #include "host/check.h"
@@ -20,6 +21,8 @@
 #include "roles/spec_catalog.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
+#include "telemetry/metrics.h"
+#include "warehouse/duckdb/duckdb_database.h"
 
 namespace afluente::roles {
 namespace {

@@ -24,7 +24,7 @@ bench: build data
 
 format:
 	tools/bootstrap build
-	build/python-tools/bin/clang-format -i $$(git ls-files 'src/*.cc' 'src/*.h' 'bench/*.cc')
+	build/python-tools/bin/clang-format -i $$(git ls-files '*.cc' '*.h')
 
 lint:
 	tools/check

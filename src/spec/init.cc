@@ -47,7 +47,7 @@ LIMIT 100
 )";
 
 constexpr const char* kEvents =
-    R"({"event_id": 1, "kind": "signup", "user_email": "ana@example.com"}
+    R"({"event_id": 1, "kind": "signup", "user_email": "ana@ltm.example"}
 {"event_id": 2, "kind": "purchase", "amount": 24.90, "happened_at": "2026-01-05T09:42:10Z"}
 {"event_id": 3, "kind": "purchase", "amount": "7.5", "happened_at": "2026-01-05T10:01:00+01:00"}
 )";

@@ -5,7 +5,7 @@
 
 namespace afluente::function {
 
-// The sides of a function's balance (promise 3), counted independently; see docs/operating.
+// The sides of a function's balance (promise 3), counted independently; see docs/operating.md.
 struct Balance {
   std::string function;
   int64_t published = 0;

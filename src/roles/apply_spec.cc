@@ -67,6 +67,16 @@ bool IsFunctionFed(const spec::Spec& spec, const std::string& dataset, const std
 
 }  // namespace
 
+const spec::Table* FindTable(const spec::Spec& spec, const spec::Function& function) {
+  for (const spec::Dataset& dataset : spec.datasets) {
+    if (dataset.name != function.dataset) continue;
+    for (const spec::Table& table : dataset.tables) {
+      if (table.name == function.table) return &table;
+    }
+  }
+  return nullptr;
+}
+
 warehouse::TableSchema ToTableSchema(const spec::Spec& spec, const std::string& dataset,
                                      const spec::Table& table) {
   warehouse::TableSchema schema;

@@ -21,6 +21,9 @@ namespace afluente::roles {
 // change.
 absl::Status ApplySpec(const spec::Spec& spec, broker::Broker& broker, warehouse::Catalog& catalog);
 
+// The declared table that a function feeds; nullptr when it names none.
+const spec::Table* FindTable(const spec::Spec& spec, const spec::Function& function);
+
 warehouse::TableSchema ToTableSchema(const spec::Spec& spec, const std::string& dataset,
                                      const spec::Table& table);
 

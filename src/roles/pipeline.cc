@@ -33,16 +33,6 @@ struct Pipeline::State {
 
 namespace {
 
-const spec::Table* FindTable(const spec::Spec& spec, const spec::Function& function) {
-  for (const spec::Dataset& dataset : spec.datasets) {
-    if (dataset.name != function.dataset) continue;
-    for (const spec::Table& table : dataset.tables) {
-      if (table.name == function.table) return &table;
-    }
-  }
-  return nullptr;
-}
-
 absl::StatusOr<std::unique_ptr<function::Transform>> MakeTransform(
     const spec::Function& function, const spec::Spec& spec,
     warehouse::duckdb::DuckdbDatabase& database) {

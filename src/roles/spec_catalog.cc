@@ -29,16 +29,6 @@ class Findings {
   absl::StatusCode code_ = absl::StatusCode::kUnimplemented;
 };
 
-const spec::Table* FindTable(const spec::Spec& spec, const spec::Function& function) {
-  for (const spec::Dataset& dataset : spec.datasets) {
-    if (dataset.name != function.dataset) continue;
-    for (const spec::Table& table : dataset.tables) {
-      if (table.name == function.table) return &table;
-    }
-  }
-  return nullptr;
-}
-
 absl::Status ValidateTransform(const spec::Spec& spec, const spec::Function& function) {
   auto translation = warehouse::googlesql::TranslateTransform(function.sql, "messages");
   if (!translation.ok()) return translation.status();

@@ -66,7 +66,7 @@ absl::StatusOr<int64_t> RunDml(WriteTransaction& transaction, const Translation&
                             CountMessagesIn(transaction.session(), fed->schema.name));
   removed.removed = before - after;
   if (removed.removed == 0) return affected;
-  AFLUENTE_RETURN_IF_ERROR(transaction.RecordFunction(fed->fed_by, removed, std::nullopt));
+  transaction.RecordFunction(fed->fed_by, removed, std::nullopt);
   return affected;
 }
 

@@ -274,6 +274,15 @@ TEST_F(DatabaseTest, ErrorsAreBigQuerysAndNameNothingOfOurs) {
   EXPECT_NE(error("INSERT INTO ds.t (grp) VALUES (1)").find("Required field id cannot be null"),
             std::string::npos);
   EXPECT_NE(error("SELECT nope FROM ds.t").find("nope"), std::string::npos);
+  EXPECT_EQ(error("SELECT @p AS p"), "Query parameter 'p' not found at [1:8]");
+  EXPECT_EQ(error("SELECT id, COUNT(*) AS n FROM ds.t GROUP BY grp"),
+            "SELECT list expression references column id which is neither grouped nor aggregated");
+  EXPECT_EQ(error("SELECT id FROM ds.t WHERE SUM(id) > 1"),
+            "Aggregate function not allowed in WHERE clause");
+  EXPECT_EQ(error("SELECT SUM(MAX(id)) AS x FROM ds.t"),
+            "Aggregations of aggregations are not allowed");
+  EXPECT_EQ(error("SELECT UPPER(id) AS x FROM ds.t"),
+            "No matching signature for function UPPER for argument types: INT64");
 }
 
 TEST_F(DatabaseTest, TablesAreCreatedReplacedAndDroppedBySql) {

@@ -123,7 +123,8 @@ absl::StatusOr<std::unique_ptr<ResultStream>> DuckdbWarehouse::Query(
   if (translation->kind != googlesql::StatementKind::kQuery) {
     return RunMutation(engine_, statement, parameters, deadline);
   }
-  AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments, BindParameters(*translation, parameters));
+  AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments,
+                            BindParameters(statement, *translation, parameters));
   return StartQuery(engine_, *translation, arguments, deadline, limits);
 }
 

@@ -179,7 +179,8 @@ absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
     AFLUENTE_ASSIGN_OR_RETURN(
         std::shared_ptr<const Translation> translation,
         engine.translations.Translate(statement, parameters, transaction.catalog()));
-    AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments, BindParameters(*translation, parameters));
+    AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments,
+                              BindParameters(statement, *translation, parameters));
     AFLUENTE_ASSIGN_OR_RETURN(uint64_t watch,
                               engine.timer.Add(engine.committer->connection(), deadline));
     auto outcome = RunKind(transaction, *translation, arguments);

@@ -83,7 +83,6 @@ absl::Status WriteTransaction::RemoveTable(const TableName& name) {
   AFLUENTE_RETURN_IF_ERROR(session_.Execute(
       "DELETE FROM afluente_internal.tables WHERE project = $1 AND dataset = $2 AND name = $3",
       NameArguments(name)));
-  // The version that a dropped table had must not come back with its successor.
   Edit().tables.erase(name);
   touched_.insert(name);
   return absl::OkStatus();
@@ -95,35 +94,30 @@ absl::Status WriteTransaction::CreateTable(const TableSchema& schema) {
   return PutTable({schema, "", false, {}});
 }
 
-absl::Status WriteTransaction::RecordFunction(std::string_view function,
-                                              const OutcomeCounters& delta,
-                                              const std::optional<std::string>& state) {
-  Arguments arguments;
-  arguments.push_back(TextArgument(function));
-  for (int64_t count : {delta.stored, delta.dropped, delta.dead_lettered, delta.self_stored,
-                        delta.removed, delta.rows}) {
-    arguments.push_back(IntegerArgument(count));
+void WriteTransaction::RecordFunction(std::string_view function, const OutcomeCounters& delta,
+                                      const std::optional<std::string>& state) {
+  auto found = functions_.find(function);
+  if (found == functions_.end()) {
+    found =
+        functions_.emplace(std::string(function), FunctionChange{live_.Function(function)}).first;
   }
-  std::string sql =
-      "UPDATE afluente_internal.functions SET stored = stored + $2, dropped = dropped + $3, "
-      "dead_lettered = dead_lettered + $4, self_stored = self_stored + $5, "
-      "removed = removed + $6, row_count = row_count + $7";
-  if (state) {
-    sql += ", state = $8";
-    arguments.push_back(BytesArgument(*state));
-  }
-  sql += " WHERE function = $1";
-  AFLUENTE_ASSIGN_OR_RETURN(ResultHandle result, session_.Run(sql, arguments));
-  if (duckdb_rows_changed(result.get()) == 1) return absl::OkStatus();
-  if (!state) arguments.push_back(BytesArgument(""));
-  return session_.Execute(
-      "INSERT INTO afluente_internal.functions VALUES ($1, $8, $2, $3, $4, $5, $6, $7)", arguments);
+  OutcomeCounters& counters = found->second.record.counters;
+  counters.stored += delta.stored;
+  counters.dropped += delta.dropped;
+  counters.dead_lettered += delta.dead_lettered;
+  counters.self_stored += delta.self_stored;
+  counters.removed += delta.removed;
+  counters.rows += delta.rows;
+  if (!state) return;
+  found->second.record.state = *state;
+  found->second.state_changed = true;
 }
 
 Committer::Committer(std::unique_ptr<Session> session, LiveCatalog& catalog, uint64_t version_last)
     : session_(std::move(session)),
       connection_(session_->connection()),
       catalog_(catalog),
+      log_(*session_),
       version_last_(version_last) {}
 
 absl::Status Committer::Run(absl::FunctionRef<absl::Status(WriteTransaction&)> work) {
@@ -136,44 +130,34 @@ absl::Status Committer::Run(absl::FunctionRef<absl::Status(WriteTransaction&)> w
 
 absl::Status Committer::RunOnce(absl::FunctionRef<absl::Status(WriteTransaction&)> work) {
   AFLUENTE_RETURN_IF_ERROR(session_->Execute("BEGIN TRANSACTION"));
-  WriteTransaction transaction(*session_, catalog_.snapshot());
+  WriteTransaction transaction(*session_, catalog_);
   absl::Status status = work(transaction);
   uint64_t version = version_last_ + 1;
-  if (status.ok()) status = WriteVersions(transaction, version);
+  // A dropped table is touched too: its version must not come back with its successor.
+  std::vector<TableName> touched(transaction.touched_.begin(), transaction.touched_.end());
+  if (status.ok()) status = log_.Append(transaction.functions_, touched, version);
   if (status.ok()) status = session_->Execute("COMMIT");
   if (!status.ok()) {
+    log_.Abandon();
     // Fails when DuckDB has ended the transaction already, which is as good.
     session_->Execute("ROLLBACK").IgnoreError();
     return status;
   }
   version_last_ = version;
   std::vector<TableVersion> versions;
-  for (const TableName& name : transaction.touched_) versions.push_back({name, version});
-  catalog_.Publish(transaction.edited_, versions);
-  return absl::OkStatus();
-}
-
-absl::Status Committer::WriteVersions(const WriteTransaction& transaction, uint64_t version) {
-  for (const TableName& name : transaction.touched_) {
-    if (transaction.catalog().Find(name) == nullptr) {
-      Arguments floor;
-      floor.push_back(IntegerArgument(static_cast<int64_t>(version)));
-      AFLUENTE_RETURN_IF_ERROR(session_->Execute(
-          "UPDATE afluente_internal.settings SET value = $1 WHERE name = 'version_last'", floor));
-      continue;
-    }
-    Arguments arguments = NameArguments(name);
-    arguments.push_back(IntegerArgument(static_cast<int64_t>(version)));
-    AFLUENTE_RETURN_IF_ERROR(
-        session_->Execute("UPDATE afluente_internal.tables SET version = $4 "
-                          "WHERE project = $1 AND dataset = $2 AND name = $3",
-                          arguments));
-  }
+  for (const TableName& name : touched) versions.push_back({name, version});
+  std::vector<FunctionRecord> functions;
+  for (auto& [name, change] : transaction.functions_) functions.push_back(std::move(change.record));
+  catalog_.Publish(transaction.edited_, versions, functions);
   return absl::OkStatus();
 }
 
 absl::Status Committer::Checkpoint() {
   absl::MutexLock lock(&mutex_);
+  LoadedLog current;
+  current.functions = catalog_.Functions();
+  current.version_last = version_last_;
+  AFLUENTE_RETURN_IF_ERROR(log_.Fold(current));
   return session_->Execute("CHECKPOINT");
 }
 

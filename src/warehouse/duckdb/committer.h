@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "warehouse/duckdb/commit_log.h"
 #include "warehouse/duckdb/live_catalog.h"
 #include "warehouse/duckdb/session.h"
 #include "warehouse/table.h"
@@ -38,17 +39,19 @@ class WriteTransaction {
   // The table gets a new version at commit.
   void Touch(const TableName& name) { touched_.insert(name); }
   // Adds to a function's durable counters and replaces its state when given.
-  absl::Status RecordFunction(std::string_view function, const OutcomeCounters& delta,
-                              const std::optional<std::string>& state);
+  void RecordFunction(std::string_view function, const OutcomeCounters& delta,
+                      const std::optional<std::string>& state);
 
  private:
   friend class Committer;
-  WriteTransaction(Session& session, std::shared_ptr<const CatalogSnapshot> current)
-      : session_(session), current_(std::move(current)) {}
+  WriteTransaction(Session& session, const LiveCatalog& live)
+      : session_(session), live_(live), current_(live.snapshot()) {}
   CatalogSnapshot& Edit();
 
   Session& session_;
+  const LiveCatalog& live_;
   const std::shared_ptr<const CatalogSnapshot> current_;
+  FunctionChanges functions_;
   std::shared_ptr<CatalogSnapshot> edited_;
   std::set<TableName> touched_;
 };
@@ -72,13 +75,12 @@ class Committer {
  private:
   absl::Status RunOnce(absl::FunctionRef<absl::Status(WriteTransaction&)> work)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status WriteVersions(const WriteTransaction& transaction, uint64_t version)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
   const std::unique_ptr<Session> session_ ABSL_PT_GUARDED_BY(mutex_);
   const duckdb_connection connection_;
   LiveCatalog& catalog_;
+  CommitLog log_ ABSL_GUARDED_BY(mutex_);
   uint64_t version_last_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -274,6 +274,15 @@ TEST_F(DatabaseTest, ErrorsAreBigQuerysAndNameNothingOfOurs) {
   EXPECT_NE(error("INSERT INTO ds.t (grp) VALUES (1)").find("Required field id cannot be null"),
             std::string::npos);
   EXPECT_NE(error("SELECT nope FROM ds.t").find("nope"), std::string::npos);
+  EXPECT_EQ(error("SELECT @p AS p"), "Query parameter 'p' not found at [1:8]");
+  EXPECT_EQ(error("SELECT id, COUNT(*) AS n FROM ds.t GROUP BY grp"),
+            "SELECT list expression references column id which is neither grouped nor aggregated");
+  EXPECT_EQ(error("SELECT id FROM ds.t WHERE SUM(id) > 1"),
+            "Aggregate function not allowed in WHERE clause");
+  EXPECT_EQ(error("SELECT SUM(MAX(id)) AS x FROM ds.t"),
+            "Aggregations of aggregations are not allowed");
+  EXPECT_EQ(error("SELECT UPPER(id) AS x FROM ds.t"),
+            "No matching signature for function UPPER for argument types: INT64");
 }
 
 TEST_F(DatabaseTest, TablesAreCreatedReplacedAndDroppedBySql) {
@@ -350,6 +359,46 @@ TEST_F(DatabaseTest, ALargeLogIsCheckpointedInAQuietMoment) {
   }
   EXPECT_LT(log_bytes(), 10u << 20);
   EXPECT_EQ((*Query("SELECT COUNT(*) AS n FROM ds.wide"))[0][0], Int(6000));
+}
+
+// More commits than a start reads without folding the log.
+TEST_F(DatabaseTest, TheCommitLogIsFoldedAndNothingOfItIsLost) {
+  auto state = [&](std::optional<std::string> text) {
+    FunctionCommit commit;
+    commit.function = "store";
+    commit.counters.dropped = 1;
+    commit.state = std::move(text);
+    ASSERT_TRUE(database_.warehouse().Append(std::move(commit)).ok());
+  };
+  state("kept");
+  for (int i = 0; i < 1100; ++i) state(std::nullopt);
+  ASSERT_TRUE(Append(0, 1, 1).ok());
+  uint64_t version = database_.warehouse().Versions({table_.name})->at(0).version;
+  for (int reopened = 0; reopened < 3; ++reopened) {
+    database_.Reopen();
+    std::vector<FunctionRecord> records = *database_.warehouse().Functions();
+    ASSERT_EQ(records.size(), 1u);
+    EXPECT_EQ(records[0].state, "kept");
+    EXPECT_EQ(records[0].counters.dropped, 1101 + reopened);
+    EXPECT_EQ(database_.warehouse().Versions({table_.name})->at(0).version, version);
+    state(std::nullopt);
+  }
+  ASSERT_TRUE(database_.catalog().DropTable(table_.name).ok());
+  database_.Reopen();
+  ASSERT_TRUE(database_.catalog().EnsureTable(table_).ok());
+  EXPECT_GT(database_.warehouse().Versions({table_.name})->at(0).version, version);
+  // The drop counted the table's one message.
+  EXPECT_EQ(database_.warehouse().Functions()->at(0).counters.removed, 1);
+}
+
+TEST_F(DatabaseTest, AFailedMutationLeavesNoRecordBehind) {
+  ASSERT_TRUE(Append(0, 4, 1).ok());
+  ASSERT_FALSE(Query("UPDATE ds.t SET id = NULL WHERE TRUE").ok());
+  ASSERT_FALSE(Query("DELETE FROM ds.t WHERE id / (id - 3) > 0").ok());
+  ASSERT_TRUE(Query("DELETE FROM ds.t WHERE id = 1").ok());
+  ASSERT_TRUE(Append(4, 1, 1).ok());
+  database_.Reopen();
+  EXPECT_EQ(database_.warehouse().Functions()->at(0).counters.removed, 1);
 }
 
 TEST_F(DatabaseTest, AStatementFollowsItsTableThroughChanges) {

@@ -107,7 +107,8 @@ absl::Status DuckdbWarehouse::Append(FunctionCommit commit) {
       AFLUENTE_RETURN_IF_ERROR(AppendDeadLetters(transaction, commit));
     }
     AFLUENTE_RETURN_IF_ERROR(AppendOutbox(transaction, commit.outbox));
-    return transaction.RecordFunction(commit.function, commit.counters, commit.state);
+    transaction.RecordFunction(commit.function, commit.counters, commit.state);
+    return absl::OkStatus();
   });
   engine_.checkpointer->Committed();
   return status;
@@ -123,7 +124,8 @@ absl::StatusOr<std::unique_ptr<ResultStream>> DuckdbWarehouse::Query(
   if (translation->kind != googlesql::StatementKind::kQuery) {
     return RunMutation(engine_, statement, parameters, deadline);
   }
-  AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments, BindParameters(*translation, parameters));
+  AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments,
+                            BindParameters(statement, *translation, parameters));
   return StartQuery(engine_, *translation, arguments, deadline, limits);
 }
 
@@ -152,21 +154,7 @@ absl::StatusOr<std::vector<TableVersion>> DuckdbWarehouse::Versions(
 }
 
 absl::StatusOr<std::vector<FunctionRecord>> DuckdbWarehouse::Functions() const {
-  AFLUENTE_ASSIGN_OR_RETURN(ReadPool::Lease session, Reader(engine_));
-  AFLUENTE_ASSIGN_OR_RETURN(
-      ColumnBatch rows,
-      session->Read("SELECT function, state, stored, dropped, dead_lettered, self_stored, removed, "
-                    "row_count FROM afluente_internal.functions ORDER BY function"));
-  std::vector<FunctionRecord> records;
-  for (size_t i = 0; i < rows.rows; ++i) {
-    FunctionRecord record;
-    record.function = rows.columns[0].Bytes(i);
-    record.state = rows.columns[1].Bytes(i);
-    auto count = [&](size_t column) { return rows.columns[column].ints[i]; };
-    record.counters = {count(2), count(3), count(4), count(5), count(6), count(7)};
-    records.push_back(std::move(record));
-  }
-  return records;
+  return engine_.live.Functions();
 }
 
 absl::StatusOr<int64_t> DuckdbWarehouse::CountMessages(const TableName& table) const {

@@ -7,6 +7,7 @@
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/commit_log.h"
 #include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/errors.h"
 #include "warehouse/duckdb/logical_type.h"
@@ -19,6 +20,9 @@ namespace {
 
 // Format of the engine's own tables; a higher one is refused.
 constexpr int64_t kFormat = 1;
+
+// Rows of the commit log that a start reads without folding them.
+constexpr size_t kLogRowsKept = 1000;
 
 // DuckDB's own checkpoints would stop commits at any moment: Checkpointer chooses better ones.
 constexpr const char* kAutomaticCheckpoint = "1TB";
@@ -120,6 +124,7 @@ absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
   }
   AFLUENTE_ASSIGN_OR_RETURN(ColumnBatch tables,
                             session.Read("SELECT * FROM afluente_internal.tables"));
+  AFLUENTE_ASSIGN_OR_RETURN(LoadedLog log, CommitLog::Load(session));
   std::vector<TableVersion> versions;
   for (size_t i = 0; i < tables.rows; ++i) {
     auto text = [&](size_t column) { return std::string(tables.columns[column].Bytes(i)); };
@@ -132,8 +137,13 @@ absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
     snapshot->tables[entry->schema.name] = std::move(entry);
   }
   snapshot->generation = 1;
-  live.Publish(std::move(snapshot), versions);
-  return static_cast<uint64_t>(version_last);
+  // In order, so that the newest of a table's versions stays; those of dropped tables are dropped.
+  versions.insert(versions.end(), log.versions.begin(), log.versions.end());
+  log.version_last = std::max(log.version_last, static_cast<uint64_t>(version_last));
+  live.Publish(std::move(snapshot), versions, log.functions);
+  // What one run leaves, the next folds: a usual start writes nothing.
+  if (log.rows > kLogRowsKept) AFLUENTE_RETURN_IF_ERROR(CommitLog(session).Fold(log));
+  return log.version_last;
 }
 
 // Only when a newer program brings others, so that a usual start writes nothing.
@@ -152,6 +162,7 @@ absl::Status RefreshMacros(Session& session) {
 absl::Status PrepareFile(Session& session) {
   AFLUENTE_ASSIGN_OR_RETURN(bool known, HasOwnTables(session));
   if (!known) AFLUENTE_RETURN_IF_ERROR(CreateOwnTables(session));
+  AFLUENTE_RETURN_IF_ERROR(CommitLog::Create(session));
   AFLUENTE_ASSIGN_OR_RETURN(int64_t format, Setting(session, "format"));
   if (format == kFormat) return RefreshMacros(session);
   return absl::FailedPreconditionError(

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "schema/text.h"
 
 namespace afluente::warehouse::duckdb {
@@ -74,6 +75,82 @@ std::string OverflowText(std::string_view core) {
   return std::string(core);
 }
 
+std::string GoogleTypes(std::string_view types) {
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP@"},
+      {"STRING_LITERAL", "STRING"},
+      {"INTEGER_LITERAL", "INT64"},
+      {"TIMESTAMP", "DATETIME"},
+      {"BIGINT", "INT64"},
+      {"VARCHAR", "STRING"},
+      {"DOUBLE", "FLOAT64"},
+      {"BOOLEAN", "BOOL"},
+      {"BLOB", "BYTES"},
+      {"DECIMAL(38,9)", "NUMERIC"},
+      {"DECIMAL(38,18)", "BIGNUMERIC"},
+  };
+  std::string text(types);
+  for (const auto& [from, to] : kNames) {
+    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
+      // The first of the names ends so, which the plain TIMESTAMP must leave alone.
+      if (from == "TIMESTAMP" && text.substr(at + from.size(), 1) == "@") {
+        at += from.size();
+        continue;
+      }
+      text.replace(at, from.size(), to);
+      at += to.size();
+    }
+  }
+  std::erase(text, '@');
+  return text;
+}
+
+// `t1.` before a column is the translator's own name for a table.
+std::string WithoutRanges(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    bool begins = i == 0 || text[i - 1] == ' ' || text[i - 1] == '"' || text[i - 1] == '(';
+    size_t end = i + 1;
+    while (end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
+    if (begins && text[i] == 't' && end > i + 1 && end < text.size() && text[end] == '.') {
+      i = end;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+// BigQuery's wording of what DuckDB's binder commonly refuses.
+std::string BinderText(std::string_view core) {
+  if (StrContains(core, "must appear in the GROUP BY clause")) {
+    return schema::Concat("SELECT list expression references column ",
+                          Quoted(WithoutRanges(core), "column \"", "\""),
+                          " which is neither grouped nor aggregated");
+  }
+  if (StrContains(core, "WHERE clause cannot contain aggregates")) {
+    return "Aggregate function not allowed in WHERE clause";
+  }
+  if (StrContains(core, "aggregate function calls cannot be nested")) {
+    return "Aggregations of aggregations are not allowed";
+  }
+  std::string call = Quoted(core, "argument types '", "'.");
+  size_t open = call.find('(');
+  if (StrContains(core, "No function matches") && open != std::string::npos && call.back() == ')') {
+    std::string types = GoogleTypes(call.substr(open + 1, call.size() - open - 2));
+    std::string name = absl::AsciiStrToUpper(call.substr(0, open));
+    if (name.starts_with("GSQL_")) name = name.substr(5);
+    return schema::Concat("No matching signature for function ", name,
+                          " for argument types: ", types);
+  }
+  std::string left = Quoted(core, "Cannot compare values of type ", " and type ");
+  if (!left.empty()) {
+    return schema::Concat("No matching signature for comparison for argument types: ",
+                          GoogleTypes(left), ", ", GoogleTypes(Quoted(core, " and type ", " - ")));
+  }
+  return WithoutRanges(core);
+}
+
 // What a user may see of `core`; `fallback` when it names something of ours.
 std::string Safe(std::string core, std::string_view fallback) {
   if (StrContains(core, "afluente_") || StrContains(core, "gsql_")) return std::string(fallback);
@@ -90,6 +167,7 @@ absl::Status ToStatus(duckdb_error_type type, std::string_view message) {
   if (StrContains(message, "database has been invalidated")) {
     return absl::UnavailableError(kInvalidated);
   }
+  if (message.starts_with("Binder Error")) core = BinderText(core);
   switch (type) {
     case DUCKDB_ERROR_CONVERSION:
     case DUCKDB_ERROR_MISMATCH_TYPE:

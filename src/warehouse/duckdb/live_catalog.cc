@@ -57,9 +57,27 @@ absl::StatusOr<std::vector<TableVersion>> LiveCatalog::Versions(
   return result;
 }
 
-void LiveCatalog::Publish(std::shared_ptr<const CatalogSnapshot> next,
-                          const std::vector<TableVersion>& versions) {
+std::vector<FunctionRecord> LiveCatalog::Functions() const {
   absl::MutexLock lock(&mutex_);
+  std::vector<FunctionRecord> records;
+  for (const auto& [name, record] : functions_) records.push_back(record);
+  return records;
+}
+
+FunctionRecord LiveCatalog::Function(std::string_view function) const {
+  absl::MutexLock lock(&mutex_);
+  auto found = functions_.find(function);
+  if (found != functions_.end()) return found->second;
+  FunctionRecord none;
+  none.function = std::string(function);
+  return none;
+}
+
+void LiveCatalog::Publish(std::shared_ptr<const CatalogSnapshot> next,
+                          const std::vector<TableVersion>& versions,
+                          const std::vector<FunctionRecord>& functions) {
+  absl::MutexLock lock(&mutex_);
+  for (const FunctionRecord& record : functions) functions_[record.function] = record;
   for (const TableVersion& version : versions) versions_[version.table] = version.version;
   if (next == nullptr) return;
   std::erase_if(versions_, [&](const auto& entry) { return !next->tables.contains(entry.first); });

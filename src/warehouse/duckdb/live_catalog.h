@@ -41,7 +41,8 @@ class CatalogSnapshot final : public CatalogView {
   uint64_t generation = 0;
 };
 
-// The catalog in memory as of the last commit, with the tables' versions. Thread-safe; written by
+// The catalog in memory as of the last commit, with the tables' versions and the
+// functions' records. Thread-safe; written by
 // the committer alone.
 class LiveCatalog {
  public:
@@ -49,15 +50,22 @@ class LiveCatalog {
   // The version of each table; NOT_FOUND when one does not exist.
   absl::StatusOr<std::vector<TableVersion>> Versions(const std::vector<TableName>& tables) const;
 
-  // `next` is nullptr when only versions changed.
+  // By name.
+  std::vector<FunctionRecord> Functions() const;
+  // Empty when it has committed nothing.
+  FunctionRecord Function(std::string_view function) const;
+
+  // `next` is nullptr when only versions and records changed.
   void Publish(std::shared_ptr<const CatalogSnapshot> next,
-               const std::vector<TableVersion>& versions);
+               const std::vector<TableVersion>& versions,
+               const std::vector<FunctionRecord>& functions);
 
  private:
   mutable absl::Mutex mutex_;
   std::shared_ptr<const CatalogSnapshot> snapshot_ ABSL_GUARDED_BY(mutex_) =
       std::make_shared<CatalogSnapshot>();
   std::map<TableName, uint64_t> versions_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, FunctionRecord, std::less<>> functions_ ABSL_GUARDED_BY(mutex_);
 };
 
 // The quoted names by which the engine's SQL calls a dataset and a table.

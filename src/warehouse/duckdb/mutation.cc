@@ -66,7 +66,7 @@ absl::StatusOr<int64_t> RunDml(WriteTransaction& transaction, const Translation&
                             CountMessagesIn(transaction.session(), fed->schema.name));
   removed.removed = before - after;
   if (removed.removed == 0) return affected;
-  AFLUENTE_RETURN_IF_ERROR(transaction.RecordFunction(fed->fed_by, removed, std::nullopt));
+  transaction.RecordFunction(fed->fed_by, removed, std::nullopt);
   return affected;
 }
 
@@ -179,7 +179,8 @@ absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
     AFLUENTE_ASSIGN_OR_RETURN(
         std::shared_ptr<const Translation> translation,
         engine.translations.Translate(statement, parameters, transaction.catalog()));
-    AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments, BindParameters(*translation, parameters));
+    AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments,
+                              BindParameters(statement, *translation, parameters));
     AFLUENTE_ASSIGN_OR_RETURN(uint64_t watch,
                               engine.timer.Add(engine.committer->connection(), deadline));
     auto outcome = RunKind(transaction, *translation, arguments);

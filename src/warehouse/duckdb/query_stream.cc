@@ -127,7 +127,8 @@ host::MonotonicTime DeadlineOf(const QueryLimits& limits) {
   return std::chrono::steady_clock::now() + *limits.timeout;
 }
 
-absl::StatusOr<Arguments> BindParameters(const googlesql::Translation& translation,
+absl::StatusOr<Arguments> BindParameters(const Statement& statement,
+                                         const googlesql::Translation& translation,
                                          const std::vector<Parameter>& parameters) {
   Arguments arguments;
   for (const std::string& name : translation.parameters) {
@@ -135,7 +136,9 @@ absl::StatusOr<Arguments> BindParameters(const googlesql::Translation& translati
       return schema::EqualsIgnoreCase(given.name, name);
     });
     if (found == parameters.end()) {
-      return absl::InvalidArgumentError(schema::Concat("Query parameter '", name, "' not found"));
+      size_t offset = translation.parameter_offsets[arguments.size()];
+      return absl::InvalidArgumentError(schema::Concat("Query parameter '", name, "' not found at ",
+                                                       googlesql::PlaceOf(statement.text, offset)));
     }
     absl::StatusOr<ValueHandle> value = ToDuckdbValue(found->type, found->value);
     if (!value.ok()) {

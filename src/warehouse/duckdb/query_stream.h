@@ -19,7 +19,8 @@ host::MonotonicTime DeadlineOf(const QueryLimits& limits);
 
 // Binds the named parameters in the order that the translation wants. INVALID_ARGUMENT names one
 // that is missing or does not fit.
-absl::StatusOr<Arguments> BindParameters(const googlesql::Translation& translation,
+absl::StatusOr<Arguments> BindParameters(const Statement& statement,
+                                         const googlesql::Translation& translation,
                                          const std::vector<Parameter>& parameters);
 
 // Starts a translated query on a reading connection; the stream keeps the connection.

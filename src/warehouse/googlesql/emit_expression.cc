@@ -140,6 +140,7 @@ Emitted Emitter::EmitParameter(const Expression& expression) {
            Cat("Query is too complex: it has more than ", kParametersMax, " parameters"));
     }
     names.push_back(expression.text);
+    translation_->parameter_offsets.push_back(expression.at);
   }
   Emitted result{Cat("$", index), SqlType(), true};
   for (const schema::Field& field : options_.parameter_types) {

@@ -21,10 +21,10 @@ absl::Status CheckSize(std::string_view statement) {
 
 }  // namespace
 
-absl::Status ToStatus(const SqlError& error, std::string_view statement) {
+std::string PlaceOf(std::string_view statement, size_t at) {
   size_t line = 1;
   size_t column = 1;
-  for (size_t i = 0; i < error.at && i < statement.size(); ++i) {
+  for (size_t i = 0; i < at && i < statement.size(); ++i) {
     if (statement[i] == '\n') {
       ++line;
       column = 1;
@@ -32,7 +32,11 @@ absl::Status ToStatus(const SqlError& error, std::string_view statement) {
       ++column;
     }
   }
-  return absl::Status(error.code, Cat(error.message, " at [", line, ":", column, "]"));
+  return Cat("[", line, ":", column, "]");
+}
+
+absl::Status ToStatus(const SqlError& error, std::string_view statement) {
+  return absl::Status(error.code, Cat(error.message, " at ", PlaceOf(statement, error.at)));
 }
 
 absl::StatusOr<Translation> Translate(std::string_view statement, const CatalogView& catalog,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,8 @@ struct Translation {
   std::string sql;
   // Named parameters in the order of DuckDB's $1, $2, ...; each name once.
   std::vector<std::string> parameters;
+  // Where each is used first, in bytes.
+  std::vector<size_t> parameter_offsets;
   std::vector<TableName> tables_read;
   // CREATE SCHEMA and DROP SCHEMA: the dataset, with an empty table name.
   std::vector<TableName> tables_written;
@@ -57,6 +60,9 @@ struct Translation {
 // so DuckDB never sees a name that could be a file or a table function.
 absl::StatusOr<Translation> Translate(std::string_view statement, const CatalogView& catalog,
                                       const TranslateOptions& options);
+
+// "[line:column]" of a byte of the statement, both counted from 1, columns in characters.
+std::string PlaceOf(std::string_view statement, size_t at);
 
 // Translates a function's SQL transform: one row-wise SELECT with exactly one FROM messages. The
 // emitted statement reads the DuckDB relation `source` (columns message_index UBIGINT, data VARCHAR

@@ -13,7 +13,7 @@ test:
 build:
 	tools/bootstrap build
 	cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
-	cmake --build --preset release
+	cmake --build --preset release --target afluente
 
 data:
 	tools/bootstrap data

@@ -52,6 +52,8 @@ uint64_t JournalReader::last_sequence() const { return topic_->last_sequence(); 
 
 uint64_t JournalReader::first_sequence() const { return topic_->first_sequence(); }
 
+bool JournalReader::topic_deleted() const { return topic_->deleted(); }
+
 TopicPosition JournalReader::position_at(uint64_t after_sequence) const {
   return {surroundings_.journal->identity(), topic_->incarnation(), after_sequence};
 }

@@ -26,6 +26,7 @@ class JournalReader final : public TopicReader {
   void Pin(uint64_t after_sequence) override;
   uint64_t last_sequence() const override;
   uint64_t first_sequence() const override;
+  bool topic_deleted() const override;
   TopicPosition position_at(uint64_t after_sequence) const override;
 
  private:

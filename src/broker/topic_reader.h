@@ -46,6 +46,9 @@ class TopicReader {
   // Last synced sequence of this incarnation, and the first retained one (last + 1 when empty).
   virtual uint64_t last_sequence() const = 0;
   virtual uint64_t first_sequence() const = 0;
+  // True once the topic is deleted: no message will follow the last one, and a topic of that name
+  // is another incarnation.
+  virtual bool topic_deleted() const = 0;
   virtual TopicPosition position_at(uint64_t after_sequence) const = 0;
 };
 

@@ -18,6 +18,7 @@ namespace {
 constexpr uint64_t kAuditLag = 1 << 17;
 constexpr size_t kAuditChunk = 1 << 15;
 constexpr size_t kReadBytesMax = 8 << 20;
+constexpr absl::Duration kLookAgain = absl::Seconds(1);
 constexpr std::chrono::milliseconds kFirstBackoff{100};
 constexpr std::chrono::milliseconds kLongestBackoff{5'000};
 
@@ -144,7 +145,7 @@ void Function::Stop() {
 }
 
 uint64_t Function::backlog() const {
-  // The readers' ends are safe to read from any thread.
+  absl::MutexLock lock(&reader_mutex_);
   const uint64_t last = reader_->last_sequence();
   const uint64_t position = position_.load(std::memory_order_relaxed);
   return last > position ? last - position : 0;
@@ -186,9 +187,12 @@ void Function::Run() {
     backoff = kFirstBackoff;
     if (*worked) continue;
     absl::MutexLock lock(&wake_->mutex);
-    wake_->mutex.Await(absl::Condition(
-        +[](Wake* wake) ABSL_NO_THREAD_SAFETY_ANALYSIS { return wake->stopped || wake->ready; },
-        wake_.get()));
+    // The deletion of a topic and its successor wake nobody: look now and then.
+    wake_->mutex.AwaitWithTimeout(
+        absl::Condition(
+            +[](Wake* wake) ABSL_NO_THREAD_SAFETY_ANALYSIS { return wake->stopped || wake->ready; },
+            wake_.get()),
+        kLookAgain);
     wake_->ready = false;
   }
 }
@@ -197,7 +201,7 @@ absl::StatusOr<bool> Function::Step() {
   AFLUENTE_ASSIGN_OR_RETURN(auto batch,
                             reader_->Read(state_.position.sequence, settings_.batch_messages_max,
                                           settings_.batch_bytes_max));
-  if (batch.empty()) return false;
+  if (batch.empty()) return FollowNewTopic();
   if (state_.position.sequence - state_.audited_sequence > kAuditLag) {
     AFLUENTE_RETURN_IF_ERROR(Audit(state_.position.sequence, kAuditChunk));
   }
@@ -218,6 +222,31 @@ absl::StatusOr<bool> Function::Step() {
   position_ = state_.position.sequence;
   reader_->Pin(state_.position.sequence);
   audit_reader_->Pin(state_.audited_sequence);
+  return true;
+}
+
+absl::StatusOr<bool> Function::FollowNewTopic() {
+  if (!reader_->topic_deleted()) return false;
+  auto next = topics_.OpenReader(settings_.topic, std::nullopt);
+  if (absl::IsNotFound(next.status())) return false;
+  AFLUENTE_RETURN_IF_ERROR(next.status());
+  AFLUENTE_ASSIGN_OR_RETURN(auto next_audit, topics_.OpenReader(settings_.topic, std::nullopt));
+  // The old topic's share of what was published is final now.
+  AFLUENTE_RETURN_IF_ERROR(Audit(state_.position.sequence, SIZE_MAX));
+  State moved = state_;
+  moved.position = (*next)->position_at((*next)->first_sequence() - 1);
+  moved.audited_sequence = moved.position.sequence;
+  warehouse::FunctionCommit commit;
+  commit.function = settings_.name;
+  commit.table = settings_.table;
+  commit.dead_letter_table = settings_.dead_letter_table;
+  commit.state = moved.Encode();
+  AFLUENTE_RETURN_IF_ERROR(warehouse_.Append(std::move(commit)));
+  absl::MutexLock lock(&reader_mutex_);
+  state_ = std::move(moved);
+  position_ = state_.position.sequence;
+  reader_ = *std::move(next);
+  audit_reader_ = std::move(next_audit);
   return true;
 }
 

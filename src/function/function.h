@@ -70,6 +70,9 @@ class Function {
   warehouse::FunctionCommit Decide(const broker::TopicReader::Batch& batch);
   void AddDeadLetter(const event::Message& message, std::string error,
                      warehouse::FunctionCommit& commit) const;
+  // When the topic was deleted and there is a new one of its name: goes on at its start. False when
+  // not.
+  absl::StatusOr<bool> FollowNewTopic() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::Status Audit(uint64_t through, size_t messages_max)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   void SleepUnlessStopped(std::chrono::milliseconds duration);
@@ -84,7 +87,9 @@ class Function {
   // Held for one step, so that Check can look between two of them. Taken before mutex_.
   absl::Mutex step_mutex_;
   State state_ ABSL_GUARDED_BY(step_mutex_);
-  // Made by Open; used by the holder of step_mutex_, their ends read by any thread.
+  // Replaced and used by the holder of step_mutex_; others read their ends under reader_mutex_,
+  // which is taken last.
+  mutable absl::Mutex reader_mutex_;
   std::unique_ptr<broker::TopicReader> reader_;
   std::unique_ptr<broker::TopicReader> audit_reader_;
   std::atomic<uint64_t> position_{0};

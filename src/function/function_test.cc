@@ -29,9 +29,22 @@ class MemoryTopics final : public broker::Topics {
       auto message = std::make_shared<event::Message>();
       message->data = std::move(data);
       message->attributes = std::move(attributes);
-      message->sequence = messages_.size() + 1;
-      message->message_id = std::to_string(message->sequence);
-      messages_.push_back(std::move(message));
+      message->sequence = current_->messages.size() + 1;
+      message->message_id = current_->id_prefix + std::to_string(message->sequence);
+      current_->messages.push_back(std::move(message));
+      ready.swap(waiters_);
+    }
+    for (auto& callback : ready) callback();
+  }
+
+  // Deletes the topic and creates one of the same name.
+  void Recreate() {
+    std::vector<absl::AnyInvocable<void()>> ready;
+    {
+      absl::MutexLock lock(&mutex_);
+      current_->deleted = true;
+      current_ = std::make_shared<Incarnation>();
+      current_->id_prefix = "new";
       ready.swap(waiters_);
     }
     for (auto& callback : ready) callback();
@@ -40,7 +53,8 @@ class MemoryTopics final : public broker::Topics {
   absl::StatusOr<std::unique_ptr<broker::TopicReader>> OpenReader(
       std::string_view, std::optional<broker::TopicPosition> resume) override {
     if (resume && resume->journal != "j1") return absl::DataLossError("another journal");
-    return std::make_unique<Reader>(*this);
+    absl::MutexLock lock(&mutex_);
+    return std::make_unique<Reader>(*this, current_);
   }
 
   absl::StatusOr<broker::TopicSettings> CreateTopic(broker::TopicSettings) override {
@@ -63,21 +77,29 @@ class MemoryTopics final : public broker::Topics {
   }
 
  private:
+  struct Incarnation {
+    std::vector<std::shared_ptr<const event::Message>> messages;
+    std::string id_prefix;
+    bool deleted = false;
+  };
+
   class Reader final : public broker::TopicReader {
    public:
-    explicit Reader(MemoryTopics& topics) : topics_(topics) {}
+    Reader(MemoryTopics& topics, std::shared_ptr<Incarnation> incarnation)
+        : topics_(topics), incarnation_(std::move(incarnation)) {}
     absl::StatusOr<Batch> Read(uint64_t after, size_t messages_max, size_t) override {
       absl::MutexLock lock(&topics_.mutex_);
+      const auto& messages = incarnation_->messages;
       Batch batch;
-      for (size_t i = after; i < topics_.messages_.size() && batch.size() < messages_max; ++i) {
-        batch.push_back(topics_.messages_[i]);
+      for (size_t i = after; i < messages.size() && batch.size() < messages_max; ++i) {
+        batch.push_back(messages[i]);
       }
       return batch;
     }
     void Wait(uint64_t after, absl::AnyInvocable<void()> ready) override {
       {
         absl::MutexLock lock(&topics_.mutex_);
-        if (topics_.messages_.size() <= after) {
+        if (incarnation_->messages.size() <= after && !incarnation_->deleted) {
           topics_.waiters_.push_back(std::move(ready));
           return;
         }
@@ -87,19 +109,24 @@ class MemoryTopics final : public broker::Topics {
     void Pin(uint64_t) override {}
     uint64_t last_sequence() const override {
       absl::MutexLock lock(&topics_.mutex_);
-      return topics_.messages_.size();
+      return incarnation_->messages.size();
     }
     uint64_t first_sequence() const override { return 1; }
+    bool topic_deleted() const override {
+      absl::MutexLock lock(&topics_.mutex_);
+      return incarnation_->deleted;
+    }
     broker::TopicPosition position_at(uint64_t after) const override { return {"j1", 1, after}; }
 
    private:
     MemoryTopics& topics_;
+    const std::shared_ptr<Incarnation> incarnation_;
   };
 
   static absl::Status Unused() { return absl::UnimplementedError("not used by functions"); }
 
   mutable absl::Mutex mutex_;
-  std::vector<std::shared_ptr<const event::Message>> messages_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<Incarnation> current_ ABSL_GUARDED_BY(mutex_) = std::make_shared<Incarnation>();
   std::vector<absl::AnyInvocable<void()>> waiters_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -287,6 +314,20 @@ TEST_F(FunctionTest, StartLatestSkipsWhatWasThere) {
   while ((*function)->backlog() > 0) std::this_thread::yield();
   EXPECT_THAT(warehouse_.RowIds(), ElementsAre("2"));
   EXPECT_EQ((*function)->Check()->published, 1);
+}
+
+TEST_F(FunctionTest, FinishesADeletedTopicAndGoesOnWithTheNewOne) {
+  topics_.Publish(R"({"a": 1})");
+  auto function = Make(DefaultSettings());
+  ASSERT_TRUE(function.ok());
+  topics_.Recreate();
+  topics_.Publish(R"({"a": 2})");
+  (*function)->Start();
+  while (warehouse_.RowIds().size() < 2) std::this_thread::yield();
+  EXPECT_THAT(warehouse_.RowIds(), ElementsAre("1", "new1"));
+  const auto balance = (*function)->Check();
+  EXPECT_EQ(balance->published, 2);
+  EXPECT_TRUE(balance->balanced());
 }
 
 TEST_F(FunctionTest, PendingIsCountedByWalkingTheJournal) {

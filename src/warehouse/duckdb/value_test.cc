@@ -80,7 +80,7 @@ TEST(Values, Decimals) {
   RoundTrip(Scalar(TypeKind::kNumeric),
             {Text("0"), Text("1.5"), Text("-0.000000001"), Text(nines29 + "." + nines9),
              Text("-" + nines29 + "." + nines9), Text("100"), Value()});
-  // All 76 digits are stored, but the translator reads the column as DECIMAL(38,18).
+  // Also as parameters, so no more digits than queries compute with.
   const std::string nines20(20, '9');
   const std::string nines18(18, '9');
   RoundTrip(Scalar(TypeKind::kBigNumeric),
@@ -109,10 +109,52 @@ TEST(Values, BigNumericsBeyondWhatQueriesComputeFailInsteadOfRounding) {
   commit.table = table.name;
   commit.rows.push_back({"", 0, {Text("0.0000000000000000001")}});
   ASSERT_TRUE(database.warehouse().Append(commit).ok());
-  absl::Status status = QueryRows(database.warehouse(), "SELECT v FROM ds.t").status();
+  absl::Status status = QueryRows(database.warehouse(), "SELECT v + 1 AS w FROM ds.t").status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_NE(std::string(status.message()).find("more digits"), std::string::npos) << status;
   EXPECT_TRUE(QueryRows(database.warehouse(), "SELECT COUNT(*) AS n FROM ds.t").ok());
+}
+
+TEST(Values, BigNumericsThatAreOnlyShownAreExactAndSortAsNumbers) {
+  TestDatabase database;
+  ASSERT_TRUE(database.catalog().EnsureDataset("proj", "ds").ok());
+  TableSchema table;
+  table.name = {"proj", "ds", "t"};
+  table.columns = {Nullable("v", Scalar(TypeKind::kBigNumeric))};
+  ASSERT_TRUE(database.catalog().EnsureTable(table).ok());
+  FunctionCommit commit;
+  commit.function = "f";
+  commit.table = table.name;
+  commit.rows = {{"", 0, {Text("10")}}, {"", 1, {Text("9.5")}}, {"", 2, {Text("-3")}}};
+  ASSERT_TRUE(database.warehouse().Append(commit).ok());
+  for (const char* order : {"v", "1"}) {
+    auto rows =
+        QueryRows(database.warehouse(), std::string("SELECT v FROM ds.t ORDER BY ") + order);
+    ASSERT_TRUE(rows.ok()) << rows.status();
+    const std::vector<std::vector<Value>> expected = {{Text("-3")}, {Text("9.5")}, {Text("10")}};
+    EXPECT_EQ(*rows, expected) << order;
+  }
+}
+
+TEST(Values, BigNumericsKeepAllTheirDigits) {
+  TestDatabase database;
+  ASSERT_TRUE(database.catalog().EnsureDataset("proj", "ds").ok());
+  TableSchema table;
+  table.name = {"proj", "ds", "t"};
+  table.columns = {Nullable("v", Scalar(TypeKind::kBigNumeric))};
+  ASSERT_TRUE(database.catalog().EnsureTable(table).ok());
+  const std::string nines38(38, '9');
+  FunctionCommit commit;
+  commit.function = "f";
+  commit.table = table.name;
+  commit.rows = {{"", 0, {Text("-" + nines38 + "." + nines38)}}};
+  ASSERT_TRUE(database.warehouse().Append(commit).ok());
+  for (const char* query :
+       {"SELECT v FROM ds.t", "SELECT * FROM ds.t", "SELECT t.v AS w FROM ds.t"}) {
+    auto rows = QueryRows(database.warehouse(), query);
+    ASSERT_TRUE(rows.ok()) << rows.status();
+    EXPECT_EQ((*rows)[0][0], commit.rows[0].values[0]) << query;
+  }
 }
 
 TEST(Values, NestedOnes) {

@@ -20,6 +20,7 @@ void Emitter::EmitStatement(const ParsedStatement& statement) {
   translation_->kind = statement.kind;
   switch (statement.kind) {
     case StatementKind::kQuery: {
+      outermost_ = statement.query.get();
       const QueryOutput output = EmitQuery(*statement.query, nullptr);
       for (size_t i = 0; i < output.columns.size(); ++i) {
         for (size_t j = 0; j < i; ++j) {

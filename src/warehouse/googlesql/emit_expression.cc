@@ -166,7 +166,7 @@ bool Emitter::FindName(std::string_view name, size_t at, const Scope& scope, Emi
     column = &candidate;
   }
   if (column != nullptr) {
-    *found = {column->sql, column->type};
+    *found = {column->sql, column->type, false, column->stored};
     return true;
   }
   if (const RangeVariable* range = scope.FindRange(name)) {
@@ -200,7 +200,9 @@ Emitted Emitter::EmitField(const Expression& expression, const Scope& scope) {
     const RangeVariable* range = s->FindRange(base.text);
     if (range != nullptr) {
       for (const ScopeColumn& column : range->columns) {
-        if (SameName(column.name, expression.text)) return {column.sql, column.type};
+        if (SameName(column.name, expression.text)) {
+          return {column.sql, column.type, false, column.stored};
+        }
       }
     }
     Emitted found;

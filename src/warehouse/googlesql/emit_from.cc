@@ -15,6 +15,7 @@ std::string QualifiedName(const TableName& name) {
 ScopeColumn StoredColumn(const schema::Column& column, std::string_view table) {
   ScopeColumn result{column.name, Cat(table, ".", QuoteName(column.name)), FromSchema(column.type)};
   if (result.type.Is(TypeCode::kBigNumeric)) {
+    result.stored = result.sql;
     result.sql = Cat("CAST(", result.sql, " AS ", DuckdbName(result.type), ")");
   }
   return result;
@@ -310,7 +311,7 @@ void Emitter::ExpandStar(const SelectItem& item, const Scope& scope,
   }
   std::vector<bool> used(item.replace.size());
   for (const ScopeColumn& column : columns) {
-    SelectAlias alias{column.name, 0, {column.sql, column.type}};
+    SelectAlias alias{column.name, 0, {column.sql, column.type, false, column.stored}};
     for (size_t i = 0; i < item.replace.size(); ++i) {
       if (!SameName(item.replace[i].first, column.name)) continue;
       alias.value = Emit(*item.replace[i].second, scope);

@@ -217,8 +217,13 @@ QueryOutput Emitter::EmitSelect(const Query& query, const Scope* outer, bool wit
     Fail(select.at, "SELECT AS VALUE query must have exactly one column");
   }
   output.sql = select.distinct ? "SELECT DISTINCT " : "SELECT ";
+  // What is only shown keeps all its digits; what is compared or grouped is the computed number.
+  scope.shows_stored =
+      &query == outermost_ && !select.distinct && select.grouping == Grouping::kNone;
   for (size_t i = 0; i < output.columns.size(); ++i) {
-    Append(&output.sql, i == 0 ? "" : ", ", scope.aliases[i].value.sql, " AS ",
+    const Emitted& value = scope.aliases[i].value;
+    const bool stored = scope.shows_stored && !value.stored.empty();
+    Append(&output.sql, i == 0 ? "" : ", ", stored ? value.stored : value.sql, " AS ",
            output.columns[i].sql);
   }
   for (size_t i = 0; i < scope.aliases.size(); ++i) scope.aliases[i].name = output.columns[i].name;
@@ -243,18 +248,27 @@ QueryOutput Emitter::EmitSelect(const Query& query, const Scope* outer, bool wit
   return output;
 }
 
+// A SELECT item as a key of ORDER BY, by its ordinal (from 1): stored text would not sort as a
+// number.
+static std::string OrderByItem(size_t ordinal, const Scope& scope) {
+  const Emitted& value = scope.aliases[ordinal - 1].value;
+  return scope.shows_stored && !value.stored.empty() ? value.sql : Cat(ordinal);
+}
+
 // A key of ORDER BY: an ordinal where it names a column of the SELECT list, else an expression.
 std::string Emitter::EmitOrderKey(const OrderItem& item, const Scope& scope) {
   const Expression& expression = *item.expression;
   if (expression.kind == ExpressionKind::kName) {
-    if (const SelectAlias* alias = scope.FindAlias(expression.text)) return Cat(alias->ordinal);
+    if (const SelectAlias* alias = scope.FindAlias(expression.text)) {
+      return OrderByItem(alias->ordinal, scope);
+    }
   }
   if (expression.kind == ExpressionKind::kInteger && scope.use_aliases) {
     const size_t ordinal = expression.text.size() < 9 ? std::stoul(expression.text) : 0;
     if (ordinal == 0 || ordinal > scope.aliases.size()) {
       Fail(expression.at, Cat("ORDER BY is out of SELECT column number range: ", expression.text));
     }
-    return Cat(ordinal);
+    return OrderByItem(ordinal, scope);
   }
   return Emit(expression, scope).sql;
 }

@@ -143,6 +143,7 @@ class Emitter {
   std::vector<CommonTableEntry> common_;
   // A recursive WITH entry that waits for its first operand's columns.
   const Query* pending_recursive_ = nullptr;
+  const Query* outermost_ = nullptr;  // whose rows are the statement's answer
   CommonTableEntry pending_entry_;
   size_t names_ = 0;
   size_t emitted_bytes_ = 0;

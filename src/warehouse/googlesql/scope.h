@@ -14,12 +14,15 @@ struct Emitted {
   std::string sql;
   SqlType type;
   bool literal = false;  // a literal or parameter: it may take another type
+  // A table's bare BIGNUMERIC column as it is stored, with all its digits; else empty.
+  std::string stored = {};
 };
 
 struct ScopeColumn {
   std::string name;
   std::string sql;
   SqlType type;
+  std::string stored = {};  // as Emitted's
 };
 
 // What a FROM item brings: its columns, and itself as a value.
@@ -43,6 +46,7 @@ struct Scope {
   std::vector<ScopeColumn> columns;  // unqualified, in the order of *
   std::vector<SelectAlias> aliases;
   bool use_aliases = false;
+  bool shows_stored = false;  // the SELECT list holds `stored` where there is one
   const std::vector<NamedWindow>* windows = nullptr;
 
   const RangeVariable* FindRange(std::string_view name) const;

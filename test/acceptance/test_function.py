@@ -1,6 +1,7 @@
 """Functions: every message has exactly one outcome, and it is the right one."""
 import base64
 import json
+import time
 
 import pytest
 
@@ -405,3 +406,23 @@ def test_messages_published_while_stopped_functions_are_behind_are_all_stored(la
     assert instance.outcome("store") == (10_000, 10_000, 0, 0)
     assert instance.query("SELECT COUNT(*) AS n, COUNT(DISTINCT id) AS ids, COUNT(DISTINCT _message_id) AS m "
                           "FROM ds.events") == [{"n": 10_000, "ids": 10_000, "m": 10_000}]
+
+
+def test_a_deleted_topic_is_finished_and_its_successor_followed(launch):
+    instance = launch(EVENTS)
+    topic = f"projects/{PROJECT}/topics/Data"
+    publish(instance, [event(id=1)])
+    assert instance.rest("DELETE", topic).status_code == 200
+    assert instance.rest("PUT", topic, {}).status_code == 200
+    publish(instance, [event(id=2)])
+    deadline = time.monotonic() + 20
+    while instance.outcome("store") != (2, 2, 0, 0):
+        assert time.monotonic() < deadline, instance.outcome("store")
+        time.sleep(0.1)
+    instance.kill()
+    instance.start()
+    publish(instance, [event(id=3)])
+    instance.drain()
+    assert instance.outcome("store") == (3, 3, 0, 0)
+    rows = instance.query("SELECT id FROM ds.events ORDER BY id")
+    assert [row["id"] for row in rows] == [1, 2, 3]

@@ -133,8 +133,8 @@ CUT = {
         http2.DATA, http2.END_STREAM, 1, http2.grpc_message(PUBLISH)[:9]),
     "length of 4 GiB": http2.opening() + http2.frame(
         http2.DATA, http2.END_STREAM, 1, http2.grpc_message(PUBLISH, length=0xFFFFFFFF)),
-    "compressed without encoding": http2.opening() + http2.frame(
-        http2.DATA, http2.END_STREAM, 1, http2.grpc_message(PUBLISH, compressed=1)),
+    # Not here: a compressed flag without (or with an unknown) grpc-encoding. gRPC 1.51 itself now and then takes such a
+    # message as it is, and then it is a whole and valid publish.
     "flag byte of 200": http2.opening() + http2.frame(
         http2.DATA, http2.END_STREAM, 1, http2.grpc_message(PUBLISH, compressed=200)),
     "no message": http2.opening() + http2.frame(http2.DATA, http2.END_STREAM, 1),

@@ -105,7 +105,10 @@ absl::Status Function::Open() {
   }
   const auto resume = stored ? std::optional(stored->position) : std::nullopt;
   AFLUENTE_ASSIGN_OR_RETURN(reader_, topics_.OpenReader(settings_.topic, resume));
-  AFLUENTE_ASSIGN_OR_RETURN(audit_reader_, topics_.OpenReader(settings_.topic, resume));
+  // A reader pins where it opens: what is not audited yet must stay too.
+  auto audited = resume;
+  if (audited) audited->sequence = stored->audited_sequence;
+  AFLUENTE_ASSIGN_OR_RETURN(audit_reader_, topics_.OpenReader(settings_.topic, audited));
   if (stored) {
     state_ = *std::move(stored);
     if (state_.filter == settings_.filter_text) {

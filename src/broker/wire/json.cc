@@ -44,14 +44,6 @@ std::string QuoteJson(absl::string_view text) {
   return quoted;
 }
 
-const FieldDescriptor* FindField(const Descriptor& type, const std::string& text) {
-  if (const FieldDescriptor* field = type.FindFieldByName(text)) return field;
-  for (int i = 0; i < type.field_count(); ++i) {
-    if (type.field(i)->json_name() == text) return type.field(i);
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 absl::Status MergeJson(std::string_view json, Message& message) {

@@ -10,11 +10,6 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
-const FieldDescriptor* FieldNamed(const Descriptor& type, const std::string& name) {
-  if (const FieldDescriptor* field = type.FindFieldByName(name)) return field;
-  return type.FindFieldByCamelcaseName(name);
-}
-
 std::string InMessage(const Descriptor& type, const nlohmann::json& json, const std::string& path);
 
 std::string InMap(const FieldDescriptor& field, const nlohmann::json& json,
@@ -42,7 +37,7 @@ std::string InField(const FieldDescriptor& field, const nlohmann::json& json,
 std::string InMessage(const Descriptor& type, const nlohmann::json& json, const std::string& path) {
   if (!json.is_object()) return "";
   for (const auto& [name, value] : json.items()) {
-    const FieldDescriptor* field = FieldNamed(type, name);
+    const FieldDescriptor* field = FindField(type, name);
     if (field == nullptr) continue;
     std::string found = InField(*field, value, path.empty() ? name : absl::StrCat(path, ".", name));
     if (!found.empty()) return found;
@@ -51,6 +46,14 @@ std::string InMessage(const Descriptor& type, const nlohmann::json& json, const 
 }
 
 }  // namespace
+
+const FieldDescriptor* FindField(const Descriptor& type, const std::string& text) {
+  if (const FieldDescriptor* field = type.FindFieldByName(text)) return field;
+  for (int i = 0; i < type.field_count(); ++i) {
+    if (type.field(i)->json_name() == text) return type.field(i);
+  }
+  return nullptr;
+}
 
 std::string FindMisplacedValue(const Descriptor& type, std::string_view json) {
   const auto parsed = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);

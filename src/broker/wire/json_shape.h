@@ -7,6 +7,11 @@
 
 namespace afluente::broker::wire {
 
+// The field that JSON calls `name`: its own name or its camel-case form; nullptr when there is
+// none.
+const google::protobuf::FieldDescriptor* FindField(const google::protobuf::Descriptor& type,
+                                                   const std::string& name);
+
 // Where a JSON text has an object or an array in place of a scalar, as a path
 // ("messages[0].attributes.a"); empty when nowhere. Protobuf's own parser refuses such a map value
 // without saying where.

@@ -97,8 +97,8 @@ TEST(Values, Times) {
   }
 }
 
-TEST(Values, BigNumericsBeyondWhatQueriesComputeFailInsteadOfRounding) {
-  TestDatabase database;
+// Table ds.t with one column `v` of these values.
+void StoreBigNumerics(TestDatabase& database, const std::vector<Value>& values) {
   ASSERT_TRUE(database.catalog().EnsureDataset("proj", "ds").ok());
   TableSchema table;
   table.name = {"proj", "ds", "t"};
@@ -107,8 +107,13 @@ TEST(Values, BigNumericsBeyondWhatQueriesComputeFailInsteadOfRounding) {
   FunctionCommit commit;
   commit.function = "f";
   commit.table = table.name;
-  commit.rows.push_back({"", 0, {Text("0.0000000000000000001")}});
+  for (const Value& value : values) commit.rows.push_back({"", 0, {value}});
   ASSERT_TRUE(database.warehouse().Append(commit).ok());
+}
+
+TEST(Values, BigNumericsBeyondWhatQueriesComputeFailInsteadOfRounding) {
+  TestDatabase database;
+  StoreBigNumerics(database, {Text("0.0000000000000000001")});
   absl::Status status = QueryRows(database.warehouse(), "SELECT v + 1 AS w FROM ds.t").status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_NE(std::string(status.message()).find("more digits"), std::string::npos) << status;
@@ -117,16 +122,7 @@ TEST(Values, BigNumericsBeyondWhatQueriesComputeFailInsteadOfRounding) {
 
 TEST(Values, BigNumericsThatAreOnlyShownAreExactAndSortAsNumbers) {
   TestDatabase database;
-  ASSERT_TRUE(database.catalog().EnsureDataset("proj", "ds").ok());
-  TableSchema table;
-  table.name = {"proj", "ds", "t"};
-  table.columns = {Nullable("v", Scalar(TypeKind::kBigNumeric))};
-  ASSERT_TRUE(database.catalog().EnsureTable(table).ok());
-  FunctionCommit commit;
-  commit.function = "f";
-  commit.table = table.name;
-  commit.rows = {{"", 0, {Text("10")}}, {"", 1, {Text("9.5")}}, {"", 2, {Text("-3")}}};
-  ASSERT_TRUE(database.warehouse().Append(commit).ok());
+  StoreBigNumerics(database, {Text("10"), Text("9.5"), Text("-3")});
   for (const char* order : {"v", "1"}) {
     auto rows =
         QueryRows(database.warehouse(), std::string("SELECT v FROM ds.t ORDER BY ") + order);
@@ -137,23 +133,15 @@ TEST(Values, BigNumericsThatAreOnlyShownAreExactAndSortAsNumbers) {
 }
 
 TEST(Values, BigNumericsKeepAllTheirDigits) {
-  TestDatabase database;
-  ASSERT_TRUE(database.catalog().EnsureDataset("proj", "ds").ok());
-  TableSchema table;
-  table.name = {"proj", "ds", "t"};
-  table.columns = {Nullable("v", Scalar(TypeKind::kBigNumeric))};
-  ASSERT_TRUE(database.catalog().EnsureTable(table).ok());
   const std::string nines38(38, '9');
-  FunctionCommit commit;
-  commit.function = "f";
-  commit.table = table.name;
-  commit.rows = {{"", 0, {Text("-" + nines38 + "." + nines38)}}};
-  ASSERT_TRUE(database.warehouse().Append(commit).ok());
+  const Value longest = Text("-" + nines38 + "." + nines38);
+  TestDatabase database;
+  StoreBigNumerics(database, {longest});
   for (const char* query :
        {"SELECT v FROM ds.t", "SELECT * FROM ds.t", "SELECT t.v AS w FROM ds.t"}) {
     auto rows = QueryRows(database.warehouse(), query);
     ASSERT_TRUE(rows.ok()) << rows.status();
-    EXPECT_EQ((*rows)[0][0], commit.rows[0].values[0]) << query;
+    EXPECT_EQ((*rows)[0][0], longest) << query;
   }
 }
 

@@ -1,5 +1,6 @@
-// The limit that the API is measured against: the same queries on the same file, in process, prepared
-// once per thread. Usage: raw_duckdb FILE lookup|aggregate THREADS SECONDS; prints one JSON line.
+// The limit that the API is measured against: the same queries on the same file, in process,
+// prepared once per thread. Usage: raw_duckdb FILE lookup|aggregate THREADS SECONDS; prints one
+// JSON line.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -22,7 +23,8 @@ constexpr char kLookup[] =
     "SELECT app_id, app_department, action_id, department_id, user_email, ts "
     "FROM \"bench.ds\".events WHERE action_id = $1 AND user_email = $2";
 constexpr char kAggregate[] =
-    "SELECT count(*), count(DISTINCT user_email), max(ts) FROM \"bench.ds\".events WHERE app_id = $1";
+    "SELECT count(*), count(DISTINCT user_email), max(ts) FROM \"bench.ds\".events WHERE app_id = "
+    "$1";
 
 void Require(bool ok, const char* what) {
   if (ok) return;
@@ -63,8 +65,7 @@ void Run(duckdb_database database, bool lookup, unsigned seed, Clock::time_point
     }
     duckdb_destroy_result(&result);
     Require(rows == 1, "a query of one row");
-    milliseconds.push_back(
-        std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+    milliseconds.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
   }
   duckdb_destroy_prepare(&statement);
   duckdb_disconnect(&connection);

@@ -4,25 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/settings_codec.h"
 #include "host/check.h"
 
 namespace afluente::broker {
 namespace {
-
-// docs/formats/broker-records.md: version, kind.
-constexpr uint8_t kVersion = 1;
-enum class Kind : uint8_t {
-  kPublish = 1,
-  kCreateTopic = 2,
-  kUpdateTopic = 3,
-  kDeleteTopic = 4,
-  kForgetTopic = 5,
-  kCreateSubscription = 6,
-  kUpdateSubscription = 7,
-  kDeleteSubscription = 8,
-  kAcks = 9,
-  kRelease = 10,
-};
 
 // The publish head: version, kind, incarnation, publish time, count.
 constexpr size_t kPublishTimeAt = 10;
@@ -30,44 +16,6 @@ constexpr size_t kPublishHeadBytes = 22;
 
 absl::Status BadRecord(std::string_view why) {
   return absl::DataLossError(absl::StrCat("not a broker record: ", std::string(why)));
-}
-
-void WriteLabels(ByteWriter& writer, const std::map<std::string, std::string>& labels) {
-  writer.Varint(labels.size());
-  for (const auto& [key, value] : labels) {
-    writer.String(key);
-    writer.String(value);
-  }
-}
-
-std::map<std::string, std::string> ReadLabels(ByteReader& reader) {
-  std::map<std::string, std::string> labels;
-  size_t count = reader.Count();
-  for (size_t i = 0; i < count && reader.ok(); ++i) {
-    std::string key(reader.String());
-    labels[std::move(key)] = std::string(reader.String());
-  }
-  return labels;
-}
-
-// An optional duration: 0 = none, else its seconds + 1.
-void WriteSeconds(ByteWriter& writer, std::optional<std::chrono::seconds> value) {
-  writer.Varint(value ? static_cast<uint64_t>(value->count()) + 1 : 0);
-}
-
-// Settings hold decades at most: more could overflow what is computed from them.
-constexpr uint64_t kSecondsMax = 10'000'000'000;
-
-std::chrono::seconds ReadPlainSeconds(ByteReader& reader) {
-  uint64_t value = reader.Varint();
-  if (value > kSecondsMax) reader.Fail();
-  return std::chrono::seconds(static_cast<int64_t>(std::min(value, kSecondsMax)));
-}
-
-std::optional<std::chrono::seconds> ReadSeconds(ByteReader& reader) {
-  std::chrono::seconds value = ReadPlainSeconds(reader);
-  if (value.count() == 0) return std::nullopt;
-  return value - std::chrono::seconds(1);
 }
 
 // A cheap upper bound, so that encoding allocates once.
@@ -80,7 +28,9 @@ size_t SizeBound(const std::vector<event::Draft>& drafts) {
   return size;
 }
 
-Kind KindOf(const Record& record) { return static_cast<Kind>(record.index() + 1); }
+uint8_t KindOf(const Record& record) {
+  return std::visit([](const auto& each) { return each.kKind; }, record);
+}
 
 struct BodyWriter {
   ByteWriter& writer;
@@ -99,29 +49,27 @@ struct BodyWriter {
   void operator()(const ReleaseRecord& r) { writer.Varint(r.segment); }
 };
 
-std::optional<Record> ReadBody(Kind kind, ByteReader& reader) {
+std::optional<Record> ReadBody(uint8_t version, uint8_t kind, ByteReader& reader) {
   switch (kind) {
-    case Kind::kPublish:
-      break;
-    case Kind::kCreateTopic:
-      return CreateTopicRecord{ReadTopicSettings(reader)};
-    case Kind::kUpdateTopic:
-      return UpdateTopicRecord{ReadTopicSettings(reader)};
-    case Kind::kDeleteTopic:
+    case CreateTopicRecord::kKind:
+      return CreateTopicRecord{ReadTopicSettings(reader, version)};
+    case UpdateTopicRecord::kKind:
+      return UpdateTopicRecord{ReadTopicSettings(reader, version)};
+    case DeleteTopicRecord::kKind:
       return DeleteTopicRecord{std::string(reader.String())};
-    case Kind::kForgetTopic:
+    case ForgetTopicRecord::kKind:
       return ForgetTopicRecord{reader.Varint()};
-    case Kind::kCreateSubscription:
-      return CreateSubscriptionRecord{ReadSubscriptionSettings(reader)};
-    case Kind::kUpdateSubscription:
-      return UpdateSubscriptionRecord{ReadSubscriptionSettings(reader)};
-    case Kind::kDeleteSubscription:
+    case CreateSubscriptionRecord::kKind:
+      return CreateSubscriptionRecord{ReadSubscriptionSettings(reader, version)};
+    case UpdateSubscriptionRecord::kKind:
+      return UpdateSubscriptionRecord{ReadSubscriptionSettings(reader, version)};
+    case DeleteSubscriptionRecord::kKind:
       return DeleteSubscriptionRecord{std::string(reader.String())};
-    case Kind::kAcks: {
+    case AcksRecord::kKind: {
       uint64_t subscription = reader.Varint();
       return AcksRecord{subscription, ReadRanges(reader)};
     }
-    case Kind::kRelease:
+    case ReleaseRecord::kKind:
       return ReleaseRecord{reader.Varint()};
   }
   return std::nullopt;
@@ -150,47 +98,6 @@ event::Message ReadMessage(ByteReader& reader) {
 }
 
 }  // namespace
-
-void WriteSettings(ByteWriter& writer, const TopicSettings& settings) {
-  writer.String(settings.name);
-  WriteLabels(writer, settings.labels);
-  WriteSeconds(writer, settings.message_retention);
-}
-
-TopicSettings ReadTopicSettings(ByteReader& reader) {
-  TopicSettings settings;
-  settings.name = std::string(reader.String());
-  settings.labels = ReadLabels(reader);
-  settings.message_retention = ReadSeconds(reader);
-  return settings;
-}
-
-void WriteSettings(ByteWriter& writer, const SubscriptionSettings& settings) {
-  writer.String(settings.name);
-  writer.String(settings.topic);
-  WriteLabels(writer, settings.labels);
-  writer.Varint(static_cast<uint64_t>(settings.ack_deadline.count()));
-  writer.String(settings.filter);
-  writer.Byte((settings.retain_acked_messages ? 1 : 0) |
-              (settings.enable_message_ordering ? 2 : 0));
-  writer.Varint(static_cast<uint64_t>(settings.message_retention.count()));
-  WriteSeconds(writer, settings.expiration_ttl);
-}
-
-SubscriptionSettings ReadSubscriptionSettings(ByteReader& reader) {
-  SubscriptionSettings settings;
-  settings.name = std::string(reader.String());
-  settings.topic = std::string(reader.String());
-  settings.labels = ReadLabels(reader);
-  settings.ack_deadline = ReadPlainSeconds(reader);
-  settings.filter = std::string(reader.String());
-  uint8_t flags = reader.Byte();
-  settings.retain_acked_messages = (flags & 1) != 0;
-  settings.enable_message_ordering = (flags & 2) != 0;
-  settings.message_retention = ReadPlainSeconds(reader);
-  settings.expiration_ttl = ReadSeconds(reader);
-  return settings;
-}
 
 void WriteRanges(ByteWriter& writer, const std::vector<SequenceSet::Range>& ranges) {
   writer.Varint(ranges.size());
@@ -224,16 +131,16 @@ std::vector<SequenceSet::Range> ReadRanges(ByteReader& reader) {
 
 std::string Encode(const Record& record) {
   ByteWriter writer(64);
-  writer.Byte(kVersion);
-  writer.Byte(static_cast<uint8_t>(KindOf(record)));
+  writer.Byte(kFormatVersion);
+  writer.Byte(KindOf(record));
   std::visit(BodyWriter{writer}, record);
   return writer.Take();
 }
 
 std::string EncodePublish(uint64_t incarnation, const std::vector<event::Draft>& drafts) {
   ByteWriter writer(SizeBound(drafts));
-  writer.Byte(kVersion);
-  writer.Byte(static_cast<uint8_t>(Kind::kPublish));
+  writer.Byte(kFormatVersion);
+  writer.Byte(PublishRecord::kKind);
   writer.Fixed64(incarnation);
   writer.Fixed64(0);
   writer.Fixed32(static_cast<uint32_t>(drafts.size()));
@@ -258,18 +165,18 @@ void SetPublishTime(std::string& payload, host::WallTime publish_time) {
 absl::StatusOr<Record> Decode(std::string_view payload) {
   ByteReader reader(payload);
   uint8_t version = reader.Byte();
-  auto kind = static_cast<Kind>(reader.Byte());
+  uint8_t kind = reader.Byte();
   if (!reader.ok()) return BadRecord("too short");
-  if (version != kVersion) return BadRecord(absl::StrCat("version ", version));
-  if (kind == Kind::kPublish) {
+  if (version == 0 || version > kFormatVersion) return BadRecord(absl::StrCat("version ", version));
+  if (kind == PublishRecord::kKind) {
     PublishRecord record = ReadPublishHead(reader);
     if (!reader.ok() || record.count == 0 || record.count > reader.rest().size())
       return BadRecord("a publish's head");
     return record;
   }
-  std::optional<Record> record = ReadBody(kind, reader);
-  if (!record) return BadRecord(absl::StrCat("kind ", static_cast<int>(kind)));
-  if (!reader.done()) return BadRecord(absl::StrCat("body of kind ", static_cast<int>(kind)));
+  std::optional<Record> record = ReadBody(version, kind, reader);
+  if (!record) return BadRecord(absl::StrCat("kind ", int{kind}));
+  if (!reader.done()) return BadRecord(absl::StrCat("body of kind ", int{kind}));
   return *std::move(record);
 }
 

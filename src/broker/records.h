@@ -16,40 +16,50 @@
 namespace afluente::broker {
 
 // The journal's records (format: docs/formats/broker-records.md). Each says what was asked; what it
-// does is decided by State::Apply, the same way live and in recovery.
+// does is decided by State::Apply, the same way live and in recovery. kKind is its number there.
 struct PublishRecord {
+  static constexpr uint8_t kKind = 1;
   uint64_t incarnation = 0;
   host::WallTime publish_time;
   uint32_t count = 0;
 };
 struct CreateTopicRecord {
+  static constexpr uint8_t kKind = 2;
   TopicSettings settings;
 };
 struct UpdateTopicRecord {
+  static constexpr uint8_t kKind = 3;
   TopicSettings settings;
 };
 struct DeleteTopicRecord {
+  static constexpr uint8_t kKind = 4;
   std::string name;
 };
 // A deleted topic that nobody reads any more goes for good.
 struct ForgetTopicRecord {
+  static constexpr uint8_t kKind = 5;
   uint64_t incarnation = 0;
 };
 struct CreateSubscriptionRecord {
+  static constexpr uint8_t kKind = 6;
   SubscriptionSettings settings;
 };
 struct UpdateSubscriptionRecord {
+  static constexpr uint8_t kKind = 7;
   SubscriptionSettings settings;
 };
 struct DeleteSubscriptionRecord {
+  static constexpr uint8_t kKind = 8;
   std::string name;
 };
 struct AcksRecord {
+  static constexpr uint8_t kKind = 9;
   uint64_t subscription = 0;  // its incarnation
   std::vector<SequenceSet::Range> ranges;
 };
 // Messages in segments below `segment` are needed by nobody and may go.
 struct ReleaseRecord {
+  static constexpr uint8_t kKind = 10;
   uint64_t segment = 0;
 };
 
@@ -70,10 +80,6 @@ absl::StatusOr<Record> Decode(std::string_view payload);
 absl::StatusOr<SharedBatch> DecodeBatch(std::string_view payload, uint64_t first_sequence);
 
 // Shared with the snapshot's format.
-void WriteSettings(ByteWriter& writer, const TopicSettings& settings);
-void WriteSettings(ByteWriter& writer, const SubscriptionSettings& settings);
-TopicSettings ReadTopicSettings(ByteReader& reader);
-SubscriptionSettings ReadSubscriptionSettings(ByteReader& reader);
 void WriteRanges(ByteWriter& writer, const std::vector<SequenceSet::Range>& ranges);
 // Ascending and disjoint, or the reader fails.
 std::vector<SequenceSet::Range> ReadRanges(ByteReader& reader);

@@ -14,6 +14,8 @@ TopicSettings SomeTopic() {
   settings.name = "projects/p/topics/data";
   settings.labels = {{"team", "sea"}, {"x", ""}};
   settings.message_retention = std::chrono::seconds(600);
+  settings.schema = SchemaSettings{"projects/p/schemas/event", Encoding::kBinary, "a1", "b2"};
+  settings.transforms = {{"clean", "function clean(m) { return m; }", true}};
   return settings;
 }
 
@@ -28,6 +30,17 @@ SubscriptionSettings SomeSubscription() {
   settings.enable_message_ordering = true;
   settings.message_retention = std::chrono::seconds(1234);
   settings.expiration_ttl = std::chrono::seconds(0);
+  settings.enable_exactly_once_delivery = true;
+  settings.detached = true;
+  settings.dead_letter_policy = DeadLetterPolicy{"projects/p/topics/dead", 7};
+  settings.retry_policy = RetryPolicy{std::chrono::milliseconds(1500), std::chrono::seconds(60)};
+  settings.push = PushConfig{"http://127.0.0.1:1/x",
+                             {{"x-goog-version", "v1"}},
+                             OidcToken{"push@p.example", "aud"},
+                             false,
+                             true};
+  settings.bigquery = BigqueryConfig{"p.d.t", true, false, true, true, "writer@p.example"};
+  settings.transforms = {{"f", "code", false}, {"g", "", true}};
   return settings;
 }
 
@@ -102,6 +115,8 @@ TEST(Records, EncodingWhatWasDecodedGivesTheSameBytes) {
   auto topic = std::get<CreateTopicRecord>(*Decode(OtherRecords()[0])).settings;
   EXPECT_EQ(topic.labels, SomeTopic().labels);
   EXPECT_EQ(topic.message_retention, SomeTopic().message_retention);
+  EXPECT_EQ(topic.schema, SomeTopic().schema);
+  EXPECT_EQ(topic.transforms, SomeTopic().transforms);
 }
 
 TEST(Records, EverySettingOfASubscriptionComesBack) {
@@ -115,6 +130,13 @@ TEST(Records, EverySettingOfASubscriptionComesBack) {
   EXPECT_EQ(settings.retain_acked_messages, wanted.retain_acked_messages);
   EXPECT_EQ(settings.enable_message_ordering, wanted.enable_message_ordering);
   EXPECT_EQ(settings.message_retention, wanted.message_retention);
+  EXPECT_TRUE(settings.enable_exactly_once_delivery);
+  EXPECT_TRUE(settings.detached);
+  EXPECT_EQ(settings.dead_letter_policy, wanted.dead_letter_policy);
+  EXPECT_EQ(settings.retry_policy, wanted.retry_policy);
+  EXPECT_EQ(settings.push, wanted.push);
+  EXPECT_EQ(settings.bigquery, wanted.bigquery);
+  EXPECT_EQ(settings.transforms, wanted.transforms);
   EXPECT_EQ(settings.expiration_ttl, wanted.expiration_ttl);
 }
 

@@ -4,12 +4,10 @@
 
 #include "broker/bytes.h"
 #include "broker/records.h"
+#include "broker/settings_codec.h"
 
 namespace afluente::broker {
 namespace {
-
-// docs/formats/broker-records.md
-constexpr uint8_t kSnapshotVersion = 1;
 
 void WriteSegment(ByteWriter& writer, const MessageIndex::Segment& segment) {
   writer.Varint(segment.segment);
@@ -68,11 +66,11 @@ void WriteTopic(ByteWriter& writer, const TopicImage& topic) {
   for (const auto& segment : topic.index) WriteSegment(writer, *segment);
 }
 
-TopicImage ReadTopic(ByteReader& reader) {
+TopicImage ReadTopic(ByteReader& reader, uint8_t version) {
   TopicImage topic;
   topic.incarnation = reader.Varint();
   topic.deleted = reader.Byte() != 0;
-  topic.settings = ReadTopicSettings(reader);
+  topic.settings = ReadTopicSettings(reader, version);
   topic.last_publish_time =
       host::WallTime(std::chrono::microseconds(static_cast<int64_t>(reader.Fixed64())));
   topic.end = reader.Varint();
@@ -100,11 +98,11 @@ void WriteSubscription(ByteWriter& writer, const SubscriptionImage& subscription
   WriteRanges(writer, subscription.ranges);
 }
 
-SubscriptionImage ReadSubscription(ByteReader& reader) {
+SubscriptionImage ReadSubscription(ByteReader& reader, uint8_t version) {
   SubscriptionImage subscription;
   subscription.incarnation = reader.Varint();
   subscription.topic = reader.Varint();
-  subscription.settings = ReadSubscriptionSettings(reader);
+  subscription.settings = ReadSubscriptionSettings(reader, version);
   subscription.floor = reader.Varint();
   subscription.ranges = ReadRanges(reader);
   return subscription;
@@ -114,7 +112,7 @@ SubscriptionImage ReadSubscription(ByteReader& reader) {
 
 std::string EncodeSnapshot(const StateImage& image) {
   ByteWriter writer(4096);
-  writer.Byte(kSnapshotVersion);
+  writer.Byte(kFormatVersion);
   writer.Varint(image.next_incarnation);
   writer.Varint(image.released_segment);
   writer.Varint(image.topics.size());
@@ -126,16 +124,18 @@ std::string EncodeSnapshot(const StateImage& image) {
 
 absl::StatusOr<StateImage> DecodeSnapshot(std::string_view bytes) {
   ByteReader reader(bytes);
-  if (reader.Byte() != kSnapshotVersion)
+  uint8_t version = reader.Byte();
+  if (version == 0 || version > kFormatVersion)
     return absl::DataLossError("the broker's snapshot has another version");
   StateImage image;
   image.next_incarnation = reader.Varint();
   image.released_segment = reader.Varint();
   size_t topics = reader.Count();
-  for (size_t i = 0; i < topics && reader.ok(); ++i) image.topics.push_back(ReadTopic(reader));
+  for (size_t i = 0; i < topics && reader.ok(); ++i)
+    image.topics.push_back(ReadTopic(reader, version));
   size_t subscriptions = reader.Count();
   for (size_t i = 0; i < subscriptions && reader.ok(); ++i)
-    image.subscriptions.push_back(ReadSubscription(reader));
+    image.subscriptions.push_back(ReadSubscription(reader, version));
   if (!reader.done()) return absl::DataLossError("the broker's snapshot is damaged");
   return image;
 }

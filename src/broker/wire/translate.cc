@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/wire/fields.h"
+#include "broker/wire/translate_parts.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "host/check.h"
@@ -19,10 +20,13 @@ using pubsub::Subscription;
 using pubsub::Topic;
 using std::chrono::seconds;
 
-constexpr int kTopicSupported[] = {Topic::kNameFieldNumber, Topic::kLabelsFieldNumber,
-                                   Topic::kMessageRetentionDurationFieldNumber};
-constexpr int kTopicChangeable[] = {Topic::kLabelsFieldNumber,
-                                    Topic::kMessageRetentionDurationFieldNumber};
+// By number. What Afluente does not keep is refused by its name.
+constexpr int kTopicSupported[] = {
+    Topic::kNameFieldNumber, Topic::kLabelsFieldNumber, Topic::kMessageRetentionDurationFieldNumber,
+    Topic::kSchemaSettingsFieldNumber, Topic::kMessageTransformsFieldNumber};
+constexpr int kTopicChangeable[] = {
+    Topic::kLabelsFieldNumber, Topic::kMessageRetentionDurationFieldNumber,
+    Topic::kSchemaSettingsFieldNumber, Topic::kMessageTransformsFieldNumber};
 constexpr FieldRules kTopicRules = {kTopicSupported, kTopicChangeable};
 
 constexpr int kSubscriptionSupported[] = {Subscription::kNameFieldNumber,
@@ -33,25 +37,30 @@ constexpr int kSubscriptionSupported[] = {Subscription::kNameFieldNumber,
                                           Subscription::kRetainAckedMessagesFieldNumber,
                                           Subscription::kMessageRetentionDurationFieldNumber,
                                           Subscription::kEnableMessageOrderingFieldNumber,
-                                          Subscription::kExpirationPolicyFieldNumber};
-constexpr int kSubscriptionChangeable[] = {
-    Subscription::kLabelsFieldNumber, Subscription::kAckDeadlineSecondsFieldNumber,
-    Subscription::kRetainAckedMessagesFieldNumber,
-    Subscription::kMessageRetentionDurationFieldNumber, Subscription::kExpirationPolicyFieldNumber};
+                                          Subscription::kExpirationPolicyFieldNumber,
+                                          Subscription::kEnableExactlyOnceDeliveryFieldNumber,
+                                          Subscription::kDetachedFieldNumber,
+                                          Subscription::kDeadLetterPolicyFieldNumber,
+                                          Subscription::kRetryPolicyFieldNumber,
+                                          Subscription::kPushConfigFieldNumber,
+                                          Subscription::kBigqueryConfigFieldNumber,
+                                          Subscription::kMessageTransformsFieldNumber};
+constexpr int kSubscriptionChangeable[] = {Subscription::kLabelsFieldNumber,
+                                           Subscription::kAckDeadlineSecondsFieldNumber,
+                                           Subscription::kRetainAckedMessagesFieldNumber,
+                                           Subscription::kMessageRetentionDurationFieldNumber,
+                                           Subscription::kExpirationPolicyFieldNumber,
+                                           Subscription::kEnableExactlyOnceDeliveryFieldNumber,
+                                           Subscription::kDeadLetterPolicyFieldNumber,
+                                           Subscription::kRetryPolicyFieldNumber,
+                                           Subscription::kPushConfigFieldNumber,
+                                           Subscription::kBigqueryConfigFieldNumber,
+                                           Subscription::kMessageTransformsFieldNumber};
 constexpr FieldRules kSubscriptionRules = {kSubscriptionSupported, kSubscriptionChangeable};
 
 // What Pub/Sub answers for a subscription without an expiration policy ("Subscription
 // properties" in its documentation).
 constexpr seconds kDefaultExpiration{31 * 24 * 3600};
-
-absl::StatusOr<seconds> ToSeconds(const google::protobuf::Duration& duration, const char* field) {
-  // The greatest Duration is 10,000 years.
-  constexpr int64_t kSecondsMax = 315'576'000'000;
-  if (duration.nanos() != 0 || duration.seconds() > kSecondsMax ||
-      duration.seconds() < -kSecondsMax)
-    return absl::InvalidArgumentError(absl::StrCat(field, " must be a whole number of seconds."));
-  return seconds(duration.seconds());
-}
 
 // Each sets one field of the settings from the resource, its default when it is not set there.
 absl::Status CopyField(const Topic& from, int field, TopicSettings& onto) {
@@ -67,6 +76,16 @@ absl::Status CopyField(const Topic& from, int field, TopicSettings& onto) {
       if (!from.has_message_retention_duration()) break;
       AFLUENTE_ASSIGN_OR_RETURN(onto.message_retention, ToSeconds(from.message_retention_duration(),
                                                                   "message_retention_duration"));
+      break;
+    }
+    case Topic::kSchemaSettingsFieldNumber: {
+      onto.schema.reset();
+      if (!from.has_schema_settings()) break;
+      AFLUENTE_ASSIGN_OR_RETURN(onto.schema, FromProto(from.schema_settings()));
+      break;
+    }
+    case Topic::kMessageTransformsFieldNumber: {
+      AFLUENTE_ASSIGN_OR_RETURN(onto.transforms, FromProto(from.message_transforms()));
       break;
     }
     default:
@@ -96,6 +115,43 @@ absl::Status CopyDurations(const Subscription& from, int field, SubscriptionSett
   return absl::OkStatus();
 }
 
+// An empty push_config means that messages are pulled.
+std::optional<PushConfig> ToPush(const Subscription& from) {
+  if (!from.has_push_config() || from.push_config().ByteSizeLong() == 0) return std::nullopt;
+  return FromProto(from.push_config());
+}
+
+absl::Status CopyPolicy(const Subscription& from, int field, SubscriptionSettings& onto) {
+  switch (field) {
+    case Subscription::kDeadLetterPolicyFieldNumber:
+      onto.dead_letter_policy.reset();
+      if (from.has_dead_letter_policy())
+        onto.dead_letter_policy = FromProto(from.dead_letter_policy());
+      break;
+    case Subscription::kRetryPolicyFieldNumber: {
+      onto.retry_policy.reset();
+      if (!from.has_retry_policy()) break;
+      AFLUENTE_ASSIGN_OR_RETURN(onto.retry_policy, FromProto(from.retry_policy()));
+      break;
+    }
+    case Subscription::kPushConfigFieldNumber:
+      onto.push = ToPush(from);
+      break;
+    case Subscription::kBigqueryConfigFieldNumber:
+      onto.bigquery.reset();
+      if (from.has_bigquery_config() && !from.bigquery_config().table().empty())
+        onto.bigquery = FromProto(from.bigquery_config());
+      break;
+    case Subscription::kMessageTransformsFieldNumber: {
+      AFLUENTE_ASSIGN_OR_RETURN(onto.transforms, FromProto(from.message_transforms()));
+      break;
+    }
+    default:
+      return CopyDurations(from, field, onto);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CopyField(const Subscription& from, int field, SubscriptionSettings& onto) {
   switch (field) {
     case Subscription::kNameFieldNumber:
@@ -120,8 +176,14 @@ absl::Status CopyField(const Subscription& from, int field, SubscriptionSettings
     case Subscription::kEnableMessageOrderingFieldNumber:
       onto.enable_message_ordering = from.enable_message_ordering();
       break;
+    case Subscription::kEnableExactlyOnceDeliveryFieldNumber:
+      onto.enable_exactly_once_delivery = from.enable_exactly_once_delivery();
+      break;
+    case Subscription::kDetachedFieldNumber:
+      onto.detached = from.detached();
+      break;
     default:
-      return CopyDurations(from, field, onto);
+      return CopyPolicy(from, field, onto);
   }
   return absl::OkStatus();
 }
@@ -158,6 +220,8 @@ Topic ToProto(const TopicSettings& settings) {
   for (const auto& [key, value] : settings.labels) (*topic.mutable_labels())[key] = value;
   if (settings.message_retention)
     topic.mutable_message_retention_duration()->set_seconds(settings.message_retention->count());
+  if (settings.schema) ToProto(*settings.schema, *topic.mutable_schema_settings());
+  ToProto(settings.transforms, *topic.mutable_message_transforms());
   topic.set_state(Topic::ACTIVE);
   return topic;
 }
@@ -166,7 +230,15 @@ Subscription ToProto(const SubscriptionSettings& settings) {
   Subscription subscription;
   subscription.set_name(settings.name);
   subscription.set_topic(settings.topic);
-  subscription.mutable_push_config();  // Pub/Sub answers an empty one for pull
+  auto* push = subscription.mutable_push_config();  // Pub/Sub answers an empty one for pull
+  if (settings.push) ToProto(*settings.push, *push);
+  if (settings.bigquery) ToProto(*settings.bigquery, *subscription.mutable_bigquery_config());
+  if (settings.dead_letter_policy)
+    ToProto(*settings.dead_letter_policy, *subscription.mutable_dead_letter_policy());
+  if (settings.retry_policy) ToProto(*settings.retry_policy, *subscription.mutable_retry_policy());
+  ToProto(settings.transforms, *subscription.mutable_message_transforms());
+  subscription.set_enable_exactly_once_delivery(settings.enable_exactly_once_delivery);
+  subscription.set_detached(settings.detached);
   for (const auto& [key, value] : settings.labels) (*subscription.mutable_labels())[key] = value;
   subscription.set_ack_deadline_seconds(static_cast<int32_t>(settings.ack_deadline.count()));
   subscription.set_filter(settings.filter);

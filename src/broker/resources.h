@@ -58,6 +58,9 @@ struct PushConfig {
   friend bool operator==(const PushConfig&, const PushConfig&) = default;
 };
 
+// Whether a subscription's messages can be written to its table.
+enum class BigqueryState : uint8_t { kActive, kPermissionDenied, kNotFound, kSchemaMismatch };
+
 struct BigqueryConfig {
   std::string table;  // PROJECT.DATASET.TABLE
   bool use_topic_schema = false;
@@ -65,6 +68,7 @@ struct BigqueryConfig {
   bool write_metadata = false;
   bool drop_unknown_fields = false;
   std::string service_account_email;
+  BigqueryState state = BigqueryState::kActive;  // set by who writes; not kept
   friend bool operator==(const BigqueryConfig&, const BigqueryConfig&) = default;
 };
 

@@ -249,7 +249,8 @@ Subscription ToProto(const SubscriptionSettings& settings) {
   const seconds ttl = settings.expiration_ttl.value_or(kDefaultExpiration);
   auto* policy = subscription.mutable_expiration_policy();
   if (ttl != seconds(0)) policy->mutable_ttl()->set_seconds(ttl.count());
-  subscription.set_state(Subscription::ACTIVE);
+  const bool writable = !settings.bigquery || settings.bigquery->state == BigqueryState::kActive;
+  subscription.set_state(writable ? Subscription::ACTIVE : Subscription::RESOURCE_ERROR);
   return subscription;
 }
 

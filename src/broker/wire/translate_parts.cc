@@ -169,7 +169,16 @@ void ToProto(const BigqueryConfig& from, pubsub::BigQueryConfig& to) {
   to.set_write_metadata(from.write_metadata);
   to.set_drop_unknown_fields(from.drop_unknown_fields);
   to.set_service_account_email(from.service_account_email);
-  to.set_state(pubsub::BigQueryConfig::ACTIVE);
+  switch (from.state) {
+    case BigqueryState::kActive:
+      return to.set_state(pubsub::BigQueryConfig::ACTIVE);
+    case BigqueryState::kPermissionDenied:
+      return to.set_state(pubsub::BigQueryConfig::PERMISSION_DENIED);
+    case BigqueryState::kNotFound:
+      return to.set_state(pubsub::BigQueryConfig::NOT_FOUND);
+    case BigqueryState::kSchemaMismatch:
+      return to.set_state(pubsub::BigQueryConfig::SCHEMA_MISMATCH);
+  }
 }
 
 }  // namespace afluente::broker::wire

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "warehouse/warehouse.h"
+
+namespace afluente::function {
+
+// A warehouse that remembers what was committed. For tests; thread-safe.
+class MemoryWarehouse final : public warehouse::Warehouse {
+ public:
+  absl::Status Append(warehouse::FunctionCommit commit) override {
+    absl::MutexLock lock(&mutex_);
+    if (refusals_ > 0) {
+      --refusals_;
+      return absl::UnavailableError("the disk refuses");
+    }
+    for (const auto& row : commit.rows) {
+      if (poison_ && row.values.at(0) == *poison_)
+        return absl::InvalidArgumentError("a value that the table does not take");
+    }
+    for (const auto& row : commit.rows) rows_.push_back(row);
+    for (const auto& letter : commit.dead_letters) dead_letters_.push_back(letter);
+    for (const auto& entry : commit.outbox) outbox_.push_back(entry);
+    warehouse::FunctionRecord& record = records_[commit.function];
+    record.function = commit.function;
+    if (commit.state) record.state = *commit.state;
+    if (committed_) committed_();
+    record.counters.stored += commit.counters.stored;
+    record.counters.dropped += commit.counters.dropped;
+    record.counters.dead_lettered += commit.counters.dead_lettered;
+    record.counters.rows += commit.counters.rows;
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::vector<warehouse::FunctionRecord>> Functions() const override {
+    absl::MutexLock lock(&mutex_);
+    std::vector<warehouse::FunctionRecord> records;
+    for (const auto& [name, record] : records_) records.push_back(record);
+    return records;
+  }
+  absl::StatusOr<int64_t> CountMessages(const warehouse::TableName&) const override {
+    absl::MutexLock lock(&mutex_);
+    std::set<std::string> ids;
+    for (const auto& row : rows_) ids.insert(row.message_id);
+    return ids.size();
+  }
+  absl::StatusOr<std::unique_ptr<warehouse::ResultStream>> Query(
+      const warehouse::Statement&, const std::vector<warehouse::Parameter>&,
+      const warehouse::QueryLimits&) override {
+    return absl::UnimplementedError("not used here");
+  }
+  absl::StatusOr<warehouse::StatementFacts> Describe(
+      const warehouse::Statement&, const std::vector<warehouse::Parameter>&) override {
+    return absl::UnimplementedError("not used here");
+  }
+  absl::StatusOr<std::vector<warehouse::TableVersion>> Versions(
+      const std::vector<warehouse::TableName>&) const override {
+    return absl::UnimplementedError("not used here");
+  }
+  absl::StatusOr<std::vector<warehouse::OutboxEntry>> Outbox(size_t) const override {
+    absl::MutexLock lock(&mutex_);
+    return outbox_;
+  }
+  absl::Status RemoveFromOutbox(const std::vector<std::string>&) override {
+    return absl::OkStatus();
+  }
+
+  void Refuse(int times) {
+    absl::MutexLock lock(&mutex_);
+    refusals_ = times;
+  }
+  // Called in each commit.
+  void OnCommit(std::function<void()> committed) {
+    absl::MutexLock lock(&mutex_);
+    committed_ = std::move(committed);
+  }
+  // Commits with a row that begins with `value` are refused.
+  void Poison(schema::Value value) {
+    absl::MutexLock lock(&mutex_);
+    poison_ = std::move(value);
+  }
+  void DamageTable() {
+    absl::MutexLock lock(&mutex_);
+    rows_.pop_back();
+  }
+  std::vector<std::string> RowIds() const {
+    absl::MutexLock lock(&mutex_);
+    std::vector<std::string> ids;
+    for (const auto& row : rows_) ids.push_back(row.message_id);
+    return ids;
+  }
+  std::vector<warehouse::DeadLetter> dead_letters() const {
+    absl::MutexLock lock(&mutex_);
+    return dead_letters_;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  int refusals_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::function<void()> committed_ ABSL_GUARDED_BY(mutex_);
+  std::optional<schema::Value> poison_ ABSL_GUARDED_BY(mutex_);
+  std::vector<warehouse::StoredRow> rows_ ABSL_GUARDED_BY(mutex_);
+  std::vector<warehouse::DeadLetter> dead_letters_ ABSL_GUARDED_BY(mutex_);
+  std::vector<warehouse::OutboxEntry> outbox_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, warehouse::FunctionRecord> records_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace afluente::function

@@ -9,6 +9,7 @@
 #include "function/dead_letter_relay.h"
 #include "function/function.h"
 #include "function/sql_transform.h"
+#include "function/storing_subscriptions.h"
 #include "host/check.h"
 #include "host/clock.h"
 #include "host/data_directory.h"
@@ -29,6 +30,7 @@ struct Pipeline::State {
   std::unique_ptr<warehouse::duckdb::DuckdbDatabase> database;
   std::vector<std::unique_ptr<function::Function>> functions;
   std::unique_ptr<function::DeadLetterRelay> dead_letter_relay;  // where a function names a topic
+  std::unique_ptr<function::StoringSubscriptions> subscriptions;
 };
 
 namespace {
@@ -109,6 +111,11 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
     state->dead_letter_relay =
         std::make_unique<function::DeadLetterRelay>(*state->broker, state->database->warehouse());
   }
+  state->subscriptions = std::make_unique<function::StoringSubscriptions>(
+      *state->broker, state->database->warehouse(), state->database->catalog(),
+      [](const std::string& topic) -> absl::StatusOr<function::TopicJson> {
+        return absl::FailedPreconditionError(absl::StrCat("The topic ", topic, " has no schema."));
+      });
   state->broker->AllowCleaning();
   metrics.AddGauge(telemetry::kJournalBytes, "Size of the journal on disk.", {},
                    [broker = state->broker.get()] {
@@ -123,11 +130,15 @@ Pipeline::~Pipeline() = default;
 void Pipeline::StartFunctions() {
   for (auto& function : state_->functions) function->Start();
   if (state_->dead_letter_relay) state_->dead_letter_relay->Start();
+  std::vector<std::string> names;
+  for (const auto& each : state_->broker->Stats().subscriptions) names.push_back(each.name);
+  state_->subscriptions->Start(names);
 }
 
 void Pipeline::StopFunctions() {
   for (auto& function : state_->functions) function->Stop();
   if (state_->dead_letter_relay) state_->dead_letter_relay->Stop();
+  state_->subscriptions->Stop();
 }
 
 absl::StatusOr<std::vector<function::Balance>> Pipeline::Check() {
@@ -146,6 +157,7 @@ uint64_t Pipeline::Backlog() const {
 }
 
 broker::Broker& Pipeline::broker() { return *state_->broker; }
+broker::Subscriptions& Pipeline::subscriptions() { return *state_->subscriptions; }
 warehouse::duckdb::DuckdbDatabase& Pipeline::database() { return *state_->database; }
 
 }  // namespace afluente::roles

@@ -10,6 +10,7 @@
 
 namespace afluente::broker {
 class Broker;
+class Subscriptions;
 }  // namespace afluente::broker
 
 namespace afluente::host {
@@ -55,6 +56,8 @@ class Pipeline {
   uint64_t Backlog() const;
 
   broker::Broker& broker();
+  // The broker's, and those with a BigQuery table are written to it.
+  broker::Subscriptions& subscriptions();
   warehouse::duckdb::DuckdbDatabase& database();
 
  private:

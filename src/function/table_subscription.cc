@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "host/check.h"
+#include "host/worker_pool.h"
 #include "telemetry/log.h"
 
 namespace afluente::function {

@@ -13,9 +13,12 @@
 #include "absl/synchronization/mutex.h"
 #include "broker/subscriptions.h"
 #include "function/message_row.h"
-#include "host/worker_pool.h"
 #include "warehouse/catalog.h"
 #include "warehouse/warehouse.h"
+
+namespace afluente::host {
+class WorkerPool;
+}  // namespace afluente::host
 
 namespace afluente::function {
 

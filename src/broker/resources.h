@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "host/clock.h"
+#include "schema/message/message_schema.h"
+
 namespace afluente::broker {
 
 // Names are full resource names: projects/P/topics/T, projects/P/subscriptions/S. Settings have
@@ -92,13 +95,36 @@ struct SubscriptionSettings {
   // Unset = Pub/Sub's default of 31 days; zero = never expires.
   std::optional<std::chrono::seconds> expiration_ttl;
   bool enable_exactly_once_delivery = false;
-  bool detached = false;
+  bool detached = false;  // by DetachSubscription, for good
   std::optional<DeadLetterPolicy> dead_letter_policy;
   std::optional<RetryPolicy> retry_policy;
   // At most one of both; none = messages are pulled.
   std::optional<PushConfig> push;
   std::optional<BigqueryConfig> bigquery;
   std::vector<MessageTransform> transforms;
+  // For answers alone: the topic's.
+  std::optional<std::chrono::seconds> topic_message_retention;
 };
+
+// A subscription's acks at one moment.
+struct SnapshotSettings {
+  std::string name;   // projects/P/snapshots/S
+  std::string topic;  // "_deleted-topic_" once it is gone; set by the broker
+  std::map<std::string, std::string> labels;
+  host::WallTime expire_time;  // set by the broker at creation
+};
+
+// One revision of a schema.
+struct SchemaRevision {
+  std::string name;  // projects/P/schemas/S
+  schema::SchemaLanguage language = schema::SchemaLanguage::kAvro;
+  std::string definition;
+  std::string revision_id;  // 8 hexadecimal digits
+  host::WallTime revision_create_time;
+};
+
+// What the references to a resource become when it is deleted.
+inline constexpr char kDeletedTopic[] = "_deleted-topic_";
+inline constexpr char kDeletedSchema[] = "_deleted-schema_";
 
 }  // namespace afluente::broker

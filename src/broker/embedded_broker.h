@@ -79,6 +79,8 @@ class EmbeddedBroker final : public Broker {
   absl::StatusOr<std::shared_ptr<Topic>> FindResumed(std::string_view name,
                                                      const TopicPosition& resume) const;
 
+  // What a subscription's settings say of retries and dead letters.
+  absl::Status CheckDelivery(SubscriptionSettings& settings) const;
   // False when too much waits for the disk already.
   bool Admit(uint64_t bytes);
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "broker/delivery_policies.h"
 #include "broker/embedded_broker.h"
 #include "broker/errors.h"
 #include "broker/journal_reader.h"
@@ -31,6 +32,7 @@ class SubscriptionConsumer final : public Consumer {
     subscription_->Next(flow_, messages_max, bytes_max, std::move(ready));
   }
   void Close() override { subscription_->CloseFlow(flow_, /*answer=*/true); }
+  ConsumerProperties properties() const override { return subscription_->properties(); }
 
  private:
   const std::shared_ptr<Subscription> subscription_;
@@ -147,6 +149,7 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::CreateSubscription(
     SubscriptionSettings settings) {
   AFLUENTE_RETURN_IF_ERROR(CheckSubscription(settings));
   AFLUENTE_RETURN_IF_ERROR(CheckTopicName(settings.topic));
+  AFLUENTE_RETURN_IF_ERROR(CheckDelivery(settings));
   AFLUENTE_RETURN_IF_ERROR(event::Filter::Parse(settings.filter).status());
   if (state_->FindSubscription(settings.name)) return ResourceExists(settings.name);
   if (!state_->FindTopic(settings.topic)) return ResourceNotFound(settings.topic);
@@ -171,8 +174,20 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::UpdateSubscription(
                                                    "(resource=",
                                                    settings.name, ")."));
   }
+  bool same_dead_letters = settings.dead_letter_policy == before.dead_letter_policy;
+  // A policy whose topic was deleted since stands in no other change's way.
+  AFLUENTE_RETURN_IF_ERROR(same_dead_letters ? CheckDeliveryPolicies(settings)
+                                             : CheckDelivery(settings));
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateSubscriptionRecord{settings}));
   return settings;
+}
+
+absl::Status EmbeddedBroker::CheckDelivery(SubscriptionSettings& settings) const {
+  AFLUENTE_RETURN_IF_ERROR(CheckDeliveryPolicies(settings));
+  const auto& dead_letters = settings.dead_letter_policy;
+  if (dead_letters && !state_->FindTopic(dead_letters->topic))
+    return ResourceNotFound(dead_letters->topic);
+  return absl::OkStatus();
 }
 
 absl::Status EmbeddedBroker::DeleteSubscription(std::string_view name) {
@@ -217,17 +232,15 @@ void EmbeddedBroker::Acknowledge(std::string_view name, std::vector<std::string>
 void EmbeddedBroker::ModifyAckDeadline(std::string_view name, std::vector<std::string> ack_ids,
                                        std::chrono::seconds deadline, Done done) {
   std::shared_ptr<Subscription> subscription = state_->FindSubscription(name);
-  absl::Status status;
   if (!subscription) {
-    status = CheckSubscriptionName(name);
-    if (status.ok()) status = ResourceNotFound(name);
+    absl::Status bad = CheckSubscriptionName(name);
+    done(bad.ok() ? ResourceNotFound(name) : bad);
   } else if (deadline < std::chrono::seconds(0) || deadline > kAckDeadlineMax) {
-    status = absl::InvalidArgumentError(absl::StrCat(
-        "Invalid ack_deadline_seconds: ", deadline.count(), " s, expected 0 s to 600 s."));
+    done(absl::InvalidArgumentError(absl::StrCat("Invalid ack_deadline_seconds: ", deadline.count(),
+                                                 " s, expected 0 s to 600 s.")));
   } else {
-    subscription->ModifyAckDeadline(ack_ids, deadline);
+    done(subscription->ModifyAckDeadline(ack_ids, deadline));
   }
-  done(std::move(status));
 }
 
 }  // namespace afluente::broker

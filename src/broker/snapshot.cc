@@ -108,6 +108,11 @@ SubscriptionImage ReadSubscription(ByteReader& reader, uint8_t version) {
   return subscription;
 }
 
+// Of each subscription in its order above.
+void ReadAllFailures(ByteReader& reader, std::vector<SubscriptionImage>& subscriptions) {
+  for (SubscriptionImage& each : subscriptions) each.failures = ReadFailures(reader);
+}
+
 }  // namespace
 
 std::string EncodeSnapshot(const StateImage& image) {
@@ -119,6 +124,7 @@ std::string EncodeSnapshot(const StateImage& image) {
   for (const TopicImage& topic : image.topics) WriteTopic(writer, topic);
   writer.Varint(image.subscriptions.size());
   for (const SubscriptionImage& each : image.subscriptions) WriteSubscription(writer, each);
+  for (const SubscriptionImage& each : image.subscriptions) WriteFailures(writer, each.failures);
   return writer.Take();
 }
 
@@ -136,6 +142,7 @@ absl::StatusOr<StateImage> DecodeSnapshot(std::string_view bytes) {
   size_t subscriptions = reader.Count();
   for (size_t i = 0; i < subscriptions && reader.ok(); ++i)
     image.subscriptions.push_back(ReadSubscription(reader, version));
+  if (version >= 2) ReadAllFailures(reader, image.subscriptions);
   if (!reader.done()) return absl::DataLossError("the broker's snapshot is damaged");
   return image;
 }

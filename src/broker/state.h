@@ -71,12 +71,15 @@ class State {
   Applied Publish(const PublishRecord& record, const log::Place& place,
                   std::shared_ptr<Batch> batch);
   Applied Acks(const AcksRecord& record);
+  Applied Bury(const DeadLetterRecord& record, const log::Place& place,
+               std::shared_ptr<Batch> batch);
+  std::shared_ptr<Subscription> FindSubscriptionIncarnation(uint64_t incarnation) const;
   absl::Status CreateTopic(const CreateTopicRecord& record);
   absl::Status UpdateTopic(const UpdateTopicRecord& record);
   absl::Status DeleteTopic(const DeleteTopicRecord& record);
   absl::Status ForgetTopic(const ForgetTopicRecord& record);
   absl::Status CreateSubscription(const CreateSubscriptionRecord& record);
-  absl::Status UpdateSubscription(const UpdateSubscriptionRecord& record);
+  Applied UpdateSubscription(const UpdateSubscriptionRecord& record);
   Applied DeleteSubscription(const DeleteSubscriptionRecord& record);
   void Release(const ReleaseRecord& record);
   void Remember(const std::shared_ptr<Topic>& topic, uint64_t memory_bytes);

@@ -5,6 +5,7 @@
 
 #include "broker/message_index.h"
 #include "broker/resources.h"
+#include "broker/retry_table.h"
 #include "broker/sequence_set.h"
 #include "host/clock.h"
 
@@ -25,6 +26,7 @@ struct SubscriptionImage {
   SubscriptionSettings settings;
   uint64_t floor = 0;  // all sequences up to it are acked
   std::vector<SequenceSet::Range> ranges;
+  std::vector<FailureCount> failures;
 };
 
 // All of the durable state at one place of the journal. Indexes are shared with the live state, so

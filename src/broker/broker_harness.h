@@ -136,18 +136,18 @@ class BrokerHarness {
     return std::move(*answer);
   }
 
-  absl::Status Ack(std::vector<std::string> ids, std::string_view subscription = kSubscription) {
-    auto answer = std::make_shared<absl::Status>(absl::UnknownError("not answered"));
+  AckAnswer Ack(std::vector<std::string> ids, std::string_view subscription = kSubscription) {
+    auto answer = std::make_shared<AckAnswer>(absl::UnknownError("not answered"));
     broker_->Acknowledge(subscription, std::move(ids),
-                         [answer](absl::Status status) { *answer = std::move(status); });
+                         [answer](AckAnswer given) { *answer = std::move(given); });
     Settle();
     return *answer;
   }
-  absl::Status Modify(std::vector<std::string> ids, std::chrono::seconds deadline,
-                      std::string_view subscription = kSubscription) {
-    absl::Status answer = absl::UnknownError("not answered");
+  AckAnswer Modify(std::vector<std::string> ids, std::chrono::seconds deadline,
+                   std::string_view subscription = kSubscription) {
+    AckAnswer answer = absl::UnknownError("not answered");
     broker_->ModifyAckDeadline(subscription, std::move(ids), deadline,
-                               [&](absl::Status status) { answer = std::move(status); });
+                               [&](AckAnswer given) { answer = std::move(given); });
     Settle();
     return answer;
   }

@@ -134,7 +134,7 @@ class Game {
     SubscriptionModel& subscription = AnySubscription();
     auto chosen = ChooseAckIds(subscription);
     // OK when all of them were acked before; else nothing changes.
-    harness_.Ack(chosen, subscription.settings.name).IgnoreError();
+    harness_.Ack(chosen, subscription.settings.name).status.IgnoreError();
     harness_.journal().Refuse(absl::OkStatus());
   }
 
@@ -282,7 +282,7 @@ class Game {
     }
     for (SubscriptionModel& each : subscriptions_) {
       std::vector<std::string> ids = ChooseAckIds(each);
-      absl::Status status = harness_.Ack(ids, each.settings.name);
+      harness_.Ack(ids, each.settings.name).status.IgnoreError();
       for (const std::string& id : ids) each.maybe_acked.insert(each.text_of[id]);
       each.consumer = nullptr;
     }

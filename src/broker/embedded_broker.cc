@@ -17,6 +17,22 @@
 #include "host/check.h"
 
 namespace afluente::broker {
+namespace {
+
+std::shared_ptr<Batch> BatchOf(std::vector<event::Draft> drafts) {
+  auto batch = std::make_shared<Batch>();
+  batch->messages.reserve(drafts.size());
+  for (event::Draft& draft : drafts) {
+    event::Message& message = batch->messages.emplace_back();
+    message.data = std::move(draft.data);
+    message.attributes = std::move(draft.attributes);
+    message.ordering_key = std::move(draft.ordering_key);
+    batch->memory_bytes += SizeOf(message) + sizeof(event::Message);
+  }
+  return batch;
+}
+
+}  // namespace
 
 // Applies what the journal holds as the live path would.
 class EmbeddedBroker::JournalRecovery final : public log::Recovery {
@@ -49,13 +65,36 @@ class EmbeddedBroker::JournalRecorder final : public Recorder {
  public:
   explicit JournalRecorder(EmbeddedBroker& broker) : broker_(broker) {}
 
-  void Append(Record record, absl::AnyInvocable<void(absl::Status)> done) override {
+  void Append(Record record, Done done) override {
     std::string payload = Encode(record);
     broker_.journal_->Append(std::move(payload),
                              [this, record = std::move(record),
                               done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
                                done(place.ok() ? Settle(record, *place, nullptr) : place.status());
                              });
+  }
+
+  void Bury(DeadLetter letter, Done done) override {
+    std::shared_ptr<Topic> topic = broker_.state_->FindTopic(letter.topic);
+    if (!topic) return done(ResourceNotFound(letter.topic));
+    DeadLetterRecord record;
+    record.publish.incarnation = topic->incarnation();
+    record.publish.count = 1;
+    record.subscription = letter.subscription;
+    record.sequence = letter.sequence;
+    std::string payload =
+        EncodeDeadLetter(topic->incarnation(), letter.subscription, letter.sequence, letter.draft);
+    std::vector<event::Draft> drafts;
+    drafts.push_back(std::move(letter.draft));
+    std::shared_ptr<Batch> batch = BatchOf(std::move(drafts));
+    Batch* unsent = batch.get();
+    topic->publish_order().Append(
+        *broker_.journal_, broker_.clock_, std::move(payload), unsent,
+        [this, record, batch = std::move(batch),
+         done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
+          record.publish.publish_time = batch->publish_time;
+          done(place.ok() ? Settle(record, *place, std::move(batch)) : place.status());
+        });
   }
 
   absl::Status Settle(const Record& record, const log::Place& place, std::shared_ptr<Batch> batch) {
@@ -124,15 +163,7 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
   }
   uint64_t incarnation = topic->incarnation();
   std::string payload = EncodePublish(incarnation, drafts);
-  auto batch = std::make_shared<Batch>();
-  batch->messages.reserve(drafts.size());
-  for (event::Draft& draft : drafts) {
-    event::Message& message = batch->messages.emplace_back();
-    message.data = std::move(draft.data);
-    message.attributes = std::move(draft.attributes);
-    message.ordering_key = std::move(draft.ordering_key);
-    batch->memory_bytes += SizeOf(message) + sizeof(event::Message);
-  }
+  std::shared_ptr<Batch> batch = BatchOf(std::move(drafts));
   Batch* unsent = batch.get();
   auto* recorder = static_cast<JournalRecorder*>(recorder_.get());
   topic->publish_order().Append(

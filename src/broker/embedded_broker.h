@@ -106,14 +106,14 @@ class EmbeddedBroker final : public Broker {
   absl::StatusOr<std::shared_ptr<Topic>> FindResumed(std::string_view name,
                                                      const TopicPosition& resume) const;
 
-  absl::Status CheckDeadLetterTopic(const SubscriptionSettings& settings) const;
-
   // Makes it the newest of its schema, under a new id.
   absl::StatusOr<SchemaRevision> RecordRevision(SchemaRevision revision);
   // INVALID_ARGUMENT when a message does not fit the topic's schema; else says in its attributes
   // what it fits.
   absl::Status FitSchema(const Topic& topic, std::vector<event::Draft>& drafts) const;
 
+  // What a subscription's settings say of retries and dead letters.
+  absl::Status CheckDelivery(SubscriptionSettings& settings) const;
   // False when too much waits for the disk already.
   bool Admit(uint64_t bytes);
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/delivery_policies.h"
 #include "broker/embedded_broker.h"
 #include "broker/errors.h"
 #include "broker/journal_reader.h"
@@ -28,6 +29,7 @@ class SubscriptionConsumer final : public Consumer {
     subscription_->Next(flow_, messages_max, bytes_max, std::move(ready));
   }
   void Close() override { subscription_->CloseFlow(flow_, /*answer=*/true); }
+  ConsumerProperties properties() const override { return subscription_->properties(); }
 
  private:
   const std::shared_ptr<Subscription> subscription_;
@@ -143,7 +145,7 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::CreateSubscription(
     return absl::InvalidArgumentError(
         absl::StrCat("A subscription cannot be created detached (resource=", settings.name, ")."));
   }
-  AFLUENTE_RETURN_IF_ERROR(CheckDeadLetterTopic(settings));
+  AFLUENTE_RETURN_IF_ERROR(CheckDelivery(settings));
   if (state_->FindSubscription(settings.name)) return ResourceExists(settings.name);
   if (!state_->FindTopic(settings.topic)) return ResourceNotFound(settings.topic);
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, CreateSubscriptionRecord{settings}));
@@ -168,22 +170,25 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::UpdateSubscription(
                                                    "(resource=",
                                                    settings.name, ")."));
   }
+  // A policy whose topic was deleted since stands in no other change's way.
   if (settings.dead_letter_policy != before.dead_letter_policy)
-    AFLUENTE_RETURN_IF_ERROR(CheckDeadLetterTopic(settings));
+    AFLUENTE_RETURN_IF_ERROR(CheckDelivery(settings));
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateSubscriptionRecord{settings}));
   return GetSubscription(settings.name);
-}
-
-absl::Status EmbeddedBroker::CheckDeadLetterTopic(const SubscriptionSettings& settings) const {
-  if (!settings.dead_letter_policy || state_->FindTopic(settings.dead_letter_policy->topic))
-    return absl::OkStatus();
-  return ResourceNotFound(settings.dead_letter_policy->topic);
 }
 
 absl::Status EmbeddedBroker::DetachSubscription(std::string_view name) {
   AFLUENTE_RETURN_IF_ERROR(CheckSubscriptionName(name));
   if (!state_->FindSubscription(name)) return ResourceNotFound(name);
   return AppendAndWait(*recorder_, DetachSubscriptionRecord{std::string(name)});
+}
+
+absl::Status EmbeddedBroker::CheckDelivery(SubscriptionSettings& settings) const {
+  AFLUENTE_RETURN_IF_ERROR(CheckDeliveryPolicies(settings));
+  const auto& dead_letters = settings.dead_letter_policy;
+  if (dead_letters && !state_->FindTopic(dead_letters->topic))
+    return ResourceNotFound(dead_letters->topic);
+  return absl::OkStatus();
 }
 
 absl::Status EmbeddedBroker::DeleteSubscription(std::string_view name) {
@@ -230,17 +235,17 @@ void EmbeddedBroker::Acknowledge(std::string_view name, std::vector<std::string>
 void EmbeddedBroker::ModifyAckDeadline(std::string_view name, std::vector<std::string> ack_ids,
                                        std::chrono::seconds deadline, Done done) {
   std::shared_ptr<Subscription> subscription = state_->FindSubscription(name);
-  absl::Status status;
   if (!subscription) {
-    status = CheckSubscriptionName(name);
-    if (status.ok()) status = ResourceNotFound(name);
+    absl::Status bad = CheckSubscriptionName(name);
+    done(bad.ok() ? ResourceNotFound(name) : bad);
   } else if (deadline < std::chrono::seconds(0) || deadline > kAckDeadlineMax) {
-    status = absl::InvalidArgumentError(absl::StrCat(
-        "Invalid ack_deadline_seconds: ", deadline.count(), " s, expected 0 s to 600 s."));
-  } else if (status = CheckAckIds(ack_ids); status.ok()) {
-    subscription->ModifyAckDeadline(ack_ids, deadline);
+    done(absl::InvalidArgumentError(absl::StrCat("Invalid ack_deadline_seconds: ", deadline.count(),
+                                                 " s, expected 0 s to 600 s.")));
+  } else if (absl::Status bad = CheckAckIds(ack_ids); !bad.ok()) {
+    done(std::move(bad));
+  } else {
+    done(subscription->ModifyAckDeadline(ack_ids, deadline));
   }
-  done(std::move(status));
 }
 
 }  // namespace afluente::broker

@@ -10,20 +10,25 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/node_hash_map.h"
+#include "host/clock.h"
 
 namespace afluente::broker {
 
 // Keeps the messages of each ordering key in order for one subscription: a key's messages go out
 // in runs, one run at a time, and the next run starts when every message of the last is done or
-// has failed. Holds only keys that have messages out or waiting. Not thread-safe.
+// has failed. A key whose message failed may be held back for a while as a whole. Holds only keys
+// that have messages out or waiting. Not thread-safe.
 class KeyOrder {
  public:
+  static constexpr host::MonotonicTime kNotHeld = host::MonotonicTime::min();
+
   struct Key {
     std::string name;
     absl::btree_set<uint64_t> out;      // delivered, neither done nor failed
     absl::btree_set<uint64_t> waiting;  // seen, but not theirs to go yet; all after a failure
     uint64_t run = 0;
     uint64_t ready_at = 0;  // its place in ready_; 0 = not ready
+    host::MonotonicTime held_until = kNotHeld;
   };
 
   // The key when `sequence` may go out as part of `run`, and then it counts as out; null when it
@@ -41,6 +46,16 @@ class KeyOrder {
   template <typename Keeps>
   std::vector<uint64_t> Fail(Key* key, uint64_t sequence, Keeps keeps);
 
+  // Nothing of the key goes out before `until`.
+  void Hold(Key* key, host::MonotonicTime until);
+  // The same, for a message that waits from now on.
+  void HoldNew(std::string_view name, uint64_t sequence, host::MonotonicTime until);
+  void ReleaseDue(host::MonotonicTime now);
+  host::MonotonicTime next_release() const;
+
+  // The last message of the key that is out before `sequence`; 0 when none is.
+  static uint64_t OutBefore(const Key& key, uint64_t sequence);
+
   size_t waiting() const { return waiting_; }
   bool ready() const { return !ready_.empty(); }
   void Clear();
@@ -51,8 +66,9 @@ class KeyOrder {
 
   absl::node_hash_map<std::string, Key> keys_;
   absl::btree_map<uint64_t, Key*> ready_;  // by first waiting message
-  Key* current_ = nullptr;                 // of the last run
-  uint64_t last_ready_ = 0;                // so that ready keys take turns
+  absl::btree_set<std::pair<host::MonotonicTime, Key*>> held_;
+  Key* current_ = nullptr;   // of the last run
+  uint64_t last_ready_ = 0;  // so that ready keys take turns
   size_t waiting_ = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "broker/lease_table.h"
 
+#include <algorithm>
+
 #include "host/check.h"
 
 namespace afluente::broker {
@@ -40,14 +42,16 @@ bool LeaseTable::IsCurrent(const Deadline& deadline) const {
          it->second.deadline == deadline.at && !it->second.acking;
 }
 
-uint64_t LeaseTable::NextExpired(host::MonotonicTime now) {
-  while (!deadlines_.empty()) {
-    if (IsCurrent(deadlines_.top())) {
-      return deadlines_.top().at <= now ? deadlines_.top().sequence : 0;
-    }
+std::vector<uint64_t> LeaseTable::Expired(host::MonotonicTime now) {
+  std::vector<uint64_t> expired;
+  while (!deadlines_.empty() && (deadlines_.top().at <= now || !IsCurrent(deadlines_.top()))) {
+    if (IsCurrent(deadlines_.top())) expired.push_back(deadlines_.top().sequence);
     deadlines_.pop();
   }
-  return 0;
+  std::sort(expired.begin(), expired.end());
+  // A lease extended twice to the same time is there twice.
+  expired.erase(std::unique(expired.begin(), expired.end()), expired.end());
+  return expired;
 }
 
 host::MonotonicTime LeaseTable::next_deadline() const {

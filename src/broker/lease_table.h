@@ -45,8 +45,8 @@ class LeaseTable {
   void Extend(uint64_t sequence, Lease& lease, host::MonotonicTime deadline);
   // Takes the lease away and gives its consumer room; returns it.
   Lease Take(uint64_t sequence);
-  // A lease that ran out by `now`, 0 when none has. The caller takes it.
-  uint64_t NextExpired(host::MonotonicTime now);
+  // The leases that ran out by `now`, ascending. The caller takes them: they come up once.
+  std::vector<uint64_t> Expired(host::MonotonicTime now);
   // No lease runs out before this; max() when there is none.
   host::MonotonicTime next_deadline() const;
   size_t size() const { return leases_.size(); }

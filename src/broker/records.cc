@@ -13,6 +13,8 @@ namespace {
 // The publish head: version, kind, incarnation, publish time, count.
 constexpr size_t kPublishTimeAt = 10;
 constexpr size_t kPublishHeadBytes = 22;
+// Between a dead letter's head and its message: subscription, sequence.
+constexpr size_t kDeadLetterHeadBytes = 16;
 
 absl::Status BadRecord(std::string_view why) {
   return absl::DataLossError(absl::StrCat("not a broker record: ", std::string(why)));
@@ -32,6 +34,24 @@ uint8_t KindOf(const Record& record) {
   return std::visit([](const auto& each) { return each.kKind; }, record);
 }
 
+void WritePublishHead(ByteWriter& writer, uint8_t kind, uint64_t incarnation, size_t count) {
+  writer.Byte(kFormatVersion);
+  writer.Byte(kind);
+  writer.Fixed64(incarnation);
+  writer.Fixed64(0);
+  writer.Fixed32(static_cast<uint32_t>(count));
+}
+
+void WriteDraft(ByteWriter& writer, const event::Draft& draft) {
+  writer.String(draft.data);
+  writer.Varint(draft.attributes.size());
+  for (const auto& [key, value] : draft.attributes) {
+    writer.String(key);
+    writer.String(value);
+  }
+  writer.String(draft.ordering_key);
+}
+
 struct BodyWriter {
   ByteWriter& writer;
   void operator()(const PublishRecord&) { AFLUENTE_CHECK(false); }
@@ -47,6 +67,11 @@ struct BodyWriter {
     WriteRanges(writer, r.ranges);
   }
   void operator()(const ReleaseRecord& r) { writer.Varint(r.segment); }
+  void operator()(const FailuresRecord& r) {
+    writer.Varint(r.subscription);
+    WriteFailures(writer, r.counts);
+  }
+  void operator()(const DeadLetterRecord&) { AFLUENTE_CHECK(false); }
   template <typename OfResource>
   void operator()(const OfResource& r) {
     WriteBody(writer, r);
@@ -75,6 +100,10 @@ std::optional<Record> ReadBody(uint8_t version, uint8_t kind, ByteReader& reader
     }
     case ReleaseRecord::kKind:
       return ReleaseRecord{reader.Varint()};
+    case FailuresRecord::kKind: {
+      uint64_t subscription = reader.Varint();
+      return FailuresRecord{subscription, ReadFailures(reader)};
+    }
   }
   if (std::optional<ResourceRecord> record = ReadResourceRecord(kind, reader))
     return std::visit([](auto& each) { return Record(std::move(each)); }, *record);
@@ -143,22 +172,49 @@ std::string Encode(const Record& record) {
   return writer.Take();
 }
 
+void WriteFailures(ByteWriter& writer, const std::vector<FailureCount>& counts) {
+  writer.Varint(counts.size());
+  uint64_t before = 0;
+  for (auto [sequence, failures] : counts) {
+    writer.Varint(sequence - before);
+    writer.Varint(failures);
+    before = sequence;
+  }
+}
+
+std::vector<FailureCount> ReadFailures(ByteReader& reader) {
+  std::vector<FailureCount> counts;
+  size_t count = reader.Count();
+  counts.reserve(count);
+  uint64_t sequence = 0;
+  for (size_t i = 0; i < count; ++i) {
+    uint64_t gap = reader.Varint();
+    uint64_t failures = reader.Varint();
+    if (!reader.ok() || gap == 0 || gap > kSequenceMax - sequence || failures == 0 ||
+        failures > UINT32_MAX) {
+      reader.Fail();
+      return {};
+    }
+    sequence += gap;
+    counts.emplace_back(sequence, static_cast<uint32_t>(failures));
+  }
+  return counts;
+}
+
 std::string EncodePublish(uint64_t incarnation, const std::vector<event::Draft>& drafts) {
   ByteWriter writer(SizeBound(drafts));
-  writer.Byte(kFormatVersion);
-  writer.Byte(PublishRecord::kKind);
-  writer.Fixed64(incarnation);
-  writer.Fixed64(0);
-  writer.Fixed32(static_cast<uint32_t>(drafts.size()));
-  for (const event::Draft& draft : drafts) {
-    writer.String(draft.data);
-    writer.Varint(draft.attributes.size());
-    for (const auto& [key, value] : draft.attributes) {
-      writer.String(key);
-      writer.String(value);
-    }
-    writer.String(draft.ordering_key);
-  }
+  WritePublishHead(writer, PublishRecord::kKind, incarnation, drafts.size());
+  for (const event::Draft& draft : drafts) WriteDraft(writer, draft);
+  return writer.Take();
+}
+
+std::string EncodeDeadLetter(uint64_t incarnation, uint64_t subscription, uint64_t sequence,
+                             const event::Draft& draft) {
+  ByteWriter writer(draft.data.size() + 256);
+  WritePublishHead(writer, DeadLetterRecord::kKind, incarnation, 1);
+  writer.Fixed64(subscription);
+  writer.Fixed64(sequence);
+  WriteDraft(writer, draft);
   return writer.Take();
 }
 
@@ -180,6 +236,15 @@ absl::StatusOr<Record> Decode(std::string_view payload) {
       return BadRecord("a publish's head");
     return record;
   }
+  if (kind == DeadLetterRecord::kKind) {
+    DeadLetterRecord record;
+    record.publish = ReadPublishHead(reader);
+    record.subscription = reader.Fixed64();
+    record.sequence = reader.Fixed64();
+    if (!reader.ok() || record.publish.count != 1 || record.sequence == 0 || reader.rest().empty())
+      return BadRecord("a dead letter's head");
+    return record;
+  }
   std::optional<Record> record = ReadBody(version, kind, reader);
   if (!record) return BadRecord(absl::StrCat("kind ", int{kind}));
   if (!reader.done()) return BadRecord(absl::StrCat("body of kind ", int{kind}));
@@ -189,8 +254,13 @@ absl::StatusOr<Record> Decode(std::string_view payload) {
 absl::StatusOr<SharedBatch> DecodeBatch(std::string_view payload, uint64_t first_sequence) {
   AFLUENTE_ASSIGN_OR_RETURN(Record record, Decode(payload));
   const auto* head = std::get_if<PublishRecord>(&record);
+  size_t head_bytes = kPublishHeadBytes;
+  if (const auto* dead = std::get_if<DeadLetterRecord>(&record)) {
+    head = &dead->publish;
+    head_bytes += kDeadLetterHeadBytes;
+  }
   if (head == nullptr) return BadRecord("a publish was expected");
-  ByteReader reader(payload.substr(kPublishHeadBytes));
+  ByteReader reader(payload.substr(head_bytes));
   auto batch = std::make_shared<Batch>();
   batch->publish_time = head->publish_time;
   batch->messages.reserve(std::min<size_t>(head->count, 1000));

@@ -12,6 +12,7 @@
 #include "broker/bytes.h"
 #include "broker/resource_records.h"
 #include "broker/resources.h"
+#include "broker/retry_table.h"
 #include "broker/sequence_set.h"
 
 namespace afluente::broker {
@@ -63,30 +64,51 @@ struct ReleaseRecord {
   static constexpr uint8_t kKind = 10;
   uint64_t segment = 0;
 };
+// How many deliveries of messages failed so far.
+struct FailuresRecord {
+  static constexpr uint8_t kKind = 11;
+  uint64_t subscription = 0;
+  std::vector<FailureCount> counts;  // ascending sequences
+};
+// A publish of one message to a dead-letter topic that also acks it where it failed: both or, when
+// it is acked already or either is gone, none.
+struct DeadLetterRecord {
+  static constexpr uint8_t kKind = 12;
+  PublishRecord publish;
+  uint64_t subscription = 0;  // where it failed
+  uint64_t sequence = 0;      // there
+};
 
-using Record =
-    std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
-                 ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
-                 DeleteSubscriptionRecord, AcksRecord, ReleaseRecord, CreateSnapshotRecord,
-                 UpdateSnapshotRecord, DeleteSnapshotRecord, SeekToTimeRecord, SeekToSnapshotRecord,
-                 DetachSubscriptionRecord, CreateSchemaRecord, CommitSchemaRecord,
-                 DeleteSchemaRevisionRecord, DeleteSchemaRecord, SetPolicyRecord>;
+using Record = std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
+                            ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
+                            DeleteSubscriptionRecord, AcksRecord, ReleaseRecord, FailuresRecord,
+                            DeadLetterRecord, CreateSnapshotRecord, UpdateSnapshotRecord,
+                            DeleteSnapshotRecord, SeekToTimeRecord, SeekToSnapshotRecord,
+                            DetachSubscriptionRecord, CreateSchemaRecord, CommitSchemaRecord,
+                            DeleteSchemaRevisionRecord, DeleteSchemaRecord, SetPolicyRecord>;
 
-// Every record but a publish.
+// Every record but those that publish.
 std::string Encode(const Record& record);
 
 // A publish record of the messages' bytes; its publish time is set last, by SetPublishTime.
 std::string EncodePublish(uint64_t incarnation, const std::vector<event::Draft>& drafts);
+// The same, of one message that failed as `sequence` of `subscription`.
+std::string EncodeDeadLetter(uint64_t incarnation, uint64_t subscription, uint64_t sequence,
+                             const event::Draft& draft);
 void SetPublishTime(std::string& payload, host::WallTime publish_time);
 
 // Of a publish, the head alone. DATA_LOSS when the bytes are not a record.
 absl::StatusOr<Record> Decode(std::string_view payload);
-// A publish record's messages, the first of which has `first_sequence`. DATA_LOSS as above.
+// The messages of a record that publishes, the first of which has `first_sequence`. DATA_LOSS as
+// above.
 absl::StatusOr<SharedBatch> DecodeBatch(std::string_view payload, uint64_t first_sequence);
 
 // Shared with the snapshot's format.
 void WriteRanges(ByteWriter& writer, const std::vector<SequenceSet::Range>& ranges);
 // Ascending and disjoint, or the reader fails.
 std::vector<SequenceSet::Range> ReadRanges(ByteReader& reader);
+
+void WriteFailures(ByteWriter& writer, const std::vector<FailureCount>& counts);
+std::vector<FailureCount> ReadFailures(ByteReader& reader);
 
 }  // namespace afluente::broker

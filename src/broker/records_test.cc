@@ -66,7 +66,8 @@ std::string SomeSnapshot() {
                           host::WallTime(std::chrono::microseconds(1'700'000'501'000'001)),
                           index.end(), index.Share()});
   image.topics.push_back({6, true, SomeTopic(), host::WallTime(), 1, {}});
-  image.subscriptions.push_back({11, 5, SomeSubscription(), 4, {{6, 6}, {9, 500}}});
+  image.subscriptions.push_back(
+      {11, 5, SomeSubscription(), 4, {{6, 6}, {9, 500}}, 3, 17, {{7, 2}, {600, 100}}});
   return EncodeSnapshot(image);
 }
 
@@ -90,6 +91,27 @@ TEST(Records, APublishComesBack) {
   EXPECT_EQ((*batch)->At(9).sequence, 9);
 }
 
+std::string SomeDeadLetter() {
+  std::string payload = EncodeDeadLetter(42, 9, 1234567, {"data", {{"a", "1"}}, "key"});
+  SetPublishTime(payload, host::WallTime(std::chrono::microseconds(1'700'000'000'123'456)));
+  return payload;
+}
+
+TEST(Records, ADeadLetterIsAPublishThatSaysWhereItFailed) {
+  auto record = Decode(SomeDeadLetter());
+  ASSERT_TRUE(record.ok()) << record.status();
+  auto dead = std::get<DeadLetterRecord>(*record);
+  EXPECT_EQ(dead.publish.incarnation, 42);
+  EXPECT_EQ(dead.publish.count, 1);
+  EXPECT_EQ(dead.publish.publish_time.time_since_epoch().count(), 1'700'000'000'123'456);
+  EXPECT_EQ(dead.subscription, 9);
+  EXPECT_EQ(dead.sequence, 1234567);
+  auto batch = DecodeBatch(SomeDeadLetter(), 7);
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_EQ((*batch)->At(7).data, "data");
+  EXPECT_EQ((*batch)->At(7).ordering_key, "key");
+}
+
 std::vector<std::string> OtherRecords() {
   return {Encode(CreateTopicRecord{SomeTopic()}),
           Encode(UpdateTopicRecord{SomeTopic()}),
@@ -99,7 +121,8 @@ std::vector<std::string> OtherRecords() {
           Encode(UpdateSubscriptionRecord{SomeSubscription()}),
           Encode(DeleteSubscriptionRecord{"projects/p/subscriptions/all"}),
           Encode(AcksRecord{9, {{1, 5}, {7, 7}, {1000000, 2000000}}}),
-          Encode(ReleaseRecord{17})};
+          Encode(ReleaseRecord{17}),
+          Encode(FailuresRecord{9, {{1, 5}, {2, 1}, {1000000, 100}}})};
 }
 
 TEST(Records, EncodingWhatWasDecodedGivesTheSameBytes) {
@@ -145,6 +168,7 @@ TEST(Records, ASnapshotComesBack) {
   auto image = DecodeSnapshot(bytes);
   ASSERT_TRUE(image.ok()) << image.status();
   EXPECT_EQ(EncodeSnapshot(*image), bytes);
+  EXPECT_EQ(image->subscriptions[0].failures, (std::vector<FailureCount>{{7, 2}, {600, 100}}));
   MessageIndex index(image->topics[0].index, image->topics[0].end);
   EXPECT_EQ(index.Find(12)->place, (log::Place{9, 64, 70000}));
   EXPECT_EQ(index.Find(11)->place, (log::Place{3, 164, 1000}));
@@ -175,9 +199,10 @@ TEST(Records, APrefixIsDataLoss) {
       EXPECT_TRUE(absl::IsDataLoss(Decode(whole.substr(0, size)).status())) << size;
     EXPECT_TRUE(absl::IsDataLoss(Decode(whole + "x").status()));
   }
-  std::string publish = SomePublish();
-  for (size_t size = 0; size < publish.size(); ++size)
-    EXPECT_TRUE(absl::IsDataLoss(DecodeBatch(publish.substr(0, size), 1).status())) << size;
+  for (const std::string& publish : {SomePublish(), SomeDeadLetter()}) {
+    for (size_t size = 0; size < publish.size(); ++size)
+      EXPECT_TRUE(absl::IsDataLoss(DecodeBatch(publish.substr(0, size), 1).status())) << size;
+  }
   std::string snapshot = SomeSnapshot();
   for (size_t size = 0; size < snapshot.size(); ++size)
     EXPECT_TRUE(absl::IsDataLoss(DecodeSnapshot(snapshot.substr(0, size)).status())) << size;
@@ -189,6 +214,7 @@ TEST(Records, HostileBytesNeverCrash) {
   std::mt19937_64 random(seed);
   std::vector<std::string> seeds = OtherRecords();
   seeds.push_back(SomePublish());
+  seeds.push_back(SomeDeadLetter());
   seeds.push_back(SomeSnapshot());
   for (int round = 0; round < 20'000; ++round) {
     std::string bytes = seeds[random() % seeds.size()];

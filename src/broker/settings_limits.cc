@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "broker/delivery_policies.h"
 #include "broker/limits.h"
 #include "host/check.h"
 
@@ -23,9 +24,6 @@ constexpr size_t kLabelCharactersMax = 63;
 constexpr size_t kFilterBytesMax = 256;
 constexpr size_t kTransformsMax = 5;
 constexpr size_t kTransformCodeBytesMax = 20'000;
-constexpr int32_t kAttemptsMin = 5;
-constexpr int32_t kAttemptsMax = 100;
-constexpr std::chrono::milliseconds kBackoffMax = seconds(600);
 constexpr size_t kUrlBytesMax = 2048;
 
 absl::Status BadSetting(std::string_view resource, std::string_view what) {
@@ -163,37 +161,10 @@ absl::Status CheckBigquery(std::string_view resource, const BigqueryConfig& conf
   return absl::OkStatus();
 }
 
-absl::Status CheckPolicies(const SubscriptionSettings& settings) {
-  if (settings.dead_letter_policy) {
-    const DeadLetterPolicy& policy = *settings.dead_letter_policy;
-    AFLUENTE_RETURN_IF_ERROR(CheckTopicName(policy.topic));
-    if (policy.max_delivery_attempts < kAttemptsMin ||
-        policy.max_delivery_attempts > kAttemptsMax) {
-      return BadSetting(settings.name,
-                        absl::StrCat("Invalid dead_letter_policy.max_delivery_attempts: ",
-                                     policy.max_delivery_attempts, ", expected ", kAttemptsMin,
-                                     " to ", kAttemptsMax));
-    }
-  }
-  if (!settings.retry_policy) return absl::OkStatus();
-  auto [minimum, maximum] =
-      std::pair(settings.retry_policy->minimum_backoff, settings.retry_policy->maximum_backoff);
-  if (minimum.count() < 0 || minimum > maximum || maximum > kBackoffMax) {
-    return BadSetting(settings.name,
-                      "Invalid retry_policy: minimum_backoff and maximum_backoff are 0 s to 600 s, "
-                      "and the minimum is not above the maximum");
-  }
-  return absl::OkStatus();
-}
-
 // Where messages go, and what that excludes.
-absl::Status CheckDelivery(const SubscriptionSettings& settings) {
+absl::Status CheckDestination(const SubscriptionSettings& settings) {
   if (settings.push && settings.bigquery)
     return BadSetting(settings.name, "push_config and bigquery_config exclude one another");
-  if (settings.enable_exactly_once_delivery && (settings.push || settings.bigquery)) {
-    return BadSetting(settings.name,
-                      "enable_exactly_once_delivery is for subscriptions that are pulled");
-  }
   if (settings.push) return CheckPush(settings.name, *settings.push);
   if (settings.bigquery) return CheckBigquery(settings.name, *settings.bigquery);
   return absl::OkStatus();
@@ -227,9 +198,9 @@ absl::Status CheckSubscription(SubscriptionSettings& settings) {
     return BadSetting(settings.name, absl::StrCat("Invalid filter: it has ", settings.filter.size(),
                                                   " bytes, the limit is ", kFilterBytesMax));
   }
-  AFLUENTE_RETURN_IF_ERROR(CheckPolicies(settings));
+  AFLUENTE_RETURN_IF_ERROR(CheckDeliveryPolicies(settings));
   AFLUENTE_RETURN_IF_ERROR(CheckTransforms(settings.name, settings.transforms));
-  AFLUENTE_RETURN_IF_ERROR(CheckDelivery(settings));
+  AFLUENTE_RETURN_IF_ERROR(CheckDestination(settings));
   if (settings.expiration_ttl && *settings.expiration_ttl != seconds(0)) {
     return CheckRange(settings.name, "expiration_policy.ttl", *settings.expiration_ttl,
                       kExpirationMin, hours(24 * 365 * 100));

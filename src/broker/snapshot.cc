@@ -153,6 +153,11 @@ void ReadResources(ByteReader& reader, StateImage& image) {
   }
 }
 
+// Of each subscription in its order above.
+void ReadAllFailures(ByteReader& reader, std::vector<SubscriptionImage>& subscriptions) {
+  for (SubscriptionImage& each : subscriptions) each.failures = ReadFailures(reader);
+}
+
 }  // namespace
 
 std::string EncodeSnapshot(const StateImage& image) {
@@ -165,6 +170,7 @@ std::string EncodeSnapshot(const StateImage& image) {
   writer.Varint(image.subscriptions.size());
   for (const SubscriptionImage& each : image.subscriptions) WriteSubscription(writer, each);
   WriteResources(writer, image);
+  for (const SubscriptionImage& each : image.subscriptions) WriteFailures(writer, each.failures);
   return writer.Take();
 }
 
@@ -182,7 +188,10 @@ absl::StatusOr<StateImage> DecodeSnapshot(std::string_view bytes) {
   size_t subscriptions = reader.Count();
   for (size_t i = 0; i < subscriptions && reader.ok(); ++i)
     image.subscriptions.push_back(ReadSubscription(reader, version));
-  if (version >= 2) ReadResources(reader, image);
+  if (version >= 2) {
+    ReadResources(reader, image);
+    ReadAllFailures(reader, image.subscriptions);
+  }
   if (!reader.done()) return absl::DataLossError("the broker's snapshot is damaged");
   return image;
 }

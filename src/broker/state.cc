@@ -31,15 +31,19 @@ struct State::Visitor {
   Applied operator()(const CreateSubscriptionRecord& r) {
     return {state.CreateSubscription(r), {}};
   }
-  Applied operator()(const UpdateSubscriptionRecord& r) {
-    return {state.UpdateSubscription(r), {}};
-  }
+  Applied operator()(const UpdateSubscriptionRecord& r) { return state.UpdateSubscription(r); }
   Applied operator()(const DeleteSubscriptionRecord& r) { return state.DeleteSubscription(r); }
   Applied operator()(const AcksRecord& r) { return state.Acks(r); }
   Applied operator()(const ReleaseRecord& r) {
     state.Release(r);
     return {};
   }
+  Applied operator()(const FailuresRecord& r) {
+    if (auto found = state.FindSubscriptionIncarnation(r.subscription))
+      found->ApplyFailures(r.counts);
+    return {};
+  }
+  Applied operator()(const DeadLetterRecord& r) { return state.Bury(r, place, std::move(batch)); }
   template <typename OfResource>
   Applied operator()(const OfResource& r) {
     return state.ApplyResource(r);
@@ -136,11 +140,10 @@ absl::Status State::CreateSubscription(const CreateSubscriptionRecord& record) {
   return absl::OkStatus();
 }
 
-absl::Status State::UpdateSubscription(const UpdateSubscriptionRecord& record) {
+State::Applied State::UpdateSubscription(const UpdateSubscriptionRecord& record) {
   std::shared_ptr<Subscription> subscription = FindSubscription(record.settings.name);
-  if (!subscription) return ResourceNotFound(record.settings.name);
-  subscription->Update(record.settings);
-  return absl::OkStatus();
+  if (!subscription) return {ResourceNotFound(record.settings.name), {}};
+  return {absl::OkStatus(), subscription->Update(record.settings)};
 }
 
 State::Applied State::DeleteSubscription(const DeleteSubscriptionRecord& record) {
@@ -157,10 +160,22 @@ State::Applied State::DeleteSubscription(const DeleteSubscriptionRecord& record)
 }
 
 State::Applied State::Acks(const AcksRecord& record) {
-  std::shared_ptr<Subscription> subscription = FindSubscription(record.subscription);
+  std::shared_ptr<Subscription> subscription = FindSubscriptionIncarnation(record.subscription);
   // Deleted while the acks were on their way.
   if (!subscription) return {};
   return {absl::OkStatus(), subscription->ApplyAcks(record.ranges)};
+}
+
+State::Applied State::Bury(const DeadLetterRecord& record, const log::Place& place,
+                           std::shared_ptr<Batch> batch) {
+  std::shared_ptr<Subscription> subscription = FindSubscriptionIncarnation(record.subscription);
+  // Deleted or acked while the record was on its way: there is nothing to publish any more.
+  if (!subscription || subscription->IsAcked(record.sequence)) return {};
+  Applied applied = Publish(record.publish, place, std::move(batch));
+  if (!applied.status.ok()) return applied;
+  for (auto& call : subscription->ApplyAcks({{record.sequence, record.sequence}}))
+    applied.calls.push_back(std::move(call));
+  return applied;
 }
 
 void State::Release(const ReleaseRecord& record) {
@@ -217,6 +232,7 @@ absl::Status State::RestoreSubscription(SubscriptionImage image) {
                                                      topic->second, std::move(image.settings),
                                                      std::move(filter), std::move(acked));
   subscription->RestoreSeeks(image.start, image.seek_generation);
+  subscription->ApplyFailures(image.failures);
   bool fresh = subscriptions_.emplace(name, subscription).second &&
                subscription_incarnations_.emplace(image.incarnation, subscription).second;
   if (!fresh || image.incarnation >= next_incarnation_)
@@ -243,7 +259,7 @@ std::shared_ptr<Subscription> State::FindSubscription(std::string_view name) con
   return it == subscriptions_.end() ? nullptr : it->second;
 }
 
-std::shared_ptr<Subscription> State::FindSubscription(uint64_t incarnation) const {
+std::shared_ptr<Subscription> State::FindSubscriptionIncarnation(uint64_t incarnation) const {
   absl::ReaderMutexLock lock(&mutex_);
   auto it = subscription_incarnations_.find(incarnation);
   return it == subscription_incarnations_.end() ? nullptr : it->second;

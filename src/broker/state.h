@@ -55,7 +55,6 @@ class State {
   std::shared_ptr<Topic> FindTopic(std::string_view name) const;
   std::shared_ptr<Topic> FindIncarnation(uint64_t incarnation) const;
   std::shared_ptr<Subscription> FindSubscription(std::string_view name) const;
-  std::shared_ptr<Subscription> FindSubscription(uint64_t incarnation) const;
   std::vector<std::shared_ptr<Topic>> Incarnations() const;
   std::vector<std::shared_ptr<Subscription>> AllSubscriptions() const;
   uint64_t released_segment() const;
@@ -81,12 +80,15 @@ class State {
   Applied Publish(const PublishRecord& record, const log::Place& place,
                   std::shared_ptr<Batch> batch);
   Applied Acks(const AcksRecord& record);
+  Applied Bury(const DeadLetterRecord& record, const log::Place& place,
+               std::shared_ptr<Batch> batch);
+  std::shared_ptr<Subscription> FindSubscriptionIncarnation(uint64_t incarnation) const;
   absl::Status CreateTopic(const CreateTopicRecord& record);
   absl::Status UpdateTopic(const UpdateTopicRecord& record);
   absl::Status DeleteTopic(const DeleteTopicRecord& record);
   absl::Status ForgetTopic(const ForgetTopicRecord& record);
   absl::Status CreateSubscription(const CreateSubscriptionRecord& record);
-  absl::Status UpdateSubscription(const UpdateSubscriptionRecord& record);
+  Applied UpdateSubscription(const UpdateSubscriptionRecord& record);
   Applied DeleteSubscription(const DeleteSubscriptionRecord& record);
   void Release(const ReleaseRecord& record);
   // state_resources.cc

@@ -8,6 +8,7 @@
 #include "broker/message_index.h"
 #include "broker/policies.h"
 #include "broker/resources.h"
+#include "broker/retry_table.h"
 #include "broker/sequence_set.h"
 #include "host/clock.h"
 
@@ -30,6 +31,7 @@ struct SubscriptionImage {
   std::vector<SequenceSet::Range> ranges;
   uint64_t start = 0;            // the first sequence of its life; 0 = unknown
   uint64_t seek_generation = 0;  // deliveries up to it were ended by a seek
+  std::vector<FailureCount> failures;
 };
 
 struct SnapshotImage {

@@ -54,7 +54,7 @@ State::Applied State::ApplyResource(const DeleteSnapshotRecord& record) {
 }
 
 State::Applied State::ApplyResource(const SeekToTimeRecord& record) {
-  std::shared_ptr<Subscription> subscription = FindSubscription(record.subscription);
+  std::shared_ptr<Subscription> subscription = FindSubscriptionIncarnation(record.subscription);
   if (!subscription) return {ResourceNotFound("subscription"), {}};
   if (subscription->detached()) return {SubscriptionDetached(subscription->name()), {}};
   return {absl::OkStatus(),
@@ -62,7 +62,7 @@ State::Applied State::ApplyResource(const SeekToTimeRecord& record) {
 }
 
 State::Applied State::ApplyResource(const SeekToSnapshotRecord& record) {
-  std::shared_ptr<Subscription> subscription = FindSubscription(record.subscription);
+  std::shared_ptr<Subscription> subscription = FindSubscriptionIncarnation(record.subscription);
   if (!subscription) return {ResourceNotFound("subscription"), {}};
   if (subscription->detached()) return {SubscriptionDetached(subscription->name()), {}};
   SnapshotTable::Shared snapshot = snapshots_.Find(record.snapshot);

@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/ack_id.h"
 #include "broker/broker.h"
 #include "broker/dispatcher.h"
 #include "broker/errors.h"
-#include "broker/recorder.h"
 #include "broker/state_image.h"
 #include "broker/surroundings.h"
 #include "broker/topic.h"
@@ -16,35 +14,6 @@ namespace afluente::broker {
 namespace {
 
 constexpr std::chrono::seconds kExpirationDefault = std::chrono::hours(31 * 24);
-
-// Sorted and unique sequences as ranges.
-std::vector<SequenceSet::Range> RangesOf(const std::vector<uint64_t>& sequences) {
-  std::vector<SequenceSet::Range> ranges;
-  for (uint64_t sequence : sequences) {
-    if (!ranges.empty() && ranges.back().second + 1 == sequence) {
-      ranges.back().second = sequence;
-    } else {
-      ranges.emplace_back(sequence, sequence);
-    }
-  }
-  return ranges;
-}
-
-// Both as one ascending list of disjoint ranges, as the record's format wants them.
-std::vector<SequenceSet::Range> Merge(std::vector<SequenceSet::Range> a,
-                                      const std::vector<SequenceSet::Range>& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  std::sort(a.begin(), a.end());
-  std::vector<SequenceSet::Range> merged;
-  for (const SequenceSet::Range& range : a) {
-    if (!merged.empty() && range.first <= merged.back().second + 1) {
-      merged.back().second = std::max(merged.back().second, range.second);
-    } else {
-      merged.push_back(range);
-    }
-  }
-  return merged;
-}
 
 }  // namespace
 
@@ -76,10 +45,32 @@ SubscriptionSettings Subscription::settings() const {
   return settings;
 }
 
-void Subscription::Update(SubscriptionSettings settings) {
+void Subscription::SetTransform(std::shared_ptr<DeliveryTransform> transform) {
   absl::MutexLock lock(&mutex_);
+  transform_ = std::move(transform);
+}
+
+ConsumerProperties Subscription::properties() const {
+  absl::MutexLock lock(&mutex_);
+  return {settings_.enable_exactly_once_delivery, ordered_};
+}
+
+std::vector<Subscription::Call> Subscription::Update(SubscriptionSettings settings) {
+  std::vector<Call> calls;
+  absl::MutexLock lock(&mutex_);
+  bool told = settings.enable_exactly_once_delivery != settings_.enable_exactly_once_delivery;
   settings_ = std::move(settings);
   NoteActivity();
+  if (!told) return calls;
+  for (auto it = waiters_.begin(); it != waiters_.end();) {
+    if (!it->flow->options.wants_properties) {
+      ++it;
+      continue;
+    }
+    calls.push_back([ready = std::move(it->ready)]() mutable { ready(std::vector<Delivered>()); });
+    it = waiters_.erase(it);
+  }
+  return calls;
 }
 
 void Subscription::NoteActivity() { last_active_ = surroundings_.clock.Monotonic(); }
@@ -98,10 +89,27 @@ std::vector<Subscription::Call> Subscription::ApplyAcks(
     last = std::min(last, end);
     acked_.Add(first, last);
     EndLeases(first, last);
+    retries_.Forget(first, last);
   }
   std::vector<Call> calls;
   if (!waiters_.empty()) calls.push_back([self = shared_from_this()] { self->PostTurn(); });
   return calls;
+}
+
+void Subscription::ApplyFailures(const std::vector<FailureCount>& counts) {
+  // The journal is there when recovery is over.
+  bool restored = surroundings_.journal == nullptr;
+  absl::MutexLock lock(&mutex_);
+  std::vector<FailureCount> unacked;
+  for (const FailureCount& each : counts) {
+    if (!acked_.Contains(each.first)) unacked.push_back(each);
+  }
+  retries_.Merge(unacked, restored);
+}
+
+bool Subscription::IsAcked(uint64_t sequence) const {
+  absl::MutexLock lock(&mutex_);
+  return acked_.Contains(sequence);
 }
 
 void Subscription::EndLeases(uint64_t first, uint64_t last) {
@@ -118,6 +126,7 @@ void Subscription::EndLeases(uint64_t first, uint64_t last) {
   for (uint64_t sequence : ended) {
     Lease lease = leases_.Take(sequence);
     if (lease.key != nullptr) order_.Done(lease.key, sequence);
+    if (settings_.enable_exactly_once_delivery) last_acks_.Add(sequence, lease.generation);
   }
 }
 
@@ -125,6 +134,7 @@ void Subscription::RaiseFloor(uint64_t sequence) {
   absl::MutexLock lock(&mutex_);
   if (sequence > acked_.floor()) EndLeases(acked_.floor() + 1, sequence);
   acked_.RaiseFloor(sequence);
+  retries_.Forget(0, sequence);
 }
 
 std::vector<Subscription::Call> Subscription::MarkDeleted() {
@@ -141,6 +151,8 @@ std::vector<Subscription::Call> Subscription::MarkDeleted() {
   leases_.Clear();
   order_.Clear();
   redeliver_.clear();
+  retries_.Clear();
+  dying_.clear();
   return calls;
 }
 
@@ -188,124 +200,7 @@ void Subscription::CloseFlow(const std::shared_ptr<Flow>& flow, bool answer) {
   }
 }
 
-void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscriptions::Done done) {
-  std::vector<uint64_t> sequences;
-  AcksRecord record{incarnation_, {}};
-  {
-    absl::MutexLock lock(&mutex_);
-    NoteActivity();
-    for (const std::string& text : ack_ids) {
-      std::optional<AckId> id = ParseAckId(text);
-      if (!id || id->subscription != incarnation_ || id->sequence > topic_->last_sequence() ||
-          id->generation <= seek_generation_ || acked_.Contains(id->sequence)) {
-        continue;
-      }
-      sequences.push_back(id->sequence);
-      if (Lease* lease = leases_.Find(id->sequence)) lease->acking = true;
-    }
-    std::sort(sequences.begin(), sequences.end());
-    sequences.erase(std::unique(sequences.begin(), sequences.end()), sequences.end());
-    if (!sequences.empty()) record.ranges = Merge(RangesOf(sequences), TakeSkipped());
-  }
-  if (sequences.empty()) {
-    done(absl::OkStatus());
-    return;
-  }
-  surroundings_.recorder.Append(std::move(record),
-                                [self = shared_from_this(), sequences = std::move(sequences),
-                                 done = std::move(done)](absl::Status status) mutable {
-                                  if (!status.ok()) self->AckFailed(sequences);
-                                  done(std::move(status));
-                                });
-}
-
-void Subscription::AckFailed(const std::vector<uint64_t>& sequences) {
-  {
-    absl::MutexLock lock(&mutex_);
-    for (uint64_t sequence : sequences) {
-      Lease* lease = leases_.Find(sequence);
-      if (lease == nullptr || !lease->acking) continue;
-      // As if it had not been acked: the lease runs on, and its deadline counts again.
-      lease->acking = false;
-      leases_.Extend(sequence, *lease, lease->deadline);
-    }
-  }
-  PostTurn();
-}
-
-void Subscription::ModifyAckDeadline(const std::vector<std::string>& ack_ids,
-                                     std::chrono::seconds deadline) {
-  host::MonotonicTime at = surroundings_.clock.Monotonic() + deadline;
-  bool failed = false;
-  {
-    absl::MutexLock lock(&mutex_);
-    for (const std::string& text : ack_ids) {
-      std::optional<AckId> id = ParseAckId(text);
-      if (!id || id->subscription != incarnation_) continue;
-      Lease* lease = leases_.Find(id->sequence);
-      if (lease == nullptr || lease->generation != id->generation || lease->acking) continue;
-      if (deadline.count() == 0) {
-        Fail(id->sequence);
-        failed = true;
-      } else {
-        leases_.Extend(id->sequence, *lease, at);
-      }
-    }
-  }
-  if (failed) PostTurn();
-}
-
-void Subscription::Fail(uint64_t sequence) {
-  Lease lease = leases_.Take(sequence);
-  if (lease.key == nullptr) {
-    redeliver_.insert(sequence);
-    return;
-  }
-  auto keeps = [&](uint64_t each) {
-    // Not the failed one, which has no lease any more.
-    Lease* other = leases_.Find(each);
-    return other != nullptr && other->acking;
-  };
-  for (uint64_t each : order_.Fail(lease.key, sequence, keeps)) {
-    if (each != sequence) leases_.Take(each);
-  }
-}
-
 void Subscription::PostTurn() { surroundings_.dispatcher.Post(shared_from_this()); }
-
-void Subscription::RecordSkipped() {
-  AcksRecord record{incarnation_, {}};
-  {
-    absl::MutexLock lock(&mutex_);
-    if (deleted_) return;
-    record.ranges = TakeSkipped();
-  }
-  if (record.ranges.empty()) return;
-  // A refusal loses nothing: after a restart the filter passes them over again.
-  surroundings_.recorder.Append(std::move(record), [](absl::Status) {});
-}
-
-std::vector<SequenceSet::Range> Subscription::TakeSkipped() {
-  skipped_count_ = 0;
-  return Merge(std::exchange(skipped_, {}), {});
-}
-
-host::MonotonicTime Subscription::Take(host::MonotonicTime now) {
-  bool record_skipped = false;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (armed_ <= now) armed_ = host::MonotonicTime::max();
-    while (uint64_t sequence = leases_.NextExpired(now)) Fail(sequence);
-    record_skipped = skipped_count_ >= kSkippedMax;
-  }
-  Dispatch(/*may_block=*/true);
-  if (record_skipped) RecordSkipped();
-  absl::MutexLock lock(&mutex_);
-  host::MonotonicTime next = leases_.next_deadline();
-  if (next >= armed_) return host::MonotonicTime::max();
-  armed_ = next;
-  return next;
-}
 
 uint64_t Subscription::FirstNeeded(host::WallTime now) const {
   absl::MutexLock lock(&mutex_);
@@ -334,8 +229,8 @@ SubscriptionStats Subscription::Stats(host::WallTime now) const {
 
 SubscriptionImage Subscription::Capture() const {
   absl::MutexLock lock(&mutex_);
-  return {incarnation_, topic_->incarnation(), settings_, acked_.floor(), acked_.Ranges(),
-          start_,       seek_generation_};
+  return {incarnation_, topic_->incarnation(), settings_,        acked_.floor(), acked_.Ranges(),
+          start_,       seek_generation_,      retries_.Counts()};
 }
 
 }  // namespace afluente::broker

@@ -7,12 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
+#include "broker/ack_memory.h"
 #include "broker/batch.h"
 #include "broker/key_order.h"
 #include "broker/lease_table.h"
+#include "broker/retry_table.h"
 #include "broker/sequence_set.h"
 #include "broker/subscriptions.h"
 #include "broker/turn.h"
@@ -20,7 +23,9 @@
 
 namespace afluente::broker {
 
+class DeliveryTransform;
 class Topic;
+struct AckId;
 struct SubscriptionImage;
 struct SubscriptionStats;
 struct Surroundings;
@@ -40,9 +45,14 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   const std::shared_ptr<Topic>& topic() const { return topic_; }
   SubscriptionSettings settings() const;
 
+  // What each message goes through before it is delivered; null = nothing.
+  void SetTransform(std::shared_ptr<DeliveryTransform> transform);
+
   // The durable changes. They return what to call without locks, once the record is applied.
-  void Update(SubscriptionSettings settings);
+  std::vector<Call> Update(SubscriptionSettings settings);
   std::vector<Call> ApplyAcks(const std::vector<SequenceSet::Range>& ranges);
+  void ApplyFailures(const std::vector<FailureCount>& counts);
+  bool IsAcked(uint64_t sequence) const;
   // Messages up to `sequence` are gone from the journal.
   void RaiseFloor(uint64_t sequence);
   std::vector<Call> MarkDeleted();
@@ -67,9 +77,11 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
             Consumer::Ready ready);
   // Answers its waits with CANCELLED, or drops them.
   void CloseFlow(const std::shared_ptr<Flow>& flow, bool answer);
+  ConsumerProperties properties() const;
 
   void Acknowledge(const std::vector<std::string>& ack_ids, Subscriptions::Done done);
-  void ModifyAckDeadline(const std::vector<std::string>& ack_ids, std::chrono::seconds deadline);
+  AckAnswer ModifyAckDeadline(const std::vector<std::string>& ack_ids,
+                              std::chrono::seconds deadline);
   // Makes it durable that messages were passed over because the filter does not match them.
   void RecordSkipped();
 
@@ -98,6 +110,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
     size_t messages_max = 0;
     size_t bytes = 0;
     std::vector<Delivered> messages;
+    std::shared_ptr<DeliveryTransform> transform;
     absl::Status status;
     bool full = false;
   };
@@ -110,14 +123,37 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
     KeyOrder::Key* key;
   };
 
+  // Messages that one ack request names, as it is being put together.
+  struct Acking {
+    std::vector<uint64_t> sequences;
+    std::vector<std::string> ack_ids;  // with exactly-once delivery, in the same order
+  };
+  // A message that failed too often: it goes to the dead-letter topic instead of a consumer. Until
+  // then it counts as out in its key's order.
+  struct Dying {
+    KeyOrder::Key* key = nullptr;
+    bool under_way = false;
+  };
+  enum class Cause { kSubscriber, kTransform };
+
   void Dispatch(bool may_block);
-  std::optional<Building> Begin();
+  std::optional<Building> Begin(bool may_block);
   void Fill(Building& building, bool may_block);
+  void TransformAll(Building& building);
+  // What the transform made of the rest of the building's messages.
+  void DropAndFail(Building& building, const std::vector<uint64_t>& dropped,
+                   const std::vector<uint64_t>& failed);
   // Answers the waiter, or puts it back and returns how many wait.
   size_t Finish(Building building);
-  // False when another pass was asked for in the meantime.
-  bool EndDispatch();
+  // False when another pass was asked for in the meantime, unless it is to `stop`.
+  bool EndDispatch(bool stop);
   void Watch();
+  // In a turn: sends dying messages to the dead-letter topic.
+  void BuryDying();
+  std::optional<std::pair<uint64_t, DeadLetterPolicy>> NextDying();
+  void Bury(uint64_t sequence, const DeadLetterPolicy& policy);
+  void OnBuried(uint64_t sequence, const absl::Status& status);
+  void RecordFailures();
 
   std::optional<Target> PickTarget(const Building& building) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Target> PickOld(const Building& building) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -130,9 +166,25 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   // Leases the message to the waiter unless its key's order holds it back.
   void Deliver(const SharedBatch& batch, uint64_t sequence, uint64_t size, Building& building)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether a message that failed before the restart has to wait once more; then it does.
+  bool WaitsAgain(const event::Message& message, uint64_t sequence)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Skip(uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Makes a leased message deliverable again, and with it what follows of its key.
-  void Fail(uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Acking TakeAcks(const std::vector<std::string>& ack_ids) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Acking TakeAcksExactly(const std::vector<std::string>& ack_ids, AckAnswer& answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The lease that the ack id names, or null.
+  Lease* FindLease(const AckId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The delivery of a leased message failed: it is delivered again, or dies.
+  void Fail(uint64_t sequence, Cause cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes a message that has no lease any more deliverable again after `backoff`, and with it what
+  // follows of its key.
+  void Requeue(uint64_t sequence, KeyOrder::Key* key, std::chrono::milliseconds backoff)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::chrono::milliseconds BackoffOf(uint64_t sequence, Cause cause) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // When something is to do that nobody will ask for.
+  host::MonotonicTime NextTimer() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Of acked or lost messages.
   void EndLeases(uint64_t first, uint64_t last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<SequenceSet::Range> TakeSkipped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -164,6 +216,10 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   uint64_t cursor_ ABSL_GUARDED_BY(mutex_);  // the next sequence that was never looked at
   LeaseTable leases_ ABSL_GUARDED_BY(mutex_);
   KeyOrder order_ ABSL_GUARDED_BY(mutex_);
+  RetryTable retries_ ABSL_GUARDED_BY(mutex_);
+  AckMemory last_acks_ ABSL_GUARDED_BY(mutex_);  // with exactly-once delivery
+  absl::btree_map<uint64_t, Dying> dying_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<DeliveryTransform> transform_ ABSL_GUARDED_BY(mutex_);  // shared: one runs on
   absl::btree_set<uint64_t> redeliver_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_redelivered_ ABSL_GUARDED_BY(mutex_) = 0;  // so that they take turns
   std::vector<SequenceSet::Range> skipped_ ABSL_GUARDED_BY(mutex_);

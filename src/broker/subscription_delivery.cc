@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "broker/ack_id.h"
+#include "broker/delivery_transform.h"
 #include "broker/dispatcher.h"
 #include "broker/errors.h"
 #include "broker/subscription.h"
@@ -13,6 +14,9 @@ namespace {
 
 constexpr size_t kLeasesMax = 100'000;        // of a subscription
 constexpr size_t kOrderWaitingMax = 100'000;  // held back by ordering keys
+constexpr size_t kRetriesMax = 200'000;       // failed and not delivered again yet
+// Then the other subscriptions have their turns.
+constexpr size_t kAnswersATurnMax = 200;
 
 }  // namespace
 
@@ -27,22 +31,28 @@ void Subscription::Dispatch(bool may_block) {
     }
     dispatching_ = true;
   }
+  size_t answers = 0;
   do {
     size_t passed_over = 0;
-    while (std::optional<Building> building = Begin()) {
+    while (answers < kAnswersATurnMax) {
+      std::optional<Building> building = Begin(may_block);
+      if (!building) break;
+      ++answers;
       Fill(*building, may_block);
+      if (building->transform) TransformAll(*building);
       size_t waiters = Finish(*std::move(building));
       passed_over = waiters == 0 ? 0 : passed_over + 1;
       if (passed_over > 0 && passed_over >= waiters) break;
     }
     batch_ = nullptr;
-  } while (!EndDispatch());
+  } while (!EndDispatch(/*stop=*/answers >= kAnswersATurnMax));
+  if (answers >= kAnswersATurnMax) PostTurn();
   Watch();
 }
 
-bool Subscription::EndDispatch() {
+bool Subscription::EndDispatch(bool stop) {
   absl::MutexLock lock(&mutex_);
-  if (std::exchange(again_, false)) return false;
+  if (std::exchange(again_, false) && !stop) return false;
   dispatching_ = false;
   return true;
 }
@@ -59,7 +69,7 @@ void Subscription::Watch() {
     wait = !deleted_ && !waiters_.empty() && caught_up_;
     after = cursor_ - 1;
     skipped = skipped_count_ >= kSkippedMax;
-    if (leases_.next_deadline() < armed_) arm = armed_ = leases_.next_deadline();
+    if (NextTimer() < armed_) arm = armed_ = NextTimer();
   }
   if (arm != host::MonotonicTime::max()) surroundings_.dispatcher.Arm(shared_from_this(), arm);
   if (skipped) PostTurn();
@@ -69,7 +79,7 @@ void Subscription::Watch() {
   });
 }
 
-std::optional<Subscription::Building> Subscription::Begin() {
+std::optional<Subscription::Building> Subscription::Begin(bool may_block) {
   absl::MutexLock lock(&mutex_);
   caught_up_ = false;
   auto may_take = [](const Waiter& each) { return each.flow->HasRoom(); };
@@ -77,6 +87,11 @@ std::optional<Subscription::Building> Subscription::Begin() {
   if (it == waiters_.end()) return std::nullopt;
   bool has_new = HasNew();
   if (!has_new && redeliver_.empty() && !order_.ready()) return std::nullopt;
+  if (transform_ != nullptr && !may_block) {
+    // Scripts take their time: not on a caller's thread.
+    PostTurn();
+    return std::nullopt;
+  }
   // What is there is shared out evenly among those who may take some now.
   auto takers = static_cast<uint64_t>(std::count_if(it, waiters_.end(), may_take));
   uint64_t there = redeliver_.size() + order_.waiting();
@@ -85,6 +100,7 @@ std::optional<Subscription::Building> Subscription::Begin() {
   building.waiter = std::move(*it);
   waiters_.erase(it);
   building.run = ++run_;
+  building.transform = transform_;
   building.messages_max =
       std::min<uint64_t>(building.waiter.messages_max, (there + takers - 1) / takers);
   return building;
@@ -94,7 +110,8 @@ bool Subscription::HasNew() {
   SkipLost();
   cursor_ = acked_.NextMissing(cursor_);
   caught_up_ = cursor_ > topic_->last_sequence();
-  return !caught_up_ && leases_.size() < kLeasesMax && order_.waiting() < kOrderWaitingMax;
+  return !caught_up_ && leases_.size() < kLeasesMax && order_.waiting() < kOrderWaitingMax &&
+         redeliver_.size() + retries_.waiting() < kRetriesMax;
 }
 
 // What left the journal because it was older than what it had to be kept for is not delivered.
@@ -214,6 +231,7 @@ bool Subscription::HasRoom(const Building& building, uint64_t size) const {
 void Subscription::Deliver(const SharedBatch& batch, uint64_t sequence, uint64_t size,
                            Building& building) {
   const event::Message& message = batch->At(sequence);
+  if (WaitsAgain(message, sequence)) return;
   Lease lease;
   if (ordered_ && !message.ordering_key.empty()) {
     lease.key = order_.Offer(message.ordering_key, sequence, building.run);
@@ -226,9 +244,46 @@ void Subscription::Deliver(const SharedBatch& batch, uint64_t sequence, uint64_t
   lease.flow = building.waiter.flow;
   lease.bytes = static_cast<uint32_t>(size);
   building.bytes += size;
+  int64_t attempt = settings_.dead_letter_policy ? retries_.failures(sequence) + 1 : 0;
   building.messages.push_back({FormatAckId({incarnation_, sequence, lease.generation}),
-                               MessageOf(batch, sequence), /*delivery_attempt=*/0});
+                               MessageOf(batch, sequence), attempt});
   leases_.Grant(sequence, std::move(lease));
+}
+
+bool Subscription::WaitsAgain(const event::Message& message, uint64_t sequence) {
+  if (!retries_.TakeRestored(sequence)) return false;
+  std::chrono::milliseconds backoff = BackoffOf(sequence, Cause::kSubscriber);
+  if (backoff.count() == 0) return false;
+  host::MonotonicTime at = surroundings_.clock.Monotonic() + backoff;
+  if (ordered_ && !message.ordering_key.empty()) {
+    order_.HoldNew(message.ordering_key, sequence, at);
+  } else {
+    retries_.WaitUntil(sequence, at);
+  }
+  return true;
+}
+
+// Without the lock: meanwhile leases run out, and messages are acked by other ways.
+void Subscription::TransformAll(Building& building) {
+  std::vector<Delivered> kept;
+  std::vector<uint64_t> dropped;
+  std::vector<uint64_t> failed;
+  for (Delivered& each : building.messages) {
+    uint64_t sequence = each.message->sequence;
+    auto transformed = building.transform->Transform(each.message);
+    if (!transformed.ok()) {
+      failed.push_back(sequence);
+    } else if (*transformed == nullptr) {
+      dropped.push_back(sequence);
+    } else {
+      each.message = *std::move(transformed);
+      kept.push_back(std::move(each));
+    }
+  }
+  building.messages = std::move(kept);
+  if (dropped.empty() && failed.empty()) return;
+  DropAndFail(building, dropped, failed);
+  PostTurn();
 }
 
 void Subscription::Skip(uint64_t sequence) {
@@ -250,7 +305,9 @@ size_t Subscription::Finish(Building building) {
       // Nobody would see them: they go to another consumer.
       for (const Delivered& each : *answer) {
         uint64_t sequence = each.message->sequence;
-        if (leases_.Find(sequence) != nullptr) Fail(sequence);
+        if (leases_.Find(sequence) == nullptr) continue;
+        Lease lease = leases_.Take(sequence);
+        Requeue(sequence, lease.key, std::chrono::milliseconds(0));
       }
       answer = ConsumerClosed(name_);
     } else if (answer->empty() && building.status.ok()) {

@@ -73,6 +73,9 @@ std::vector<Subscription::Call> Subscription::Reset(SequenceSet acked, uint64_t 
   // One by one, so that their consumers have room again.
   for (uint64_t sequence : leased) leases_.Take(sequence);
   order_.Clear();
+  retries_.Clear();
+  dying_.clear();
+  last_acks_ = AckMemory();
   redeliver_.clear();
   skipped_.clear();
   skipped_count_ = 0;

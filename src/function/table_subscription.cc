@@ -1,6 +1,7 @@
 #include "function/table_subscription.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -285,22 +286,25 @@ std::string TableSubscription::EncodeStored(const Messages& added) const {
 void TableSubscription::Acknowledge(const Messages& messages) {
   if (messages.empty()) return Ask();
   std::vector<std::string> ack_ids;
-  std::vector<uint64_t> sequences;
+  std::map<std::string, uint64_t> sequences;
   for (const broker::Delivered* each : messages) {
     ack_ids.push_back(each->ack_id);
-    sequences.push_back(each->message->sequence);
+    sequences.emplace(each->ack_id, each->message->sequence);
     failures_.erase(each->message->sequence);
   }
-  parts_.subscriptions.Acknowledge(
-      settings_.name, std::move(ack_ids),
-      [self = shared_from_this(), sequences = std::move(sequences)](absl::Status status) {
-        if (status.ok()) {
-          absl::MutexLock lock(&self->mutex_);
-          for (uint64_t sequence : sequences) self->stored_.erase(sequence);
-        }
-        // Else they come again, and are known.
-        self->Ask();
-      });
+  parts_.subscriptions.Acknowledge(settings_.name, std::move(ack_ids),
+                                   [self = shared_from_this(), sequences = std::move(sequences)](
+                                       const broker::AckAnswer& answer) mutable {
+                                     // What is not acked comes again, and is known.
+                                     for (const broker::AckFailure& failure : answer.failures)
+                                       sequences.erase(failure.ack_id);
+                                     if (answer.ok()) {
+                                       absl::MutexLock lock(&self->mutex_);
+                                       for (const auto& [ack_id, sequence] : sequences)
+                                         self->stored_.erase(sequence);
+                                     }
+                                     self->Ask();
+                                   });
 }
 
 void TableSubscription::GiveBack(const Messages& failed) {
@@ -313,7 +317,7 @@ void TableSubscription::GiveBack(const Messages& failed) {
       again = std::chrono::seconds(std::min(kBackoffSecondsMax, 1 << std::min(times++, 10)));
     }
     parts_.subscriptions.ModifyAckDeadline(settings_.name, {each->ack_id}, again,
-                                           [](absl::Status) {});
+                                           [](const broker::AckAnswer&) {});
   }
 }
 
@@ -323,7 +327,7 @@ void TableSubscription::Postpone(const Batch& batch, const absl::Status& status)
   std::vector<std::string> ack_ids;
   for (const broker::Delivered& each : batch) ack_ids.push_back(each.ack_id);
   parts_.subscriptions.ModifyAckDeadline(settings_.name, std::move(ack_ids), postponed_,
-                                         [](absl::Status) {});
+                                         [](const broker::AckAnswer&) {});
 }
 
 // Once a kind, or a stuck subscription would fill the log.

@@ -113,8 +113,8 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
   }
   state->subscriptions = std::make_unique<function::StoringSubscriptions>(
       *state->broker, state->database->warehouse(), state->database->catalog(),
-      [](const std::string& topic) -> absl::StatusOr<function::TopicJson> {
-        return absl::FailedPreconditionError(absl::StrCat("The topic ", topic, " has no schema."));
+      [broker = state->broker.get()](const std::string& topic) {
+        return function::MakeTopicJson(*broker, *broker, topic);
       });
   state->broker->AllowCleaning();
   metrics.AddGauge(telemetry::kJournalBytes, "Size of the journal on disk.", {},

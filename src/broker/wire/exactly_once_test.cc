@@ -105,6 +105,9 @@ class ExactlyOnceStream : public ExactlyOnceDoor {
   }
   void Close() {
     call_->WritesDone();
+    ExpectEnd();
+  }
+  void ExpectEnd() {
     pubsub::StreamingPullResponse response;
     EXPECT_FALSE(call_->Read(&response)) << response.DebugString();
     EXPECT_TRUE(call_->Finish().ok());
@@ -160,7 +163,7 @@ TEST_F(ExactlyOnceStream, TheLastAcksAreConfirmedBeforeTheStreamEnds) {
   ASSERT_TRUE(call_->Write(acks));
   ASSERT_TRUE(call_->WritesDone());
   EXPECT_THAT(Read().acknowledge_confirmation().ack_ids(), ElementsAre("a"));
-  Close();
+  ExpectEnd();
 }
 
 TEST_F(ExactlyOnceStream, NothingIsConfirmedWithoutIt) {

@@ -10,7 +10,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Open(host::FileSystem& files,
   return EmbeddedBroker::Create(
       clock,
       {options.memory_bytes_max, options.snapshot_every_bytes, options.journal.queue_bytes_max,
-       /*threads=*/true},
+       /*threads=*/true, /*transforms=*/nullptr},
       [&](log::Recovery& recovery) {
         return log::Journal::Open(files, options.directory, options.journal, recovery);
       });

@@ -113,7 +113,7 @@ EmbeddedBroker::EmbeddedBroker(const host::Clock& clock, const Options& options)
       publish_bytes_max_(options.publish_bytes_max),
       recorder_(std::make_unique<JournalRecorder>(*this)),
       dispatcher_(std::make_unique<Dispatcher>(clock)),
-      surroundings_(new Surroundings{clock, *recorder_, *dispatcher_}),
+      surroundings_(new Surroundings{clock, *recorder_, *dispatcher_, nullptr, options.transforms}),
       state_(std::make_unique<State>(*surroundings_, options.memory_bytes_max)),
       keeper_(std::make_unique<Keeper>(*state_, *surroundings_, options.snapshot_every_bytes)) {}
 

@@ -11,6 +11,7 @@
 
 namespace afluente::broker {
 
+class DeliveryTransforms;
 class Dispatcher;
 class Keeper;
 class Recorder;
@@ -24,8 +25,9 @@ class EmbeddedBroker final : public Broker {
   struct Options {
     uint64_t memory_bytes_max = 128 << 20;
     uint64_t snapshot_every_bytes = 64 << 20;
-    uint64_t publish_bytes_max = 64 << 20;  // messages that may wait for the disk
-    bool threads = true;                    // false: the owner calls RunDeliveries and RunKeeper
+    uint64_t publish_bytes_max = 64 << 20;     // messages that may wait for the disk
+    bool threads = true;                       // false: the owner calls RunDeliveries and RunKeeper
+    DeliveryTransforms* transforms = nullptr;  // outlives the broker; null = none
   };
   using OpenJournal =
       absl::FunctionRef<absl::StatusOr<std::unique_ptr<log::Journal>>(log::Recovery&)>;

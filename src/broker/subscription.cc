@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/broker.h"
+#include "broker/delivery_transform.h"
 #include "broker/dispatcher.h"
 #include "broker/errors.h"
 #include "broker/state_image.h"
@@ -32,6 +33,9 @@ Subscription::Subscription(const Surroundings& surroundings, uint64_t incarnatio
       start_(acked_.floor() + 1),
       last_active_(surroundings.clock.Monotonic()),
       cursor_(acked_.floor() + 1),
+      transform_(surroundings.transforms == nullptr || settings_.transforms.empty()
+                     ? nullptr
+                     : surroundings.transforms->Make(settings_.transforms)),
       // Different after every restart, so that no old ack id names a new delivery.
       generation_(static_cast<uint64_t>(surroundings.clock.Now().time_since_epoch().count())) {}
 
@@ -45,11 +49,6 @@ SubscriptionSettings Subscription::settings() const {
   return settings;
 }
 
-void Subscription::SetTransform(std::shared_ptr<DeliveryTransform> transform) {
-  absl::MutexLock lock(&mutex_);
-  transform_ = std::move(transform);
-}
-
 ConsumerProperties Subscription::properties() const {
   absl::MutexLock lock(&mutex_);
   return {settings_.enable_exactly_once_delivery, ordered_};
@@ -59,6 +58,8 @@ std::vector<Subscription::Call> Subscription::Update(SubscriptionSettings settin
   std::vector<Call> calls;
   absl::MutexLock lock(&mutex_);
   bool told = settings.enable_exactly_once_delivery != settings_.enable_exactly_once_delivery;
+  if (surroundings_.transforms != nullptr && settings.transforms != settings_.transforms)
+    transform_ = surroundings_.transforms->Make(settings.transforms);
   settings_ = std::move(settings);
   NoteActivity();
   if (!told) return calls;

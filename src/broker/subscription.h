@@ -45,9 +45,6 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   const std::shared_ptr<Topic>& topic() const { return topic_; }
   SubscriptionSettings settings() const;
 
-  // What each message goes through before it is delivered; null = nothing.
-  void SetTransform(std::shared_ptr<DeliveryTransform> transform);
-
   // The durable changes. They return what to call without locks, once the record is applied.
   std::vector<Call> Update(SubscriptionSettings settings);
   std::vector<Call> ApplyAcks(const std::vector<SequenceSet::Range>& ranges);

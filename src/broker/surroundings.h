@@ -9,6 +9,7 @@ class Journal;
 
 namespace afluente::broker {
 
+class DeliveryTransforms;
 class Dispatcher;
 class Recorder;
 
@@ -19,6 +20,7 @@ struct Surroundings {
   Recorder& recorder;
   Dispatcher& dispatcher;
   log::Journal* journal = nullptr;
+  DeliveryTransforms* transforms = nullptr;  // null = messages are delivered as they are
 };
 
 }  // namespace afluente::broker

@@ -34,6 +34,11 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
     Locked([&] { hold_ = false, held.swap(held_); });
     for (auto& answer : held) answer();
   }
+  // From now on acks and deadlines are answered per ack id, and these ack ids fail.
+  void SetExactlyOnce(bool exactly_once, std::map<std::string, AckFault> faults = {}) {
+    Locked([&] { faults_ = std::move(faults); });
+    queues_.SetExactlyOnce(exactly_once);
+  }
   std::set<std::string> acknowledged() {
     return Locked([&] { return acknowledged_; });
   }
@@ -142,17 +147,31 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
   void Acknowledge(std::string_view subscription, std::vector<std::string> ack_ids,
                    Done done) override {
     Locked([&] { acknowledged_.insert(ack_ids.begin(), ack_ids.end()); });
-    done(Find(subscriptions_, subscription).status());
+    AckAnswer answer = Answer(ack_ids);
+    answer.status = Find(subscriptions_, subscription).status();
+    done(std::move(answer));
   }
   void ModifyAckDeadline(std::string_view, std::vector<std::string> ack_ids,
                          std::chrono::seconds deadline, Done done) override {
+    AckAnswer answer = Answer(ack_ids);
     Locked([&] {
       for (std::string& id : ack_ids) deadlines_.emplace_back(std::move(id), deadline.count());
     });
-    done(absl::OkStatus());
+    done(std::move(answer));
   }
 
  private:
+  AckAnswer Answer(const std::vector<std::string>& ack_ids) {
+    AckAnswer answer;
+    answer.exactly_once = queues_.exactly_once();
+    Locked([&] {
+      for (const std::string& id : ack_ids) {
+        if (auto fault = faults_.find(id); fault != faults_.end())
+          answer.failures.push_back({id, fault->second});
+      }
+    });
+    return answer;
+  }
   template <typename Body>
   std::invoke_result_t<Body> Locked(Body body) {
     absl::MutexLock lock(&mutex_);
@@ -211,6 +230,7 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
   std::map<std::string, SubscriptionSettings> subscriptions_;
   FakeQueues queues_;
   std::set<std::string> acknowledged_;
+  std::map<std::string, AckFault> faults_;
   std::vector<std::pair<std::string, int64_t>> deadlines_;
   std::vector<absl::AnyInvocable<void()>> held_;
   absl::Status publish_error_;

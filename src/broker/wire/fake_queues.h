@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -41,6 +42,20 @@ class FakeQueues {
   std::unique_ptr<Consumer> Open(const std::string& subscription) {
     return std::make_unique<FakeConsumer>(*this, subscription);
   }
+
+  // Those who want to know are told at once.
+  void SetExactlyOnce(bool exactly_once) {
+    exactly_once_ = exactly_once;
+    std::vector<Consumer::Ready> told;
+    {
+      absl::MutexLock lock(&mutex_);
+      for (FakeConsumer* consumer : consumers_) {
+        if (consumer->waiting) told.push_back(std::exchange(consumer->waiting, nullptr));
+      }
+    }
+    for (auto& ready : told) ready(std::vector<Delivered>());
+  }
+  bool exactly_once() const { return exactly_once_; }
 
   // Each waits for what it says; false after 10 s.
   bool AwaitConsumers(size_t count) const {
@@ -88,6 +103,8 @@ class FakeQueues {
       if (ready) ready(absl::CancelledError("Closed."));
     }
 
+    ConsumerProperties properties() const override { return {queues_.exactly_once(), false}; }
+
     const std::string subscription;
     Ready waiting;
     size_t messages_wanted = 0;
@@ -129,6 +146,7 @@ class FakeQueues {
     for (auto& [ready, batch] : given) ready(std::move(batch));
   }
 
+  std::atomic<bool> exactly_once_{false};
   mutable absl::Mutex mutex_;
   std::map<std::string, Pending> pending_;
   std::set<FakeConsumer*> consumers_;

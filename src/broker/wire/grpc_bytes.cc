@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "broker/wire/status_details.h"
 
 namespace afluente::broker::wire {
 
@@ -28,7 +29,10 @@ grpc::Status SerializeTo(const google::protobuf::Message& message, grpc::ByteBuf
 
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
+  const auto code = static_cast<grpc::StatusCode>(status.code());
+  const google::rpc::Status details = DetailsOf(status);
+  if (details.details().empty()) return grpc::Status(code, std::string(status.message()));
+  return grpc::Status(code, std::string(status.message()), details.SerializeAsString());
 }
 
 absl::Status FromGrpc(const grpc::Status& status) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "broker/wire/json_shape.h"
+#include "broker/wire/status_details.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/util/json_util.h"
 #include "telemetry/json_string.h"
@@ -42,6 +43,19 @@ std::string QuoteJson(absl::string_view text) {
   std::string quoted;
   telemetry::AppendJsonString(quoted, std::string_view(text.data(), text.size()));
   return quoted;
+}
+
+// Of an error with details: ,"details":[{"@type": ...}, ...]
+std::string DetailsJson(const absl::Status& status) {
+  std::string all;
+  const google::rpc::Status details = DetailsOf(status);
+  for (const google::protobuf::Any& detail : details.details()) {
+    std::string json;
+    // Of another type than ours: nothing that a caller could read.
+    if (!PrintJson(detail, JsonStyle(), json).ok()) continue;
+    absl::StrAppend(&all, all.empty() ? ",\"details\":[" : ",", json);
+  }
+  return all.empty() ? all : all + "]";
 }
 
 }  // namespace
@@ -97,7 +111,7 @@ absl::Status SetFromText(const std::string& path, const std::string& text, Messa
 std::string ErrorJson(int http_code, const absl::Status& status) {
   return absl::StrCat("{\"error\":{\"code\":", http_code,
                       ",\"message\":", QuoteJson(status.message()), ",\"status\":\"",
-                      absl::StatusCodeToString(status.code()), "\"}}");
+                      absl::StatusCodeToString(status.code()), "\"", DetailsJson(status), "}}");
 }
 
 }  // namespace afluente::broker::wire

@@ -103,7 +103,7 @@ void PullWait::GiveBack(const std::vector<Delivered>& delivered) {
   ack_ids.reserve(delivered.size());
   for (const Delivered& one : delivered) ack_ids.push_back(one.ack_id);
   service_.subscriptions().ModifyAckDeadline(subscription_, std::move(ack_ids),
-                                             std::chrono::seconds(0), [](absl::Status) {});
+                                             std::chrono::seconds(0), [](const AckAnswer&) {});
 }
 
 }  // namespace afluente::broker::wire

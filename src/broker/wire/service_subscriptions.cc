@@ -10,6 +10,7 @@
 #include "broker/wire/listing.h"
 #include "broker/wire/pull_wait.h"
 #include "broker/wire/service.h"
+#include "broker/wire/status_details.h"
 #include "broker/wire/traffic.h"
 
 namespace afluente::broker::wire {
@@ -25,13 +26,15 @@ constexpr std::chrono::milliseconds kImmediatePullWait{100};
 // The answer is under way before the caller's deadline.
 constexpr std::chrono::milliseconds kDeadlineMargin{50};
 
-// A reply for an empty answer from one for a status.
+// A reply for an empty answer from one for acks or deadlines.
 Subscriptions::Done Forward(Reply<google::protobuf::Empty> reply) {
-  return [reply = std::move(reply)](absl::Status status) mutable {
-    if (status.ok())
-      reply(google::protobuf::Empty());
+  return [reply = std::move(reply)](AckAnswer answer) mutable {
+    if (!answer.ok())
+      reply(std::move(answer.status));
+    else if (!answer.failures.empty())
+      reply(AckFailuresStatus(answer.failures));
     else
-      reply(std::move(status));
+      reply(google::protobuf::Empty());
   };
 }
 

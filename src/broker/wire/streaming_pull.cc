@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/wire/grpc_bytes.h"
+#include "broker/wire/stream_report.h"
 #include "broker/wire/traffic.h"
 #include "google/pubsub/v1/pubsub.pb.h"
 #include "host/check.h"
@@ -52,11 +53,16 @@ class StreamingPull final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   absl::Status HandleRequest(pubsub::StreamingPullRequest& request);
   absl::Status Open(const pubsub::StreamingPullRequest& request);
   absl::Status CheckLaterRequest(const pubsub::StreamingPullRequest& request);
-  // Each ends in OnBrokerDone once a call to the broker that it made.
+  // Each call to the broker that they make ends in OnBrokerDone, once.
   absl::Status Acknowledge(pubsub::StreamingPullRequest& request);
   absl::Status ModifyDeadlines(pubsub::StreamingPullRequest& request);
-  Subscriptions::Done BrokerCall();
-  void OnBrokerDone(const absl::Status& status);
+  Subscriptions::Done BrokerCall(StreamReport::Kind kind, const std::vector<std::string>& ack_ids);
+  void OnBrokerDone(StreamReport::Kind kind, std::vector<std::string> ack_ids, AckAnswer answer);
+  // The client has asked for all it wants, and has been told what became of it.
+  bool IsDoneLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return half_closed_ && broker_calls_ == 0 && !report_.pending() && writing_ != Write::kReport;
+  }
+  void RefreshProperties();
 
   // A request that asks for nothing is a ping; from protocol version 1 on its answer is awaited.
   void Pong();
@@ -80,7 +86,7 @@ class StreamingPull final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   // Each belongs to the one operation that is under way.
   grpc::ByteBuffer read_bytes_;
   grpc::ByteBuffer write_bytes_;
-  grpc::ByteBuffer pong_bytes_;
+  grpc::ByteBuffer report_bytes_;
   pubsub::StreamingPullResponse response_;
 
   absl::Mutex mutex_;
@@ -89,9 +95,10 @@ class StreamingPull final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   bool opened_ ABSL_GUARDED_BY(mutex_) = false;
   bool reading_paused_ ABSL_GUARDED_BY(mutex_) = false;
   bool half_closed_ ABSL_GUARDED_BY(mutex_) = false;
-  enum class Write { kNone, kMessages, kPong };
+  StreamReport report_ ABSL_GUARDED_BY(mutex_);
+  enum class Write { kNone, kMessages, kReport };
   Write writing_ ABSL_GUARDED_BY(mutex_) = Write::kNone;
-  bool messages_wait_ ABSL_GUARDED_BY(mutex_) = false;  // in write_bytes_, for a pong to be sent
+  bool messages_wait_ ABSL_GUARDED_BY(mutex_) = false;  // in write_bytes_, for a report to be sent
   bool pong_waits_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
@@ -103,7 +110,7 @@ void StreamingPull::OnReadDone(bool ok) {
     {
       absl::MutexLock lock(&mutex_);
       half_closed_ = true;
-      idle = broker_calls_ == 0;
+      idle = IsDoneLocked();
     }
     // A half-close is answered when the acks before it are on disk.
     if (idle) End(absl::OkStatus());
@@ -148,16 +155,13 @@ absl::Status StreamingPull::Open(const pubsub::StreamingPullRequest& request) {
   if (request.subscription().empty())
     return absl::InvalidArgumentError("The first request of a stream must name the subscription.");
   subscription_ = request.subscription();
-  AFLUENTE_ASSIGN_OR_RETURN(SubscriptionSettings settings,
-                            service_.subscriptions().GetSubscription(subscription_));
-  response_.mutable_subscription_properties()->set_message_ordering_enabled(
-      settings.enable_message_ordering);
   ConsumerOptions options;
   opened_deadline_seconds_ = request.stream_ack_deadline_seconds();
   answers_pings_ = request.protocol_version() >= 1;
   options.ack_deadline = std::chrono::seconds(opened_deadline_seconds_);
   options.outstanding_messages_max = std::max<int64_t>(0, request.max_outstanding_messages());
   options.outstanding_bytes_max = std::max<int64_t>(0, request.max_outstanding_bytes());
+  options.wants_properties = true;
   AFLUENTE_ASSIGN_OR_RETURN(auto consumer,
                             service_.subscriptions().OpenConsumer(subscription_, options));
   AFLUENTE_ASSIGN_OR_RETURN(ticket_, service_.open_calls().Add([weak = weak_from_this()] {
@@ -170,6 +174,7 @@ absl::Status StreamingPull::Open(const pubsub::StreamingPullRequest& request) {
     if (ended_) closed = consumer_.get();
   }
   if (closed != nullptr) closed->Close();
+  RefreshProperties();
   return absl::OkStatus();
 }
 
@@ -193,7 +198,8 @@ absl::Status StreamingPull::Acknowledge(pubsub::StreamingPullRequest& request) {
   std::vector<std::string> ack_ids(std::make_move_iterator(request.mutable_ack_ids()->begin()),
                                    std::make_move_iterator(request.mutable_ack_ids()->end()));
   service_.traffic().acknowledged_messages.Add(ack_ids.size());
-  service_.subscriptions().Acknowledge(subscription_, std::move(ack_ids), BrokerCall());
+  Subscriptions::Done done = BrokerCall(StreamReport::Kind::kAcks, ack_ids);
+  service_.subscriptions().Acknowledge(subscription_, std::move(ack_ids), std::move(done));
   return absl::OkStatus();
 }
 
@@ -214,31 +220,46 @@ absl::Status StreamingPull::ModifyDeadlines(pubsub::StreamingPullRequest& reques
       return absl::InvalidArgumentError(
           absl::StrCat("modify_deadline_seconds must be between 0 and ", kAckDeadlineSecondsMax,
                        ", not ", deadline, "."));
+    Subscriptions::Done done = BrokerCall(StreamReport::Kind::kDeadlines, ack_ids);
     service_.subscriptions().ModifyAckDeadline(subscription_, std::move(ack_ids),
-                                               std::chrono::seconds(deadline), BrokerCall());
+                                               std::chrono::seconds(deadline), std::move(done));
   }
   return absl::OkStatus();
 }
 
-Subscriptions::Done StreamingPull::BrokerCall() {
+Subscriptions::Done StreamingPull::BrokerCall(StreamReport::Kind kind,
+                                              const std::vector<std::string>& ack_ids) {
   absl::MutexLock lock(&mutex_);
   ++broker_calls_;
-  return
-      [stream = shared_from_this()](const absl::Status& status) { stream->OnBrokerDone(status); };
+  // Kept only for confirmations.
+  std::vector<std::string> asked;
+  if (report_.properties().exactly_once) asked = ack_ids;
+  return [stream = shared_from_this(), kind, asked = std::move(asked)](AckAnswer answer) mutable {
+    stream->OnBrokerDone(kind, std::move(asked), std::move(answer));
+  };
 }
 
-void StreamingPull::OnBrokerDone(const absl::Status& status) {
-  bool half_closed_and_idle = false;
+void StreamingPull::OnBrokerDone(StreamReport::Kind kind, std::vector<std::string> ack_ids,
+                                 AckAnswer answer) {
+  bool done = false;
   {
     absl::MutexLock lock(&mutex_);
     --broker_calls_;
-    half_closed_and_idle = half_closed_ && broker_calls_ == 0;
+    if (answer.ok()) report_.Confirm(kind, std::move(ack_ids), answer);
+    if (!ended_ && writing_ == Write::kNone) StartNextWriteLocked();
+    done = IsDoneLocked();
     if (reading_paused_ && !ended_ && broker_calls_ < kRequestsInFlightMax) {
       reading_paused_ = false;
       StartRead(&read_bytes_);
     }
   }
-  if (!status.ok() || half_closed_and_idle) End(status);
+  if (!answer.ok() || done) End(std::move(answer.status));
+}
+
+void StreamingPull::RefreshProperties() {
+  const ConsumerProperties now = consumer_->properties();
+  absl::MutexLock lock(&mutex_);
+  report_.SetProperties(now);
 }
 
 void StreamingPull::Pong() {
@@ -255,19 +276,24 @@ void StreamingPull::StartNextWriteLocked() {
     pong_waits_ = false;
     writing_ = Write::kMessages;
     StartWrite(&write_bytes_);
-  } else if (pong_waits_) {
+  } else if (pong_waits_ || report_.pending()) {
     pong_waits_ = false;
-    writing_ = Write::kPong;
-    // An empty message is no bytes.
-    grpc::Slice none;
-    pong_bytes_ = grpc::ByteBuffer(&none, 1);
-    StartWrite(&pong_bytes_);
+    // An empty one is a pong.
+    if (!SerializeTo(report_.Take(), report_bytes_).ok()) return;
+    writing_ = Write::kReport;
+    StartWrite(&report_bytes_);
   }
 }
 
 void StreamingPull::AskForMessages() {
   // Next may answer at once and that answer may end the stream: it must outlive the call.
   auto alive = shared_from_this();
+  RefreshProperties();
+  {
+    // They may have changed while nobody waited for messages.
+    absl::MutexLock lock(&mutex_);
+    if (!ended_ && writing_ == Write::kNone) StartNextWriteLocked();
+  }
   consumer_->Next(kResponseMessagesMax, kResponseBytesMax,
                   [stream = shared_from_this()](absl::StatusOr<std::vector<Delivered>> delivered) {
                     stream->OnMessages(std::move(delivered));
@@ -280,6 +306,11 @@ void StreamingPull::OnMessages(absl::StatusOr<std::vector<Delivered>> delivered)
     return End(absl::IsCancelled(delivered.status())
                    ? absl::UnavailableError("The subscription was closed.")
                    : delivered.status());
+  RefreshProperties();
+  {
+    absl::MutexLock lock(&mutex_);
+    report_.AddProperties(response_);
+  }
   for (const Delivered& one : *delivered) ToProto(one, *response_.add_received_messages());
   const grpc::Status serialized = SerializeTo(response_, write_bytes_);
   response_.Clear();
@@ -295,7 +326,7 @@ void StreamingPull::OnMessages(absl::StatusOr<std::vector<Delivered>> delivered)
       if (writing_ == Write::kNone) StartNextWriteLocked();
     }
   }
-  auto ignore = [](const absl::Status&) {};
+  auto ignore = [](const AckAnswer&) {};
   if (too_late) {
     // Nobody will see them: may be delivered again at once.
     service_.subscriptions().ModifyAckDeadline(subscription_, AckIds(*delivered),
@@ -318,13 +349,16 @@ std::vector<std::string> StreamingPull::AckIds(const std::vector<Delivered>& del
 
 void StreamingPull::OnWriteDone(bool ok) {
   bool messages_sent = false;
+  bool done = false;
   {
     absl::MutexLock lock(&mutex_);
     messages_sent = writing_ == Write::kMessages;
     writing_ = Write::kNone;
     if (ended_) return FinishLocked();
     if (ok) StartNextWriteLocked();
+    done = IsDoneLocked();
   }
+  if (ok && done) return End(absl::OkStatus());
   if (!ok) return End(absl::CancelledError("The caller went away."));
   if (messages_sent) AskForMessages();
 }

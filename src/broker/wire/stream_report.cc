@@ -1,0 +1,62 @@
+#include "broker/wire/stream_report.h"
+
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+
+namespace afluente::broker::wire {
+namespace {
+
+using Response = StreamReport::Response;
+
+void AddUnordered(const std::string& id, Response::AcknowledgeConfirmation& to) {
+  to.add_unordered_ack_ids(id);
+}
+// A deadline has no order.
+void AddUnordered(const std::string&, Response::ModifyAckDeadlineConfirmation&) {}
+
+template <typename Confirmation>
+void Sort(std::vector<std::string> ack_ids, const AckAnswer& answer, Confirmation& to) {
+  absl::flat_hash_set<std::string> failed;
+  for (const AckFailure& each : answer.failures) {
+    failed.insert(each.ack_id);
+    if (each.fault == AckFault::kInvalid)
+      to.add_invalid_ack_ids(each.ack_id);
+    else if (each.fault == AckFault::kTransient)
+      to.add_temporary_failed_ack_ids(each.ack_id);
+    else
+      AddUnordered(each.ack_id, to);
+  }
+  for (std::string& id : ack_ids) {
+    if (!failed.contains(id)) to.add_ack_ids(std::move(id));
+  }
+}
+
+}  // namespace
+
+void StreamReport::Confirm(Kind kind, std::vector<std::string> ack_ids, const AckAnswer& answer) {
+  if (!answer.exactly_once || ack_ids.empty()) return;
+  confirms_ = true;
+  if (kind == Kind::kAcks)
+    Sort(std::move(ack_ids), answer, *confirmations_.mutable_acknowledge_confirmation());
+  else
+    Sort(std::move(ack_ids), answer, *confirmations_.mutable_modify_ack_deadline_confirmation());
+}
+
+void StreamReport::AddProperties(Response& response) {
+  if (told_ == properties_ && !properties_.exactly_once) return;
+  told_ = properties_;
+  auto& told = *response.mutable_subscription_properties();
+  told.set_exactly_once_delivery_enabled(properties_.exactly_once);
+  told.set_message_ordering_enabled(properties_.ordered);
+}
+
+StreamReport::Response StreamReport::Take() {
+  Response response = std::exchange(confirmations_, Response());
+  confirms_ = false;
+  // Before the first messages a plain subscription has nothing to tell.
+  if (told_ || properties_.exactly_once) AddProperties(response);
+  return response;
+}
+
+}  // namespace afluente::broker::wire

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "broker/limits.h"
+#include "broker/schema_revision.h"
 #include "host/check.h"
 
 namespace afluente::broker {

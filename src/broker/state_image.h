@@ -8,6 +8,7 @@
 #include "broker/message_index.h"
 #include "broker/policies.h"
 #include "broker/resources.h"
+#include "broker/schema_revision.h"
 #include "broker/sequence_set.h"
 #include "host/clock.h"
 

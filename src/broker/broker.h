@@ -15,7 +15,10 @@
 #include "broker/subscriptions.h"
 #include "broker/topics.h"
 #include "host/clock.h"
-#include "host/file_system.h"
+
+namespace afluente::host {
+class FileSystem;
+}
 
 namespace afluente::broker {
 

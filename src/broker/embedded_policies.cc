@@ -6,6 +6,7 @@
 #include "broker/errors.h"
 #include "broker/limits.h"
 #include "broker/policy_limits.h"
+#include "broker/policy_table.h"
 #include "broker/recorder.h"
 #include "broker/state.h"
 #include "host/check.h"
@@ -15,6 +16,12 @@ namespace afluente::broker {
 namespace {
 
 constexpr size_t kEtagBytes = 8;
+
+bool IsConditional(const Policy& policy) {
+  return std::any_of(
+      policy.bindings.begin(), policy.bindings.end(),
+      [](const Policy::Binding& each) { return !each.condition.expression.empty(); });
+}
 
 }  // namespace
 
@@ -28,11 +35,13 @@ absl::StatusOr<Policy> EmbeddedBroker::SetPolicy(std::string_view resource, Poli
   AFLUENTE_RETURN_IF_ERROR(CheckResourceName(resource));
   AFLUENTE_RETURN_IF_ERROR(CheckPolicy(policy));
   if (!state_->HasResource(resource)) return ResourceNotFound(resource);
+  if (!policy.etag.empty() && policy.version != 3 &&
+      IsConditional(state_->policies().Find(resource))) {
+    return absl::InvalidArgumentError(
+        "The policy has conditions: only one of version 3 may replace it, or one without an etag.");
+  }
   std::string expected = std::exchange(policy.etag, host::RandomBytes(kEtagBytes));
-  bool conditional =
-      std::any_of(policy.bindings.begin(), policy.bindings.end(),
-                  [](const Policy::Binding& each) { return !each.condition.expression.empty(); });
-  policy.version = conditional ? 3 : 1;
+  policy.version = IsConditional(policy) ? 3 : 1;
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(
       *recorder_, SetPolicyRecord{std::string(resource), std::move(expected), policy}));
   return policy;

@@ -10,6 +10,7 @@
 #include "broker/limits.h"
 #include "broker/listing.h"
 #include "broker/recorder.h"
+#include "broker/schema_table.h"
 #include "broker/state.h"
 #include "broker/subscription.h"
 #include "broker/topic.h"

@@ -8,6 +8,8 @@
 #include "broker/limits.h"
 #include "broker/listing.h"
 #include "broker/recorder.h"
+#include "broker/schema_revision.h"
+#include "broker/schema_table.h"
 #include "broker/state.h"
 #include "broker/topic.h"
 #include "host/check.h"

@@ -9,6 +9,7 @@
 #include "broker/listing.h"
 #include "broker/publish_time_search.h"
 #include "broker/recorder.h"
+#include "broker/snapshot_table.h"
 #include "broker/state.h"
 #include "broker/subscription.h"
 #include "broker/topic.h"

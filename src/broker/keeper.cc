@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "broker/recorder.h"
 #include "broker/snapshot.h"
+#include "broker/snapshot_table.h"
 #include "broker/state.h"
 #include "broker/subscription.h"
 #include "broker/surroundings.h"

@@ -12,6 +12,8 @@
 
 namespace afluente::broker {
 
+struct SchemaRevision;
+
 // Pub/Sub's limits ("Quotas and limits", "Resource limits" in Google's documentation).
 inline constexpr size_t kPublishBytesMax = 10'000'000;  // of a message and of a request
 inline constexpr size_t kPublishMessagesMax = 1000;

@@ -3,6 +3,7 @@
 #include "broker/bytes.h"
 #include "broker/policies.h"
 #include "broker/resources.h"
+#include "broker/schema_revision.h"
 
 // Snapshots, schemas and policies as the journal's records and the snapshot hold them
 // (docs/formats/broker-records.md).

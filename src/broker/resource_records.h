@@ -9,6 +9,7 @@
 #include "broker/bytes.h"
 #include "broker/policies.h"
 #include "broker/resources.h"
+#include "broker/schema_revision.h"
 
 namespace afluente::broker {
 

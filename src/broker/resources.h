@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "host/clock.h"
-#include "schema/message/message_schema.h"
 
 namespace afluente::broker {
 
@@ -112,15 +111,6 @@ struct SnapshotSettings {
   std::string topic;  // "_deleted-topic_" once it is gone; set by the broker
   std::map<std::string, std::string> labels;
   host::WallTime expire_time;  // set by the broker at creation
-};
-
-// One revision of a schema.
-struct SchemaRevision {
-  std::string name;  // projects/P/schemas/S
-  schema::SchemaLanguage language = schema::SchemaLanguage::kAvro;
-  std::string definition;
-  std::string revision_id;  // 8 hexadecimal digits
-  host::WallTime revision_create_time;
 };
 
 // What the references to a resource become when it is deleted.

@@ -4,10 +4,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "broker/resources.h"
 #include "broker/topics.h"
 
 namespace afluente::broker {
+
+struct SchemaRevision;
 
 // Port: schemas and their revisions. Thread-safe. Mutations block until on disk. A name may carry
 // a revision, "projects/P/schemas/S@ID", where said. Errors: INVALID_ARGUMENT (a bad name or

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "broker/delivery_policies.h"
 #include "broker/limits.h"
+#include "broker/schema_revision.h"
 #include "host/check.h"
 
 namespace afluente::broker {

@@ -4,6 +4,9 @@
 
 #include "broker/errors.h"
 #include "broker/listing.h"
+#include "broker/policy_table.h"
+#include "broker/schema_table.h"
+#include "broker/snapshot_table.h"
 #include "broker/state_image.h"
 #include "broker/subscription.h"
 #include "broker/surroundings.h"
@@ -18,6 +21,15 @@ namespace {
 constexpr uint64_t kBatchBytes = 128;
 
 }  // namespace
+
+State::State(const Surroundings& surroundings, uint64_t memory_bytes_max)
+    : surroundings_(surroundings),
+      memory_bytes_max_(memory_bytes_max),
+      snapshots_(std::make_unique<SnapshotTable>()),
+      schemas_(std::make_unique<SchemaTable>()),
+      policies_(std::make_unique<PolicyTable>()) {}
+
+State::~State() = default;
 
 struct State::Visitor {
   State& state;
@@ -108,8 +120,8 @@ absl::Status State::DeleteTopic(const DeleteTopicRecord& record) {
     topic->MarkDeleted();
     topics_.erase(record.name);
   }
-  snapshots_.MarkTopicDeleted(topic->incarnation());
-  policies_.Forget(record.name);
+  snapshots_->MarkTopicDeleted(topic->incarnation());
+  policies_->Forget(record.name);
   return absl::OkStatus();
 }
 
@@ -155,7 +167,7 @@ State::Applied State::DeleteSubscription(const DeleteSubscriptionRecord& record)
     subscription_incarnations_.erase(subscription->incarnation());
     subscriptions_by_topic_.erase({subscription->topic()->incarnation(), record.name});
   }
-  policies_.Forget(record.name);
+  policies_->Forget(record.name);
   return {absl::OkStatus(), subscription->MarkDeleted()};
 }
 
@@ -285,7 +297,7 @@ uint64_t State::released_segment() const {
 }
 
 bool State::IsSubscribed(uint64_t incarnation) const {
-  if (snapshots_.Holds(incarnation)) return true;
+  if (snapshots_->Holds(incarnation)) return true;
   absl::ReaderMutexLock lock(&mutex_);
   auto it = subscriptions_by_topic_.lower_bound({incarnation, ""});
   return it != subscriptions_by_topic_.end() && it->first == incarnation;

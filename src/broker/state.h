@@ -15,10 +15,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "broker/policy_table.h"
 #include "broker/records.h"
-#include "broker/schema_table.h"
-#include "broker/snapshot_table.h"
 #include "broker/topics.h"
 
 namespace afluente::broker::log {
@@ -27,6 +24,9 @@ struct Place;
 
 namespace afluente::broker {
 
+class PolicyTable;
+class SchemaTable;
+class SnapshotTable;
 class Subscription;
 class Topic;
 struct StateImage;
@@ -38,8 +38,8 @@ struct Surroundings;
 // Apply, Capture and Restore run on one thread at a time (the journal's); the rest on any thread.
 class State {
  public:
-  State(const Surroundings& surroundings, uint64_t memory_bytes_max)
-      : surroundings_(surroundings), memory_bytes_max_(memory_bytes_max) {}
+  State(const Surroundings& surroundings, uint64_t memory_bytes_max);
+  ~State();
 
   struct Applied {
     absl::Status status;                            // what the record's author is told
@@ -58,9 +58,9 @@ class State {
   std::vector<std::shared_ptr<Topic>> Incarnations() const;
   std::vector<std::shared_ptr<Subscription>> AllSubscriptions() const;
   uint64_t released_segment() const;
-  const SnapshotTable& snapshots() const { return snapshots_; }
-  const SchemaTable& schemas() const { return schemas_; }
-  const PolicyTable& policies() const { return policies_; }
+  const SnapshotTable& snapshots() const { return *snapshots_; }
+  const SchemaTable& schemas() const { return *schemas_; }
+  const PolicyTable& policies() const { return *policies_; }
   // Whether there is a topic, subscription, snapshot or schema of that name.
   bool HasResource(std::string_view name) const;
   // Whether a subscription or a snapshot still reads the incarnation.
@@ -117,9 +117,9 @@ class State {
   uint64_t remembered_bytes_ = 0;
 
   // Each with its own mutex; never called with mutex_ held.
-  SnapshotTable snapshots_;
-  SchemaTable schemas_;
-  PolicyTable policies_;
+  const std::unique_ptr<SnapshotTable> snapshots_;
+  const std::unique_ptr<SchemaTable> schemas_;
+  const std::unique_ptr<PolicyTable> policies_;
 
   mutable absl::Mutex mutex_;
   uint64_t next_incarnation_ ABSL_GUARDED_BY(mutex_) = 1;

@@ -9,6 +9,7 @@
 #include "broker/policies.h"
 #include "broker/resources.h"
 #include "broker/retry_table.h"
+#include "broker/schema_revision.h"
 #include "broker/sequence_set.h"
 #include "host/clock.h"
 

@@ -2,6 +2,9 @@
 #include <utility>
 
 #include "broker/errors.h"
+#include "broker/policy_table.h"
+#include "broker/schema_table.h"
+#include "broker/snapshot_table.h"
 #include "broker/state.h"
 #include "broker/state_image.h"
 #include "broker/subscription.h"
@@ -41,16 +44,16 @@ State::Applied State::ApplyResource(const CreateSnapshotRecord& record) {
   snapshot.settings = {record.name, subscription->settings().topic, record.labels, *expiry};
   snapshot.topic = subscription->topic()->incarnation();
   snapshot.acked = subscription->acked();
-  return {snapshots_.Create(std::move(snapshot)), {}};
+  return {snapshots_->Create(std::move(snapshot)), {}};
 }
 
 State::Applied State::ApplyResource(const UpdateSnapshotRecord& record) {
-  return {snapshots_.Update(record.name, record.labels, record.expire_time), {}};
+  return {snapshots_->Update(record.name, record.labels, record.expire_time), {}};
 }
 
 State::Applied State::ApplyResource(const DeleteSnapshotRecord& record) {
-  policies_.Forget(record.name);
-  return {snapshots_.Delete(record.name), {}};
+  policies_->Forget(record.name);
+  return {snapshots_->Delete(record.name), {}};
 }
 
 State::Applied State::ApplyResource(const SeekToTimeRecord& record) {
@@ -65,7 +68,7 @@ State::Applied State::ApplyResource(const SeekToSnapshotRecord& record) {
   std::shared_ptr<Subscription> subscription = FindSubscriptionIncarnation(record.subscription);
   if (!subscription) return {ResourceNotFound("subscription"), {}};
   if (subscription->detached()) return {SubscriptionDetached(subscription->name()), {}};
-  SnapshotTable::Shared snapshot = snapshots_.Find(record.snapshot);
+  SnapshotTable::Shared snapshot = snapshots_->Find(record.snapshot);
   if (!snapshot || snapshot->IsExpired(record.time)) return {ResourceNotFound(record.snapshot), {}};
   if (snapshot->topic != subscription->topic()->incarnation())
     return {OtherTopic(record.snapshot, subscription->name()), {}};
@@ -79,18 +82,18 @@ State::Applied State::ApplyResource(const DetachSubscriptionRecord& record) {
 }
 
 State::Applied State::ApplyResource(const CreateSchemaRecord& record) {
-  return {schemas_.Create(record.revision), {}};
+  return {schemas_->Create(record.revision), {}};
 }
 
 State::Applied State::ApplyResource(const CommitSchemaRecord& record) {
-  return {schemas_.Commit(record.revision), {}};
+  return {schemas_->Commit(record.revision), {}};
 }
 
 State::Applied State::ApplyResource(const DeleteSchemaRevisionRecord& record) {
-  SchemaTable::Shared history = schemas_.Find(record.name);
+  SchemaTable::Shared history = schemas_->Find(record.name);
   std::vector<SchemaRevision> before;
   if (history) before = history->Revisions();
-  absl::Status deleted = schemas_.DeleteRevision(record.name, record.revision_id);
+  absl::Status deleted = schemas_->DeleteRevision(record.name, record.revision_id);
   if (!deleted.ok()) return {std::move(deleted), {}};
   for (const auto& topic : Incarnations()) {
     TopicSettings settings = topic->settings();
@@ -102,9 +105,9 @@ State::Applied State::ApplyResource(const DeleteSchemaRevisionRecord& record) {
 }
 
 State::Applied State::ApplyResource(const DeleteSchemaRecord& record) {
-  absl::Status deleted = schemas_.Delete(record.name);
+  absl::Status deleted = schemas_->Delete(record.name);
   if (!deleted.ok()) return {std::move(deleted), {}};
-  policies_.Forget(record.name);
+  policies_->Forget(record.name);
   for (const auto& topic : Incarnations()) {
     TopicSettings settings = topic->settings();
     if (!settings.schema || settings.schema->schema != record.name) continue;
@@ -117,33 +120,35 @@ State::Applied State::ApplyResource(const DeleteSchemaRecord& record) {
 
 State::Applied State::ApplyResource(const SetPolicyRecord& record) {
   if (!HasResource(record.resource)) return {ResourceNotFound(record.resource), {}};
-  return {policies_.Set(record.resource, record.expected_etag, record.policy), {}};
+  return {policies_->Set(record.resource, record.expected_etag, record.policy), {}};
 }
 
 absl::Status State::CheckSchemaOf(const TopicSettings& settings) const {
   // A topic whose schema was deleted can be changed in other ways.
   if (!settings.schema || settings.schema->schema == kDeletedSchema) return absl::OkStatus();
-  return schemas_.CheckRange(*settings.schema);
+  return schemas_->CheckRange(*settings.schema);
 }
 
 bool State::HasResource(std::string_view name) const {
-  return FindTopic(name) || FindSubscription(name) || snapshots_.Find(name) || schemas_.Find(name);
+  return FindTopic(name) || FindSubscription(name) || snapshots_->Find(name) ||
+         schemas_->Find(name);
 }
 
 void State::CaptureResources(StateImage& image) const {
-  image.snapshots = snapshots_.Capture();
-  image.schemas = schemas_.Capture();
-  image.policies = policies_.Capture();
+  image.snapshots = snapshots_->Capture();
+  image.schemas = schemas_->Capture();
+  image.policies = policies_->Capture();
 }
 
 absl::Status State::RestoreResources(StateImage& image) {
   for (SnapshotImage& each : image.snapshots) {
-    if (!FindIncarnation(each.topic) || !snapshots_.Restore(std::move(each)))
+    if (!FindIncarnation(each.topic) || !snapshots_->Restore(std::move(each)))
       return JournalContradiction("a snapshot of a subscription");
   }
-  for (const SchemaRevision& each : image.schemas) AFLUENTE_RETURN_IF_ERROR(schemas_.Restore(each));
+  for (const SchemaRevision& each : image.schemas)
+    AFLUENTE_RETURN_IF_ERROR(schemas_->Restore(each));
   for (auto& [resource, policy] : image.policies) {
-    if (!HasResource(resource) || !policies_.Restore(std::move(resource), std::move(policy)))
+    if (!HasResource(resource) || !policies_->Restore(std::move(resource), std::move(policy)))
       return JournalContradiction("a policy");
   }
   return absl::OkStatus();

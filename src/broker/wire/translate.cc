@@ -191,8 +191,11 @@ absl::Status CopyField(const Subscription& from, int field, SubscriptionSettings
 template <typename Resource, typename Settings>
 absl::Status CopyMasked(const Resource& from, const google::protobuf::FieldMask& mask,
                         const FieldRules& rules, Settings& onto) {
-  AFLUENTE_ASSIGN_OR_RETURN(auto fields, MaskedFields(mask, *Resource::descriptor(), rules));
-  for (const auto* field : fields) AFLUENTE_RETURN_IF_ERROR(CopyField(from, field->number(), onto));
+  AFLUENTE_ASSIGN_OR_RETURN(auto paths, MaskedPaths(mask, *Resource::descriptor(), rules));
+  Resource changed = ToProto(onto);
+  for (const FieldPath& path : paths) CopyPath(from, path, changed);
+  for (const FieldPath& path : paths)
+    AFLUENTE_RETURN_IF_ERROR(CopyField(changed, path.front()->number(), onto));
   return absl::OkStatus();
 }
 
@@ -251,6 +254,10 @@ Subscription ToProto(const SubscriptionSettings& settings) {
   if (ttl != seconds(0)) policy->mutable_ttl()->set_seconds(ttl.count());
   const bool writable = !settings.bigquery || settings.bigquery->state == BigqueryState::kActive;
   subscription.set_state(writable ? Subscription::ACTIVE : Subscription::RESOURCE_ERROR);
+  if (settings.topic_message_retention) {
+    subscription.mutable_topic_message_retention_duration()->set_seconds(
+        settings.topic_message_retention->count());
+  }
   return subscription;
 }
 

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "broker/resources.h"
-#include "broker/schemas.h"
+#include "broker/schema_revision.h"
 #include "schema/message/message_schema.h"
 
 namespace afluente::broker {

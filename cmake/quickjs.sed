@@ -7,4 +7,5 @@ s/^#define JS_INTERRUPT_COUNTER_INIT 10000$/#define JS_INTERRUPT_COUNTER_INIT 8/
 s/^#define JS_BIGINT_MAX_SIZE ((1024 \* 1024)/#define JS_BIGINT_MAX_SIZE ((64 * 1024)/
 s/^    prop = JS_NewAtomInt64(ctx, idx);$/    prop = js_poll_interrupts(ctx) ? JS_ATOM_NULL : JS_NewAtomInt64(ctx, idx);/
 /^static int string_cmp(/,/^}/ s/^    int i, c1, c2;$/&\n    if (len > 16 \&\& afluente_script_over_time()) return 0;/
+/^int unicode_normalize(/,/^}/ s/^            cc = unicode_get_cc(buf\[starter_pos\]);$/&\n            if (afluente_script_over_time()) goto next;/
 /^static void sort_cc(/,/^}/ s/^                cc1 = unicode_get_cc(ch1);$/&\n                if (afluente_script_over_time()) return;/

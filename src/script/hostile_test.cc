@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
     Memory, HostileScript,
     ::testing::Values("let s = 'x'; for (;;) s += s;", "const a = []; for (;;) a.push(a);",
                       "let a = []; for (;;) a = [a];",
-                      "const m = new Map(); for (;;) m.set(m.size, 1);", "'x'.repeat(2**29)",
+                      "const map = new Map(); for (;;) map.set(map.size, 1);", "'x'.repeat(2**29)",
                       "new Uint8Array(2**30)", "new Array(1e8).fill(1)",
                       "globalThis.all = globalThis.all || []; for (;;) all.push('x' + all.length);",
                       "return {data: 'x'.repeat(12e6)};",

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,6 +56,16 @@ class Broker : public Publisher, public Topics, public Subscriptions {
   // at start, when the functions have opened their readers: only open readers keep messages.
   virtual void AllowCleaning() = 0;
   virtual BrokerStats Stats() const = 0;
+
+  // Calls `changed` with a subscription's name at once for each that there is, then whenever one
+  // is created, changes or goes: on any thread, maybe more often than it changed. It must not
+  // block. Replaces the last one; nullptr ends it, but for a call that is just being made.
+  using SubscriptionChanged = std::function<void(const std::string& name)>;
+  virtual void WatchSubscriptions(SubscriptionChanged changed) = 0;
+
+  // The clock was set forward: what waits for a time looks again, and what is due to be cleaned is
+  // cleaned before it returns. Blocks.
+  virtual void ClockStepped() = 0;
 };
 
 }  // namespace afluente::broker

@@ -62,6 +62,8 @@ class EmbeddedBroker::JournalRecorder final : public Recorder {
     State::Applied applied = broker_.state_->Apply(record, place, std::move(batch));
     broker_.keeper_->Note(place);
     for (auto& call : applied.calls) call();
+    const std::string* changed = ChangedSubscription(record);
+    if (changed != nullptr && applied.status.ok()) broker_.TellWatch(*changed);
     return std::move(applied.status);
   }
 

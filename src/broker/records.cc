@@ -129,6 +129,16 @@ std::vector<SequenceSet::Range> ReadRanges(ByteReader& reader) {
   return ranges;
 }
 
+const std::string* ChangedSubscription(const Record& record) {
+  struct Visitor {
+    const std::string* operator()(const CreateSubscriptionRecord& r) { return &r.settings.name; }
+    const std::string* operator()(const UpdateSubscriptionRecord& r) { return &r.settings.name; }
+    const std::string* operator()(const DeleteSubscriptionRecord& r) { return &r.name; }
+    const std::string* operator()(const auto&) { return nullptr; }
+  };
+  return std::visit(Visitor(), record);
+}
+
 std::string Encode(const Record& record) {
   ByteWriter writer(64);
   writer.Byte(kFormatVersion);

@@ -67,6 +67,9 @@ using Record = std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord,
                             ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
                             DeleteSubscriptionRecord, AcksRecord, ReleaseRecord>;
 
+// The subscription whose settings the record changes (or makes, or ends), null for another record.
+const std::string* ChangedSubscription(const Record& record);
+
 // Every record but a publish.
 std::string Encode(const Record& record);
 

@@ -130,13 +130,12 @@ std::vector<SequenceSet::Range> ReadRanges(ByteReader& reader) {
 }
 
 const std::string* ChangedSubscription(const Record& record) {
-  struct Visitor {
-    const std::string* operator()(const CreateSubscriptionRecord& r) { return &r.settings.name; }
-    const std::string* operator()(const UpdateSubscriptionRecord& r) { return &r.settings.name; }
-    const std::string* operator()(const DeleteSubscriptionRecord& r) { return &r.name; }
-    const std::string* operator()(const auto&) { return nullptr; }
-  };
-  return std::visit(Visitor(), record);
+  if (const auto* created = std::get_if<CreateSubscriptionRecord>(&record))
+    return &created->settings.name;
+  if (const auto* updated = std::get_if<UpdateSubscriptionRecord>(&record))
+    return &updated->settings.name;
+  if (const auto* deleted = std::get_if<DeleteSubscriptionRecord>(&record)) return &deleted->name;
+  return nullptr;
 }
 
 std::string Encode(const Record& record) {

@@ -6,27 +6,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "console/admin_query.h"
+#include "console/peek.h"
+#include "console/testing_routes.h"
+#include "console/worker_answer.h"
 #include "host/check.h"
 #include "http/loopback_guard.h"
-#include "http/problem.h"
 #include "http/router.h"
 
 namespace afluente::console {
 namespace {
-
-// Runs blocking work off the I/O threads and answers with its JSON or problem.
-template <typename Work>
-void Answer(host::WorkerPool& workers, http::Responder responder, Work work) {
-  auto shared = std::make_shared<http::Responder>(std::move(responder));
-  const bool taken = workers.Submit([shared, work = std::move(work)]() mutable {
-    absl::StatusOr<std::string> body = work();
-    (*shared)(body.ok() ? http::Response::Json(200, *std::move(body))
-                        : http::Problem(body.status()));
-  });
-  if (!taken) {
-    (*shared)(http::Problem(absl::ResourceExhaustedError("too many commands wait")));
-  }
-}
 
 void AddHealth(http::Router& router, const AdminPorts& ports) {
   const auto add = [&router](const char* path, http::RouteHandler handler) {
@@ -43,6 +31,18 @@ void AddHealth(http::Router& router, const AdminPorts& ports) {
         responder(http::Response::Text(200, "text/plain; version=0.0.4; charset=utf-8",
                                        metrics.Expose()));
       });
+}
+
+void AddPeek(http::Router& router, const std::shared_ptr<const AdminPorts>& ports) {
+  const auto peek = [ports](http::Request request, http::PathParameters, http::Responder respond) {
+    AnswerFromWorker(ports->workers, std::move(respond),
+                     [ports, query = std::move(request.query)]() -> absl::StatusOr<http::Response> {
+                       AFLUENTE_ASSIGN_OR_RETURN(const auto options,
+                                                 ReadPeekOptions(query, ports->project));
+                       return Peek(ports->topics, options);
+                     });
+  };
+  AFLUENTE_CHECK(router.Add("GET", "/v1/peek", peek).ok());
 }
 
 }  // namespace
@@ -78,23 +78,26 @@ http::Handler AdminDoor(AdminPorts ports) {
   AFLUENTE_CHECK(router
                      .Add("GET", "/v1/check",
                           [shared](http::Request, http::PathParameters, http::Responder respond) {
-                            Answer(shared->workers, std::move(respond),
-                                   [shared]() -> absl::StatusOr<std::string> {
-                                     AFLUENTE_ASSIGN_OR_RETURN(auto balances, shared->check());
-                                     return BalancesToJson(balances);
-                                   });
+                            AnswerFromWorker(shared->workers, std::move(respond),
+                                             [shared]() -> absl::StatusOr<std::string> {
+                                               AFLUENTE_ASSIGN_OR_RETURN(auto balances,
+                                                                         shared->check());
+                                               return BalancesToJson(balances);
+                                             });
                           })
                      .ok());
   AFLUENTE_CHECK(
       router
           .Add("POST", "/v1/query",
                [shared](http::Request request, http::PathParameters, http::Responder respond) {
-                 Answer(shared->workers, std::move(respond),
-                        [shared, body = std::move(request.body)] {
-                          return RunAdminQuery(body, shared->project, shared->warehouse);
-                        });
+                 AnswerFromWorker(shared->workers, std::move(respond),
+                                  [shared, body = std::move(request.body)] {
+                                    return RunAdminQuery(body, shared->project, shared->warehouse);
+                                  });
                })
           .ok());
+  AddPeek(router, shared);
+  if (shared->testing) AddTestingRoutes(router, *shared->testing, shared->workers, shared->project);
   return http::GuardLoopback(
       [router = std::move(router)](http::Request request, http::Responder responder) {
         router.Handle(std::move(request), std::move(responder));

@@ -28,6 +28,10 @@ struct TopicStats {
   std::string name;
   uint64_t published = 0;  // messages, ever
   uint64_t retained = 0;   // messages that can still be read
+  // Since the process started.
+  uint64_t messages = 0;
+  uint64_t bytes = 0;
+  std::vector<uint64_t> size_counts;  // over SizeCounts::Bounds()
 };
 
 struct SubscriptionStats {
@@ -35,6 +39,13 @@ struct SubscriptionStats {
   uint64_t backlog = 0;      // messages not acked, delivered or not
   uint64_t outstanding = 0;  // messages under a lease
   std::chrono::seconds oldest_unacked_age{0};
+  // Since the process started.
+  uint64_t sent = 0;
+  uint64_t sent_bytes = 0;
+  uint64_t acked = 0;
+  uint64_t dead_lettered = 0;
+  std::vector<uint64_t> ack_latency_counts;  // over telemetry::Histogram::Bounds(); empty = none
+  double ack_latency_seconds = 0;            // summed
 };
 
 struct BrokerStats {

@@ -113,6 +113,10 @@ void Subscription::EndLeases(uint64_t first, uint64_t last) {
   }
   for (uint64_t sequence : ended) {
     Lease lease = leases_.Take(sequence);
+    if (lease.acking) {
+      auto took = surroundings_.clock.Monotonic() - lease.delivered;
+      counters_.ack_latencies.Observe(std::chrono::duration<double>(took).count());
+    }
     if (lease.key != nullptr) order_.Done(lease.key, sequence);
   }
 }
@@ -209,6 +213,7 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
   surroundings_.recorder.Append(std::move(record),
                                 [self = shared_from_this(), sequences = std::move(sequences),
                                  done = std::move(done)](absl::Status status) mutable {
+                                  if (status.ok()) self->counters_.acked.Add(sequences.size());
                                   if (!status.ok()) self->AckFailed(sequences);
                                   done(std::move(status));
                                 });
@@ -312,6 +317,12 @@ uint64_t Subscription::FirstNeeded(host::WallTime now) const {
 SubscriptionStats Subscription::Stats(host::WallTime now) const {
   SubscriptionStats stats;
   stats.name = name_;
+  stats.sent = counters_.sent.value();
+  stats.sent_bytes = counters_.sent_bytes.value();
+  stats.acked = counters_.acked.value();
+  stats.dead_lettered = counters_.dead_lettered.value();
+  if (stats.acked > 0) stats.ack_latency_counts = counters_.ack_latencies.Counts();
+  stats.ack_latency_seconds = counters_.ack_latencies.sum();
   absl::MutexLock lock(&mutex_);
   uint64_t first = acked_.NextMissing(0);
   uint64_t last = topic_->last_sequence();

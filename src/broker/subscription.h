@@ -11,6 +11,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "broker/batch.h"
+#include "broker/counters.h"
 #include "broker/key_order.h"
 #include "broker/lease_table.h"
 #include "broker/sequence_set.h"
@@ -39,6 +40,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   const std::string& name() const { return name_; }
   const std::shared_ptr<Topic>& topic() const { return topic_; }
   SubscriptionSettings settings() const;
+  SubscriptionCounters& counters() { return counters_; }
 
   // The durable changes. They return what to call without locks, once the record is applied.
   void Update(SubscriptionSettings settings);
@@ -133,6 +135,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   const event::Filter filter_;
   const bool filtered_;
   const bool ordered_;
+  SubscriptionCounters counters_;
 
   mutable absl::Mutex mutex_;
   SubscriptionSettings settings_ ABSL_GUARDED_BY(mutex_);

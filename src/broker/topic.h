@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "broker/batch.h"
+#include "broker/counters.h"
 #include "broker/log/journal.h"
 #include "broker/message_index.h"
 #include "broker/resources.h"
@@ -56,6 +57,7 @@ class Topic {
   bool deleted() const { return deleted_.load(std::memory_order_acquire); }
   PublishOrder& publish_order() { return publish_order_; }
   TopicSettings settings() const;
+  TopicCounters& counters() { return counters_; }
 
   // Adds `count` synced messages; `batch` (may be null) holds them and is numbered here. Returns
   // those who waited for them, to be called without locks.
@@ -102,6 +104,7 @@ class Topic {
   const uint64_t incarnation_;
   const std::string name_;
   PublishOrder publish_order_;
+  TopicCounters counters_;
   std::atomic<uint64_t> last_sequence_;
   std::atomic<uint64_t> first_sequence_;
   std::atomic<bool> deleted_;

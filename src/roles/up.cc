@@ -21,6 +21,7 @@
 #include "http/connection_pool.h"
 #include "http/server.h"
 #include "roles/pipeline.h"
+#include "roles/pubsub_metrics.h"
 #include "roles/ready_file.h"
 #include "roles/spec_catalog.h"
 #include "roles/testing.h"
@@ -93,6 +94,9 @@ void OpenPush(Serving& serving) {
       serving.pipeline->broker(), SubscriptionsOf(serving), *serving.connections, serving.clock,
       nullptr);
   serving.push->Start();
+  serving.metrics.AddCollector([&serving](telemetry::Exposition& page) {
+    ExposePubsub(serving.pipeline->broker().Stats(), serving.push->Stats(), page);
+  });
 }
 
 absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving& serving) {

@@ -113,6 +113,17 @@ TEST_F(PushTest, AnAckedMessageIsDoneAndAnotherStatusBringsItAgainAfterAPause) {
   EXPECT_EQ(stats[0].requests.at({"ack", 204}), 1);
 }
 
+TEST_F(PushTest, AFailedMessageWaitsForThePauseThoughMoreIsAskedFor) {
+  harness_.Subscribe(PushTo("http://here/"));
+  Publish({"1"});
+  pool_.Answer(http::Response{500, {}, ""});
+  harness_.Settle();  // before the pusher's turn
+  Settle();
+  EXPECT_THAT(pool_.bodies(), IsEmpty());
+  Advance(milliseconds(100));
+  EXPECT_THAT(pool_.bodies(), ElementsAre("1"));
+}
+
 TEST_F(PushTest, TheWindowGrowsWithSuccess) {
   harness_.Subscribe(PushTo("http://here/"));
   Publish(std::vector<std::string>(40, "m"));

@@ -91,34 +91,37 @@ size_t Pusher::Room() const {
 
 host::MonotonicTime Pusher::Take(host::MonotonicTime now) {
   std::vector<Delivered> arrived;
+  std::vector<std::string> failed;
   Settings settings;
   host::MonotonicTime paused_until;
   bool closed = false;
   {
     absl::MutexLock lock(&mutex_);
     arrived.swap(arrived_);
+    failed.swap(failed_);
     settings = settings_;
     paused_until = window_.paused_until();
     closed = closed_;
     if (!closed) under_way_ += arrived.size();
     if (closed || paused_until > now) asking_ = false;
   }
+  // Drops the wait: what comes in a pause would only grow old here. Before the nacks, which would
+  // bring the same messages at once.
+  if (closed || paused_until > now) consumer_ = nullptr;
   if (closed) {
-    consumer_ = nullptr;
-    std::vector<std::string> ack_ids;
-    for (const Delivered& each : arrived) ack_ids.push_back(each.ack_id);
-    if (!ack_ids.empty()) Nack(std::move(ack_ids));
-    return host::MonotonicTime::max();
+    for (Delivered& each : arrived) failed.push_back(std::move(each.ack_id));
+  } else {
+    for (const Delivered& each : arrived) Send(settings, each, now);
   }
-  for (const Delivered& each : arrived) Send(settings, each, now);
-  if (paused_until > now) {
-    // Drops the wait: what comes in a pause would only grow old here.
-    consumer_ = nullptr;
-    return paused_until;
-  }
+  if (!failed.empty()) Nack(std::move(failed));
+  if (closed) return host::MonotonicTime::max();
+  return paused_until > now ? paused_until : Ask(*settings, now);
+}
+
+host::MonotonicTime Pusher::Ask(const SubscriptionSettings& settings, host::MonotonicTime now) {
   size_t room = 0;
   uint64_t number = 0;
-  if (!OpenConsumer(*settings)) return now + kReopenAfter;
+  if (!OpenConsumer(settings)) return now + kReopenAfter;
   {
     absl::MutexLock lock(&mutex_);
     room = Room();
@@ -207,17 +210,24 @@ void Pusher::OnAnswer(const Sending& sending, const absl::StatusOr<http::Respons
   parts_->bytes_under_way.fetch_sub(sending.bytes, std::memory_order_relaxed);
   const host::MonotonicTime now = parts_->clock.Monotonic();
   latencies_.Observe(std::chrono::duration<double>(now - sending.began).count());
+  bool closed = false;
   {
     absl::MutexLock lock(&mutex_);
     --under_way_;
     ++results_[{ClassOf(answer), answer.ok() ? answer->status : 0}];
-    if (acked)
+    if (acked) {
       window_.Succeeded();
-    else
+    } else {
       window_.Failed(sending.began, now);
+      if (!closed_) failed_.push_back(sending.ack_id);
+    }
+    closed = closed_;
     PostLocked();
   }
-  if (!acked) return Nack({sending.ack_id});
+  if (!acked) {
+    if (closed) Nack({sending.ack_id});
+    return;
+  }
   // A refusal leaves the message to be pushed again.
   parts_->subscriptions.Acknowledge(name_, {sending.ack_id}, [](const absl::Status&) {});
 }

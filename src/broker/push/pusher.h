@@ -59,6 +59,8 @@ class Pusher final : public Turn, public std::enable_shared_from_this<Pusher> {
   void Send(const Settings& settings, const Delivered& delivered, host::MonotonicTime now);
   absl::Status Authorize(const PushConfig& push, http::OutgoingRequest& request) const;
   bool OpenConsumer(const SubscriptionSettings& settings);
+  // Asks for as many messages as there is room for; says when to try again.
+  host::MonotonicTime Ask(const SubscriptionSettings& settings, host::MonotonicTime now);
   // How many messages to ask for now; 0 when none may be taken.
   size_t Room() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -80,6 +82,7 @@ class Pusher final : public Turn, public std::enable_shared_from_this<Pusher> {
   bool asking_ ABSL_GUARDED_BY(mutex_) = false;  // the consumer's Next has not answered yet
   uint64_t consumer_number_ ABSL_GUARDED_BY(mutex_) = 0;  // of the consumer that is open
   std::vector<Delivered> arrived_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> failed_ ABSL_GUARDED_BY(mutex_);  // ack ids, to be nacked
   size_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;  // being sent, without what has just arrived
   PushWindow window_ ABSL_GUARDED_BY(mutex_);
   std::map<PushStats::Result, uint64_t> results_ ABSL_GUARDED_BY(mutex_);

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "identity/digest.h"
+#include "identity/sha256.h"
 
 namespace afluente::identity {
 

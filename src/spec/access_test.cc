@@ -67,7 +67,8 @@ TEST_F(AccessTest, ReadsTheWholeBlock) {
 TEST_F(AccessTest, AKeyFileIsRelativeToTheSpecification) {
   const auto spec = LoadWith(R"(access:
   members: [allAuthenticatedUsers]
-  assertion: {issuer: "https://cloud.google.com/iap", audience: /projects/1/apps/p, jwks_uri: "file:keys.json"}
+  assertion: {issuer: "https://cloud.google.com/iap", audience: /projects/1/apps/p,
+              jwks_uri: "file:keys.json"}
 )");
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_TRUE(spec->access->assertion->jwks_uri.starts_with("file:/"));

@@ -16,6 +16,8 @@
 namespace afluente::console {
 namespace {
 
+constexpr char kPushKeysPath[] = "/oauth2/v3/certs";
+
 void AddHealth(http::Router& router, const AdminPorts& ports) {
   const auto add = [&router](const char* path, http::RouteHandler handler) {
     AFLUENTE_CHECK(router.Add("GET", path, std::move(handler)).ok());
@@ -43,6 +45,26 @@ void AddPeek(http::Router& router, const std::shared_ptr<const AdminPorts>& port
                      });
   };
   AFLUENTE_CHECK(router.Add("GET", "/v1/peek", peek).ok());
+}
+
+// OpenID Connect Discovery 1.0 and the keys, which are at the path that Google's are at. The issuer
+// is Google's own, as in the tokens.
+void AddPushIssuer(http::Router& router, const std::shared_ptr<const AdminPorts>& ports) {
+  const auto keys = [ports](http::Request, http::PathParameters, http::Responder respond) {
+    AnswerFromWorker(ports->workers, std::move(respond), [ports] { return ports->push_keys(); });
+  };
+  const auto discovery = [](http::Request request, http::PathParameters, http::Responder respond) {
+    const std::string* host = request.headers.Find("host");
+    const nlohmann::json document = {
+        {"issuer", "https://accounts.google.com"},
+        {"jwks_uri", "http://" + (host == nullptr ? "localhost" : *host) + kPushKeysPath},
+        {"response_types_supported", {"id_token"}},
+        {"subject_types_supported", {"public"}},
+        {"id_token_signing_alg_values_supported", {"RS256"}}};
+    respond(http::Response::Json(200, document.dump()));
+  };
+  AFLUENTE_CHECK(router.Add("GET", kPushKeysPath, keys).ok());
+  AFLUENTE_CHECK(router.Add("GET", "/.well-known/openid-configuration", discovery).ok());
 }
 
 }  // namespace
@@ -97,6 +119,7 @@ http::Handler AdminDoor(AdminPorts ports) {
                })
           .ok());
   AddPeek(router, shared);
+  AddPushIssuer(router, shared);
   if (shared->testing) AddTestingRoutes(router, *shared->testing, shared->workers, shared->project);
   return http::GuardLoopback(
       [router = std::move(router)](http::Request request, http::Responder responder) {

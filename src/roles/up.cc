@@ -22,6 +22,7 @@
 #include "http/server.h"
 #include "roles/pipeline.h"
 #include "roles/pubsub_metrics.h"
+#include "roles/push_tokens.h"
 #include "roles/ready_file.h"
 #include "roles/spec_catalog.h"
 #include "roles/testing.h"
@@ -48,6 +49,7 @@ struct Serving {
   std::unique_ptr<host::WorkerPool> workers;
   std::unique_ptr<TestingParts> testing;
   std::unique_ptr<http::ConnectionPool> connections;
+  std::unique_ptr<PushTokens> push_tokens;
   std::unique_ptr<broker::push::PushService> push;
   std::unique_ptr<broker::wire::PubsubDoor> pubsub;
   std::unique_ptr<api::Api> api;
@@ -88,11 +90,16 @@ void StepClock(Serving& serving, std::chrono::microseconds by) {
   serving.pipeline->broker().ClockStepped();
 }
 
-void OpenPush(Serving& serving) {
+void OpenPush(const UpOptions& options, Serving& serving) {
+  // By the machine's clock: who verifies the tokens goes by theirs.
+  serving.push_tokens =
+      std::make_unique<PushTokens>(serving.system_clock, options.data_dir + "/push-keys.json");
   serving.connections = http::ConnectionPool::Create(*serving.io_threads, {});
   serving.push = std::make_unique<broker::push::PushService>(
       serving.pipeline->broker(), SubscriptionsOf(serving), *serving.connections, serving.clock,
-      nullptr);
+      [&serving](const broker::OidcToken& token, std::string_view endpoint) {
+        return serving.push_tokens->TokenFor(token, endpoint);
+      });
   serving.push->Start();
   serving.metrics.AddCollector([&serving](telemetry::Exposition& page) {
     ExposePubsub(serving.pipeline->broker().Stats(), serving.push->Stats(), page);
@@ -108,6 +115,7 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
       .check = [pipeline = serving.pipeline.get()] { return pipeline->Check(); },
       .backlog = [pipeline = serving.pipeline.get()] { return pipeline->Backlog(); },
       .topics = serving.pipeline->broker(),
+      .push_keys = [&serving] { return serving.push_tokens->PublicKeys(); },
   };
   if (serving.testing) {
     ports.testing = std::make_shared<const console::TestingPorts>(console::TestingPorts{
@@ -161,7 +169,7 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
     serving.testing = std::make_unique<TestingParts>(broker, broker, serving.clock);
   }
   serving.pipeline->StartFunctions();
-  OpenPush(serving);
+  OpenPush(options, serving);
   AFLUENTE_RETURN_IF_ERROR(OpenPubsub(options, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));

@@ -3,8 +3,11 @@ import collections
 import threading
 import time
 
+import jwt
 import pytest
+from google.auth.transport import requests as transport
 from google.cloud import pubsub_v1
+from google.oauth2 import id_token
 
 from google_clients import QUICK, Clients
 from instance import wait_until
@@ -277,3 +280,50 @@ def test_tls_needs_a_certificate_that_this_machine_trusts(launch, tmp_path):
         assert endpoint.datas() == [b"secret"]
     finally:
         endpoint.close()
+
+
+def test_an_authenticated_push_has_a_token_that_other_libraries_verify(shared, clients, endpoint):
+    account = "pusher@test-project.iam.gserviceaccount.com"
+    topic = clients.topic()
+    for audience in ("", "my-audience"):
+        clients.subscription(topic, push_config=push_to(
+            endpoint, oidc_token={"service_account_email": account, "audience": audience}))
+    clients.publish(topic, b"1")
+    wait_until(lambda: len(endpoint.pushes) == 2)
+    clients.publish(topic, b"2")
+    wait_until(lambda: len(endpoint.pushes) == 4)
+    tokens = {push.headers["Authorization"].removeprefix("Bearer ") for push in endpoint.pushes}
+    assert len(tokens) == 2  # one each, used again
+    document = shared.admin("/.well-known/openid-configuration").json()
+    keys = jwt.PyJWKClient(document["jwks_uri"])
+    audiences = set()
+    for token in tokens:
+        unverified = jwt.decode(token, options={"verify_signature": False})
+        claims = jwt.decode(token, keys.get_signing_key_from_jwt(token).key, algorithms=["RS256"],
+                            audience=unverified["aud"], issuer=document["issuer"],
+                            options={"require": ["iss", "aud", "azp", "sub", "iat", "exp"]})
+        assert claims["email"] == account and claims["email_verified"] is True
+        assert claims["exp"] - claims["iat"] == 3600
+        audiences.add(claims["aud"])
+        # As Google tells its users to ("Authentication for push subscriptions").
+        again = id_token.verify_token(token, transport.Request(), audience=claims["aud"],
+                                      certs_url=document["jwks_uri"])
+        assert again["email"] == account
+        header, payload, signature = token.split(".")
+        forged = ".".join([header, payload, signature[:-4] + ("AAAA" if signature[-4:] != "AAAA" else "BBBB")])
+        with pytest.raises(jwt.InvalidSignatureError):
+            jwt.decode(forged, keys.get_signing_key_from_jwt(forged).key, algorithms=["RS256"], audience=claims["aud"])
+    assert audiences == {endpoint.url, "my-audience"}
+
+
+def test_the_keys_of_tokens_outlive_a_restart(launch, endpoint):
+    instance = launch()
+    clients = Clients(instance)
+    topic, _ = clients.pair(push_config=push_to(endpoint, oidc_token={"service_account_email": "a@b.example"}))
+    clients.publish(topic, b"m")
+    clients.close()
+    wait_until(lambda: endpoint.pushes)
+    before = instance.admin("/oauth2/v3/certs").json()
+    assert [key["kty"] for key in before["keys"]] == ["RSA"] and "d" not in before["keys"][0]
+    instance.restart()
+    assert instance.admin("/oauth2/v3/certs").json() == before

@@ -37,6 +37,9 @@ struct IdleConnection {
 struct PoolState : std::enable_shared_from_this<PoolState> {
   PoolState(asio::io_context& loop, const PoolOptions& limits)
       : io(loop), options(limits), tls(asio::ssl::context::tls_client), purge_timer(loop) {
+    tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
+                    asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
+                    asio::ssl::context::no_tlsv1_1);
     error_code ignored;  // without any trusted certificate every server is refused
     tls.set_default_verify_paths(ignored);
     tls.set_verify_mode(asio::ssl::verify_peer);

@@ -19,6 +19,7 @@
 #include "host/stepped_clock.h"
 #include "host/worker_pool.h"
 #include "http/connection_pool.h"
+#include "http/loopback_guard.h"
 #include "http/server.h"
 #include "roles/pipeline.h"
 #include "roles/pubsub_metrics.h"
@@ -220,6 +221,11 @@ int RunUp(const UpOptions& options) {
       {"--api-listen", &options.doors.api},
       {"--pubsub-listen", &options.doors.pubsub},
       {"--admin-listen", &options.doors.admin}};
+  for (const auto& [flag, address] : addresses) {
+    if (!options.testing || http::IsLoopbackAuthority(*address, {})) continue;
+    return Fail(absl::InvalidArgumentError(
+        absl::StrCat(flag, " ", *address, ": with --testing every door stays on loopback")));
+  }
   for (const auto& [flag, address] : addresses) {
     if (auto status = RequireLoopback(flag, *address); !status.ok()) return Fail(status);
   }

@@ -6,7 +6,7 @@ import requests
 from google.api_core import exceptions
 
 from google_clients import QUICK, Clients, datas
-from instance import run_afluente, wait_until
+from instance import run_afluente, wait_until, write_pipeline
 from pipeline import EVENTS, PROJECT
 from push_endpoint import Endpoint
 
@@ -42,11 +42,10 @@ def test_without_the_flag_there_is_nothing_of_it(shared):
 
 
 def test_it_is_refused_off_loopback(tmp_path):
-    from instance import write_pipeline
     spec = write_pipeline(tmp_path, EVENTS, {"queries/event.sql": "SELECT 1 WHERE 1 = @id", "queries/count.sql": "SELECT 1"})
     for door in ("--pubsub-listen", "--api-listen", "--admin-listen"):
         result = run_afluente("up", spec, "--data-dir", tmp_path / "data", "--testing", door, "0.0.0.0:0", code=2)
-        assert "loopback" in result.stderr
+        assert "with --testing every door stays on loopback" in result.stderr
 
 
 def test_a_lease_runs_out_at_once(testing, clients):

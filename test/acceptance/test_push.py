@@ -5,6 +5,7 @@ import time
 
 import jwt
 import pytest
+from google.api_core import exceptions
 from google.auth.transport import requests as transport
 from google.cloud import pubsub_v1
 from google.oauth2 import id_token
@@ -181,6 +182,15 @@ def test_pull_becomes_push_and_back_while_it_runs(clients, endpoint):
     received = clients.pull_all(name, 1)
     assert [r.message.data for r in received] == [b"pulled"]
     assert endpoint.datas() == [b"waited", b"pushed"]
+
+
+def test_a_push_subscription_is_not_pulled(clients, endpoint):
+    _, name = clients.pair(push_config=push_to(endpoint))
+    with pytest.raises(exceptions.FailedPrecondition, match="not supported for this subscription type"):
+        clients.pull(name)
+    stream = clients.stream(name, lambda message: message.ack())
+    with pytest.raises(exceptions.FailedPrecondition, match="not supported for this subscription type"):
+        stream.result(timeout=10)
 
 
 def test_a_deleted_subscription_is_pushed_no_more(clients, endpoint):

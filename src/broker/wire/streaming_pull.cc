@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/wire/grpc_bytes.h"
+#include "broker/wire/pulled.h"
 #include "broker/wire/traffic.h"
 #include "google/pubsub/v1/pubsub.pb.h"
 #include "host/check.h"
@@ -150,6 +151,7 @@ absl::Status StreamingPull::Open(const pubsub::StreamingPullRequest& request) {
   subscription_ = request.subscription();
   AFLUENTE_ASSIGN_OR_RETURN(SubscriptionSettings settings,
                             service_.subscriptions().GetSubscription(subscription_));
+  AFLUENTE_RETURN_IF_ERROR(CheckPulled(settings));
   response_.mutable_subscription_properties()->set_message_ordering_enabled(
       settings.enable_message_ordering);
   ConsumerOptions options;

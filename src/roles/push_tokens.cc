@@ -1,6 +1,7 @@
 #include "roles/push_tokens.h"
 
 #include <chrono>
+#include <utility>
 
 #include "broker/resources.h"
 #include "host/check.h"
@@ -17,6 +18,8 @@ constexpr size_t kCachedMax = 10'000;
 
 }  // namespace
 
+PushTokens::PushTokens(const host::Clock& clock, std::string key_file)
+    : clock_(clock), key_file_(std::move(key_file)) {}
 PushTokens::~PushTokens() = default;
 
 absl::Status PushTokens::OpenKeys() {

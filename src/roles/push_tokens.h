@@ -25,8 +25,7 @@ namespace afluente::roles {
 // Thread-safe; blocks on the first use alone.
 class PushTokens {
  public:
-  PushTokens(const host::Clock& clock, std::string key_file)
-      : clock_(clock), key_file_(std::move(key_file)) {}
+  PushTokens(const host::Clock& clock, std::string key_file);
   ~PushTokens();
 
   // A token with at least five minutes left.

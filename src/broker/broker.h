@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ struct TopicStats {
   std::string name;
   uint64_t published = 0;  // messages, ever
   uint64_t retained = 0;   // messages that can still be read
+  // Since the process started.
+  uint64_t messages = 0;
+  uint64_t bytes = 0;
+  std::vector<uint64_t> size_counts;  // over SizeCounts::Bounds()
 };
 
 struct SubscriptionStats {
@@ -40,6 +45,13 @@ struct SubscriptionStats {
   uint64_t backlog = 0;      // messages not acked, delivered or not
   uint64_t outstanding = 0;  // messages under a lease
   std::chrono::seconds oldest_unacked_age{0};
+  // Since the process started.
+  uint64_t sent = 0;
+  uint64_t sent_bytes = 0;
+  uint64_t acked = 0;
+  uint64_t dead_lettered = 0;
+  std::vector<uint64_t> ack_latency_counts;  // over telemetry::Histogram::Bounds(); empty = none
+  double ack_latency_seconds = 0;            // summed
 };
 
 struct BrokerStats {
@@ -66,6 +78,16 @@ class Broker : public Publisher,
   // at start, when the functions have opened their readers: only open readers keep messages.
   virtual void AllowCleaning() = 0;
   virtual BrokerStats Stats() const = 0;
+
+  // Calls `changed` with a subscription's name at once for each that there is, then whenever one
+  // is created, changes or goes: on any thread, maybe more often than it changed. It must not
+  // block. Replaces the last one; nullptr ends it, but for a call that is just being made.
+  using SubscriptionChanged = std::function<void(const std::string& name)>;
+  virtual void WatchSubscriptions(SubscriptionChanged changed) = 0;
+
+  // The clock was set forward: what waits for a time looks again, and what is due to be cleaned is
+  // cleaned before it returns. Blocks.
+  virtual void ClockStepped() = 0;
 };
 
 }  // namespace afluente::broker

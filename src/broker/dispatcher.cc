@@ -33,6 +33,11 @@ void Dispatcher::Arm(const std::shared_ptr<Turn>& turn, host::MonotonicTime at) 
   if (first) changed_.Signal();
 }
 
+void Dispatcher::Wake() {
+  absl::MutexLock lock(&mutex_);
+  changed_.Signal();
+}
+
 std::shared_ptr<Turn> Dispatcher::Next(host::MonotonicTime now, host::MonotonicTime& wake_at) {
   absl::MutexLock lock(&mutex_);
   while (!timers_.empty() && timers_.top().first <= now) {

@@ -27,6 +27,8 @@ class Dispatcher {
   void Post(std::shared_ptr<Turn> turn);
   // A turn at `at`. A turn that is gone by then is not kept alive.
   void Arm(const std::shared_ptr<Turn>& turn, host::MonotonicTime at);
+  // The clock was set forward: timers may be due.
+  void Wake();
   // Gives every turn that is posted or due, until none is.
   void RunDue();
 

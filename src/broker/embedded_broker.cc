@@ -101,6 +101,8 @@ class EmbeddedBroker::JournalRecorder final : public Recorder {
     State::Applied applied = broker_.state_->Apply(record, place, std::move(batch));
     broker_.keeper_->Note(place);
     for (auto& call : applied.calls) call();
+    const std::string* changed = ChangedSubscription(record);
+    if (changed != nullptr && applied.status.ok()) broker_.TellWatch(*changed);
     return std::move(applied.status);
   }
 
@@ -168,7 +170,7 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
   auto* recorder = static_cast<JournalRecorder*>(recorder_.get());
   topic->publish_order().Append(
       *journal_, clock_, std::move(payload), unsent,
-      [this, recorder, incarnation, bytes, batch = std::move(batch),
+      [this, recorder, topic, incarnation, bytes, batch = std::move(batch),
        done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
         waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
         if (!place.ok()) {
@@ -182,6 +184,7 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
           done(std::move(settled));
           return;
         }
+        topic->counters().Published(*batch);
         std::vector<std::string> ids;
         ids.reserve(count);
         for (const event::Message& message : batch->messages) ids.push_back(message.message_id);
@@ -194,7 +197,10 @@ BrokerStats EmbeddedBroker::Stats() const {
   for (const auto& topic : state_->Incarnations()) {
     if (topic->deleted()) continue;
     uint64_t last = topic->last_sequence();
-    stats.topics.push_back({topic->name(), last, last + 1 - topic->first_sequence()});
+    TopicCounters& counters = topic->counters();
+    stats.topics.push_back({topic->name(), last, last + 1 - topic->first_sequence(),
+                            counters.messages.value(), counters.bytes.value(),
+                            counters.sizes.Counts()});
   }
   host::WallTime now = clock_.Now();
   for (const auto& each : state_->AllSubscriptions())

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/synchronization/mutex.h"
 #include "broker/broker.h"
 
 namespace afluente::broker {
@@ -94,6 +95,8 @@ class EmbeddedBroker final : public Broker {
 
   void AllowCleaning() override;
   BrokerStats Stats() const override;
+  void WatchSubscriptions(SubscriptionChanged changed) override;
+  void ClockStepped() override;
 
   // Without threads: leases that ran out and deliveries that wait for the disk.
   void RunDeliveries();
@@ -116,6 +119,7 @@ class EmbeddedBroker final : public Broker {
 
   // What a subscription's settings say of retries and dead letters.
   absl::Status CheckDelivery(SubscriptionSettings& settings) const;
+  void TellWatch(const std::string& subscription);
   // False when too much waits for the disk already.
   bool Admit(uint64_t bytes);
 
@@ -127,6 +131,9 @@ class EmbeddedBroker final : public Broker {
   std::unique_ptr<Surroundings> surroundings_;
   std::unique_ptr<State> state_;
   std::unique_ptr<Keeper> keeper_;
+  mutable absl::Mutex watch_mutex_;
+  // Shared with the calls that are being made.
+  std::shared_ptr<const SubscriptionChanged> watch_ ABSL_GUARDED_BY(watch_mutex_);
   // Last: its thread uses all the others until it is gone.
   std::unique_ptr<log::Journal> journal_;
 };

@@ -89,6 +89,14 @@ void Keeper::RunDue() {
   if (clean) Clean();
 }
 
+void Keeper::CleanNow() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!may_clean_) return;
+  }
+  Clean();
+}
+
 void Keeper::WriteSnapshot(const Capture& capture) {
   std::string bytes = EncodeSnapshot(capture.second);
   absl::Status written = surroundings_.journal->WriteSnapshot(capture.first, bytes);

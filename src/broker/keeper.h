@@ -34,6 +34,9 @@ class Keeper {
   // Writes the snapshot that was captured, if any, then cleans.
   void RunDue();
 
+  // Cleans, if that is allowed, whenever it was done last; any thread.
+  void CleanNow();
+
   // Held while it is decided what nobody needs: who starts to need something holds it too.
   absl::Mutex& cleaning() { return cleaning_; }
 

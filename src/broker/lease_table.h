@@ -30,6 +30,7 @@ struct Flow {
 // One delivery that was neither acked nor given back.
 struct Lease {
   host::MonotonicTime deadline;
+  host::MonotonicTime delivered;
   uint64_t generation = 0;
   std::shared_ptr<Flow> flow;  // shared: the lease outlives its consumer
   uint32_t bytes = 0;

@@ -164,6 +164,17 @@ std::vector<SequenceSet::Range> ReadRanges(ByteReader& reader) {
   return ranges;
 }
 
+const std::string* ChangedSubscription(const Record& record) {
+  if (const auto* created = std::get_if<CreateSubscriptionRecord>(&record))
+    return &created->settings.name;
+  if (const auto* updated = std::get_if<UpdateSubscriptionRecord>(&record))
+    return &updated->settings.name;
+  if (const auto* deleted = std::get_if<DeleteSubscriptionRecord>(&record)) return &deleted->name;
+  if (const auto* detached = std::get_if<DetachSubscriptionRecord>(&record))
+    return &detached->subscription;
+  return nullptr;
+}
+
 std::string Encode(const Record& record) {
   ByteWriter writer(64);
   writer.Byte(kFormatVersion);

@@ -87,6 +87,9 @@ using Record = std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord,
                             DetachSubscriptionRecord, CreateSchemaRecord, CommitSchemaRecord,
                             DeleteSchemaRevisionRecord, DeleteSchemaRecord, SetPolicyRecord>;
 
+// The subscription whose settings the record changes (or makes, or ends), null for another record.
+const std::string* ChangedSubscription(const Record& record);
+
 // Every record but those that publish.
 std::string Encode(const Record& record);
 

@@ -126,6 +126,10 @@ void Subscription::EndLeases(uint64_t first, uint64_t last) {
   }
   for (uint64_t sequence : ended) {
     Lease lease = leases_.Take(sequence);
+    if (lease.acking) {
+      auto took = surroundings_.clock.Monotonic() - lease.delivered;
+      counters_.ack_latencies.Observe(std::chrono::duration<double>(took).count());
+    }
     if (lease.key != nullptr) order_.Done(lease.key, sequence);
     if (settings_.enable_exactly_once_delivery) last_acks_.Add(sequence, lease.generation);
   }
@@ -214,6 +218,12 @@ uint64_t Subscription::FirstNeeded(host::WallTime now) const {
 SubscriptionStats Subscription::Stats(host::WallTime now) const {
   SubscriptionStats stats;
   stats.name = name_;
+  stats.sent = counters_.sent.value();
+  stats.sent_bytes = counters_.sent_bytes.value();
+  stats.acked = counters_.acked.value();
+  stats.dead_lettered = counters_.dead_lettered.value();
+  if (stats.acked > 0) stats.ack_latency_counts = counters_.ack_latencies.Counts();
+  stats.ack_latency_seconds = counters_.ack_latencies.sum();
   absl::MutexLock lock(&mutex_);
   uint64_t first = acked_.NextMissing(0);
   uint64_t last = topic_->last_sequence();

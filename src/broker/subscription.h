@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "broker/ack_memory.h"
 #include "broker/batch.h"
+#include "broker/counters.h"
 #include "broker/key_order.h"
 #include "broker/lease_table.h"
 #include "broker/retry_table.h"
@@ -44,6 +45,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   const std::string& name() const { return name_; }
   const std::shared_ptr<Topic>& topic() const { return topic_; }
   SubscriptionSettings settings() const;
+  SubscriptionCounters& counters() { return counters_; }
 
   // The durable changes. They return what to call without locks, once the record is applied.
   std::vector<Call> Update(SubscriptionSettings settings);
@@ -200,6 +202,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   const event::Filter filter_;
   const bool filtered_;
   const bool ordered_;
+  SubscriptionCounters counters_;
 
   mutable absl::Mutex mutex_;
   SubscriptionSettings settings_ ABSL_GUARDED_BY(mutex_);

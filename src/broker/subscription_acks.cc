@@ -131,6 +131,7 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
       std::move(record),
       [self = shared_from_this(), acking = std::move(acking), answer = std::move(answer),
        done = std::move(done)](absl::Status status) mutable {
+        if (status.ok()) self->counters_.acked.Add(acking.sequences.size());
         if (!status.ok()) {
           self->AckFailed(acking.sequences);
           if (!answer.exactly_once) answer.status = std::move(status);

@@ -239,12 +239,15 @@ void Subscription::Deliver(const SharedBatch& batch, uint64_t sequence, uint64_t
   }
   std::chrono::seconds deadline = building.waiter.flow->options.ack_deadline;
   if (deadline.count() == 0) deadline = settings_.ack_deadline;
-  lease.deadline = surroundings_.clock.Monotonic() + deadline;
+  lease.delivered = surroundings_.clock.Monotonic();
+  lease.deadline = lease.delivered + deadline;
   lease.generation = ++generation_;
   lease.flow = building.waiter.flow;
   lease.bytes = static_cast<uint32_t>(size);
   building.bytes += size;
   int64_t attempt = settings_.dead_letter_policy ? retries_.failures(sequence) + 1 : 0;
+  counters_.sent.Add();
+  counters_.sent_bytes.Add(size);
   building.messages.push_back({FormatAckId({incarnation_, sequence, lease.generation}),
                                MessageOf(batch, sequence), attempt});
   leases_.Grant(sequence, std::move(lease));

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "broker/batch.h"
+#include "broker/counters.h"
 #include "broker/log/journal.h"
 #include "broker/message_index.h"
 #include "broker/resources.h"
@@ -58,6 +59,7 @@ class Topic {
   TopicSettings settings() const;
   // Whether its settings name a schema, without the price of a copy.
   bool has_schema() const { return has_schema_.load(std::memory_order_acquire); }
+  TopicCounters& counters() { return counters_; }
 
   // Adds `count` synced messages; `batch` (may be null) holds them and is numbered here. Returns
   // those who waited for them, to be called without locks.
@@ -104,6 +106,7 @@ class Topic {
   const uint64_t incarnation_;
   const std::string name_;
   PublishOrder publish_order_;
+  TopicCounters counters_;
   std::atomic<uint64_t> last_sequence_;
   std::atomic<uint64_t> first_sequence_;
   std::atomic<bool> deleted_;

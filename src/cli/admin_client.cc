@@ -8,6 +8,17 @@
 
 namespace afluente::cli {
 
+absl::Status ProblemOf(const http::Response& response) {
+  if (response.status == 200) return absl::OkStatus();
+  const auto json = nlohmann::json::parse(response.body, nullptr, /*allow_exceptions=*/false);
+  const std::string detail =
+      json.is_object() && json.contains("detail") && json["detail"].is_string()
+          ? json["detail"].get<std::string>()
+          : "HTTP " + std::to_string(response.status);
+  if (response.status == 400) return absl::InvalidArgumentError(detail);
+  return absl::UnavailableError(detail);
+}
+
 absl::StatusOr<nlohmann::json> AskAdmin(const Instance& instance, const std::string& method,
                                         const std::string& path, const std::string& body) {
   http::Headers headers;
@@ -15,14 +26,10 @@ absl::StatusOr<nlohmann::json> AskAdmin(const Instance& instance, const std::str
   AFLUENTE_ASSIGN_OR_RETURN(
       const http::Response response,
       http::Fetch(method, instance.admin + path, body, headers, std::chrono::minutes(10)));
+  AFLUENTE_RETURN_IF_ERROR(ProblemOf(response));
   auto json = nlohmann::json::parse(response.body, nullptr, /*allow_exceptions=*/false);
-  if (response.status == 200 && !json.is_discarded()) return json;
-  const std::string detail =
-      json.is_object() && json.contains("detail") && json["detail"].is_string()
-          ? json["detail"].get<std::string>()
-          : "HTTP " + std::to_string(response.status);
-  if (response.status == 400) return absl::InvalidArgumentError(detail);
-  return absl::UnavailableError(detail);
+  if (json.is_discarded()) return absl::UnavailableError("the instance's answer is no JSON");
+  return json;
 }
 
 int Fail(const absl::Status& status) {

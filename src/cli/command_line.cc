@@ -24,6 +24,11 @@ struct Parsed {
   InstanceLocation location;
   PublishOptions publish;
   PullOptions pull;
+  PeekOptions peek;
+  PeekOptions tail;
+  std::string advance;
+  std::string fault_name;
+  std::string fault;
   QueryOptions query;
   std::string init_directory = ".";
   std::string spec_file = "afluente.yaml";
@@ -59,6 +64,8 @@ void AddUp(CLI::App& app, Parsed& parsed) {
                       ->capture_default_str());
   WithEnvironment(up->add_flag("--ephemeral-ports", parsed.ephemeral_ports,
                                "let the kernel choose every port"));
+  WithEnvironment(up->add_flag("--testing", parsed.up.testing,
+                               "let tests set the clock and inject faults (admin door)"));
   up->callback([&parsed] {
     parsed.run = [&parsed] {
       if (parsed.ephemeral_ports) {
@@ -112,6 +119,55 @@ void AddMessageCommands(CLI::App& app, Parsed& parsed) {
       [&parsed] { parsed.run = [&parsed] { return RunPull(parsed.location, parsed.pull); }; });
 }
 
+void AddPeekOptions(CLI::App* command, PeekOptions& options, Parsed& parsed) {
+  command->add_option("topic", options.topic, "topic")->required();
+  command->add_option("--limit", options.limit, "at most so many")->capture_default_str();
+  auto* after = command->add_option("--after", options.after, "sequence to go on after");
+  command->add_option("--since", options.since, "publish time (RFC 3339)")->excludes(after);
+  command->add_option("--filter", options.filter, "subscription filter over the attributes");
+  AddLocation(command, parsed);
+}
+
+void AddInspectCommands(CLI::App& app, Parsed& parsed) {
+  CLI::App* peek = app.add_subcommand("peek", "print messages of a topic and consume none");
+  AddPeekOptions(peek, parsed.peek, parsed);
+  peek->callback(
+      [&parsed] { parsed.run = [&parsed] { return RunPeek(parsed.location, parsed.peek); }; });
+  CLI::App* tail = app.add_subcommand("tail", "print messages of a topic as they are published");
+  parsed.tail.limit = 0;
+  AddPeekOptions(tail, parsed.tail, parsed);
+  tail->callback(
+      [&parsed] { parsed.run = [&parsed] { return RunTail(parsed.location, parsed.tail); }; });
+}
+
+void AddTestingCommands(CLI::App& app, Parsed& parsed) {
+  CLI::App* testing = app.add_subcommand("testing", "of an instance that runs with --testing");
+  testing->require_subcommand(1);
+  CLI::App* clock = testing->add_subcommand("clock", "print the clock, or set it forward");
+  clock->add_option("--advance", parsed.advance, "duration such as 1h30m or 10s");
+  AddLocation(clock, parsed);
+  clock->callback([&parsed] {
+    parsed.run = [&parsed] { return RunTestingClock(parsed.location, parsed.advance); };
+  });
+  CLI::App* faults = testing->add_subcommand("faults", "list the injected faults");
+  CLI::App* put = testing->add_subcommand("fault", "inject a fault");
+  put->add_option("name", parsed.fault_name, "name")->required();
+  put->add_option("json", parsed.fault, "{\"subscription\": ..., \"kind\": \"delay\", ...}")
+      ->required();
+  CLI::App* heal = testing->add_subcommand("heal", "remove a fault");
+  heal->add_option("name", parsed.fault_name, "name")->required();
+  const std::pair<CLI::App*, const char*> commands[] = {
+      {faults, "GET"}, {put, "PUT"}, {heal, "DELETE"}};
+  for (const auto& [command, method] : commands) {
+    AddLocation(command, parsed);
+    command->callback([&parsed, method = std::string(method)] {
+      parsed.run = [&parsed, method] {
+        return RunTestingFaults(parsed.location, method, parsed.fault_name, parsed.fault);
+      };
+    });
+  }
+}
+
 void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
   CLI::App* query = app.add_subcommand("query", "run a GoogleSQL statement");
   query->add_option("sql", parsed.query.sql, "statement")->required();
@@ -160,7 +216,9 @@ int RunCommandLine(int argc, char** argv) {
   AddUp(app, parsed);
   AddSpecCommands(app, parsed);
   AddMessageCommands(app, parsed);
+  AddInspectCommands(app, parsed);
   AddOperatorCommands(app, parsed);
+  AddTestingCommands(app, parsed);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -35,6 +35,23 @@ struct PullOptions {
 };
 int RunPull(const InstanceLocation& location, const PullOptions& options);
 
+struct PeekOptions {
+  std::string topic;
+  uint64_t limit = 10;
+  std::optional<uint64_t> after;
+  std::string since;
+  std::string filter;
+};
+int RunPeek(const InstanceLocation& location, const PeekOptions& options);
+// Prints what is published from now on (or after `options.after`, or since) until it is interrupted
+// or `options.limit` messages are printed (0 = no limit).
+int RunTail(const InstanceLocation& location, const PeekOptions& options);
+
+// Both of an instance that runs with --testing.
+int RunTestingClock(const InstanceLocation& location, const std::string& advance);
+int RunTestingFaults(const InstanceLocation& location, const std::string& method,
+                     const std::string& name, const std::string& body);
+
 struct QueryOptions {
   std::string sql;
   std::vector<std::string> parameters;  // NAME:TYPE:VALUE

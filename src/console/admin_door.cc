@@ -6,27 +6,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "console/admin_query.h"
+#include "console/peek.h"
+#include "console/testing_routes.h"
+#include "console/worker_answer.h"
 #include "host/check.h"
 #include "http/loopback_guard.h"
-#include "http/problem.h"
 #include "http/router.h"
 
 namespace afluente::console {
 namespace {
 
-// Runs blocking work off the I/O threads and answers with its JSON or problem.
-template <typename Work>
-void Answer(host::WorkerPool& workers, http::Responder responder, Work work) {
-  auto shared = std::make_shared<http::Responder>(std::move(responder));
-  const bool taken = workers.Submit([shared, work = std::move(work)]() mutable {
-    absl::StatusOr<std::string> body = work();
-    (*shared)(body.ok() ? http::Response::Json(200, *std::move(body))
-                        : http::Problem(body.status()));
-  });
-  if (!taken) {
-    (*shared)(http::Problem(absl::ResourceExhaustedError("too many commands wait")));
-  }
-}
+constexpr char kPushKeysPath[] = "/oauth2/v3/certs";
 
 void AddHealth(http::Router& router, const AdminPorts& ports) {
   const auto add = [&router](const char* path, http::RouteHandler handler) {
@@ -43,6 +33,38 @@ void AddHealth(http::Router& router, const AdminPorts& ports) {
         responder(http::Response::Text(200, "text/plain; version=0.0.4; charset=utf-8",
                                        metrics.Expose()));
       });
+}
+
+void AddPeek(http::Router& router, const std::shared_ptr<const AdminPorts>& ports) {
+  const auto peek = [ports](http::Request request, http::PathParameters, http::Responder respond) {
+    AnswerFromWorker(ports->workers, std::move(respond),
+                     [ports, query = std::move(request.query)]() -> absl::StatusOr<http::Response> {
+                       AFLUENTE_ASSIGN_OR_RETURN(const auto options,
+                                                 ReadPeekOptions(query, ports->project));
+                       return Peek(ports->topics, options);
+                     });
+  };
+  AFLUENTE_CHECK(router.Add("GET", "/v1/peek", peek).ok());
+}
+
+// OpenID Connect Discovery 1.0 and the keys, which are at the path that Google's are at. The issuer
+// is Google's own, as in the tokens.
+void AddPushIssuer(http::Router& router, const std::shared_ptr<const AdminPorts>& ports) {
+  const auto keys = [ports](http::Request, http::PathParameters, http::Responder respond) {
+    AnswerFromWorker(ports->workers, std::move(respond), [ports] { return ports->push_keys(); });
+  };
+  const auto discovery = [](http::Request request, http::PathParameters, http::Responder respond) {
+    const std::string* host = request.headers.Find("host");
+    const nlohmann::json document = {
+        {"issuer", "https://accounts.google.com"},
+        {"jwks_uri", "http://" + (host == nullptr ? "localhost" : *host) + kPushKeysPath},
+        {"response_types_supported", {"id_token"}},
+        {"subject_types_supported", {"public"}},
+        {"id_token_signing_alg_values_supported", {"RS256"}}};
+    respond(http::Response::Json(200, document.dump()));
+  };
+  AFLUENTE_CHECK(router.Add("GET", kPushKeysPath, keys).ok());
+  AFLUENTE_CHECK(router.Add("GET", "/.well-known/openid-configuration", discovery).ok());
 }
 
 }  // namespace
@@ -78,23 +100,27 @@ http::Handler AdminDoor(AdminPorts ports) {
   AFLUENTE_CHECK(router
                      .Add("GET", "/v1/check",
                           [shared](http::Request, http::PathParameters, http::Responder respond) {
-                            Answer(shared->workers, std::move(respond),
-                                   [shared]() -> absl::StatusOr<std::string> {
-                                     AFLUENTE_ASSIGN_OR_RETURN(auto balances, shared->check());
-                                     return BalancesToJson(balances);
-                                   });
+                            AnswerFromWorker(shared->workers, std::move(respond),
+                                             [shared]() -> absl::StatusOr<std::string> {
+                                               AFLUENTE_ASSIGN_OR_RETURN(auto balances,
+                                                                         shared->check());
+                                               return BalancesToJson(balances);
+                                             });
                           })
                      .ok());
   AFLUENTE_CHECK(
       router
           .Add("POST", "/v1/query",
                [shared](http::Request request, http::PathParameters, http::Responder respond) {
-                 Answer(shared->workers, std::move(respond),
-                        [shared, body = std::move(request.body)] {
-                          return RunAdminQuery(body, shared->project, shared->warehouse);
-                        });
+                 AnswerFromWorker(shared->workers, std::move(respond),
+                                  [shared, body = std::move(request.body)] {
+                                    return RunAdminQuery(body, shared->project, shared->warehouse);
+                                  });
                })
           .ok());
+  AddPeek(router, shared);
+  AddPushIssuer(router, shared);
+  if (shared->testing) AddTestingRoutes(router, *shared->testing, shared->workers, shared->project);
   return http::GuardLoopback(
       [router = std::move(router)](http::Request request, http::Responder responder) {
         router.Handle(std::move(request), std::move(responder));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,13 @@
 #include "telemetry/metrics.h"
 #include "warehouse/warehouse.h"
 
+namespace afluente::broker {
+class Topics;
+}
+
 namespace afluente::console {
+
+struct TestingPorts;
 
 // What the admin door shows and does; given by roles/.
 struct AdminPorts {
@@ -21,11 +28,17 @@ struct AdminPorts {
   std::string project;  // completes `dataset.table` in queries
   std::function<absl::StatusOr<std::vector<function::Balance>>()> check;
   std::function<uint64_t()> backlog;  // messages that functions have not decided yet
+  broker::Topics& topics;
+  std::function<absl::StatusOr<std::string>()> push_keys;  // the JWK set of pushes' tokens
+  // Of an instance that tests run against, else null. Shared with the copies of these ports.
+  std::shared_ptr<const TestingPorts> testing = nullptr;
 };
 
 // The admin door: /metrics, /healthz, /readyz, and what client commands ask of a running instance:
 // GET /v1/check, GET /v1/backlog, POST /v1/query {"sql", "parameters": [{"name", "type", "value"}],
-// "limit"}. Loopback only.
+// "limit"}, GET /v1/peek; the documents that
+// verify the tokens of pushes (/.well-known/openid-configuration, /oauth2/v3/certs); with testing
+// ports /v1/testing/ too. Loopback only.
 http::Handler AdminDoor(AdminPorts ports);
 
 // The balances as `afluente check --json` prints them.

@@ -228,7 +228,7 @@ absl::StatusOr<std::unique_ptr<File>> FaultyFileSystem::Open(const std::string& 
   absl::MutexLock lock(&mutex_);
   AFLUENTE_RETURN_IF_ERROR(Step());
   auto found = names_.find(path);
-  if (mode == Mode::kCreateNew) {
+  if (mode == Mode::kCreateNew || mode == Mode::kCreateSecret) {
     if (found != names_.end()) return absl::AlreadyExistsError(absl::StrCat("exists: ", path));
     if (!directories_.contains(ParentOf(path))) return NoSuch(ParentOf(path));
     found = names_.emplace(path, std::make_shared<Inode>()).first;

@@ -95,6 +95,7 @@ int FlagsOf(FileSystem::Mode mode) {
     case FileSystem::Mode::kReadWrite:
       return O_RDWR;
     case FileSystem::Mode::kCreateNew:
+    case FileSystem::Mode::kCreateSecret:
       return O_RDWR | O_CREAT | O_EXCL;
   }
   return O_RDONLY;
@@ -103,7 +104,8 @@ int FlagsOf(FileSystem::Mode mode) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<File>> PosixFileSystem::Open(const std::string& path, Mode mode) {
-  int number = Uninterrupted([&] { return open(path.c_str(), FlagsOf(mode) | O_CLOEXEC, 0640); });
+  const mode_t rights = mode == Mode::kCreateSecret ? 0600 : 0640;
+  int number = Uninterrupted([&] { return open(path.c_str(), FlagsOf(mode) | O_CLOEXEC, rights); });
   if (number < 0) return PosixError(errno, "open", path);
   return std::make_unique<PosixFile>(Descriptor(number), path);
 }

@@ -35,7 +35,8 @@ class File {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  enum class Mode { kRead, kReadWrite, kCreateNew };
+  // kCreateSecret creates a file that its owner alone may read.
+  enum class Mode { kRead, kReadWrite, kCreateNew, kCreateSecret };
   virtual absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, Mode mode) = 0;
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;

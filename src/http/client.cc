@@ -7,10 +7,9 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
+#include "http/url.h"
 
 namespace afluente::http {
 namespace {
@@ -21,39 +20,6 @@ using asio::ip::tcp;
 using beast::error_code;
 
 constexpr uint64_t kAnswerBytesMax = uint64_t{1} << 30;
-
-struct Url {
-  std::string host;
-  std::string port = "80";
-  std::string authority;
-  std::string target;
-};
-
-absl::StatusOr<Url> ParseUrl(const std::string& url) {
-  static constexpr size_t kSchemeSize = 7;
-  if (!absl::StartsWithIgnoreCase(url, "http://")) {
-    return absl::InvalidArgumentError(absl::StrCat("not an http:// URL: ", url));
-  }
-  const size_t end = url.find_first_of("/?#", kSchemeSize);
-  Url parsed;
-  parsed.authority = url.substr(kSchemeSize, end == std::string::npos ? end : end - kSchemeSize);
-  parsed.target = end == std::string::npos ? "" : url.substr(end, url.find('#') - end);
-  if (parsed.target.empty() || parsed.target.front() != '/') parsed.target.insert(0, "/");
-  if (parsed.target.find_first_of(" \r\n\t") != std::string::npos) {
-    return absl::InvalidArgumentError("the URL has white space");
-  }
-  const size_t bracket = parsed.authority.find(']');
-  const size_t colon = parsed.authority.find(':', bracket == std::string::npos ? 0 : bracket);
-  parsed.host = parsed.authority.substr(0, colon);
-  if (colon != std::string::npos) parsed.port = parsed.authority.substr(colon + 1);
-  if (bracket != std::string::npos) parsed.host = parsed.host.substr(1, bracket - 1);
-  uint32_t number = 0;
-  if (parsed.host.empty() || !absl::SimpleAtoi(parsed.port, &number) || number == 0 ||
-      number > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat("not a host and port: ", parsed.authority));
-  }
-  return parsed;
-}
 
 absl::Status Failure(const error_code& error, const std::string& what, const Url& url) {
   const std::string text = absl::StrCat(what, " ", url.authority, ": ", error.message());
@@ -77,6 +43,7 @@ absl::StatusOr<Response> Fetch(const std::string& method, const std::string& url
                                const std::string& body, const Headers& headers,
                                std::chrono::milliseconds timeout) {
   AFLUENTE_ASSIGN_OR_RETURN(const Url parsed, ParseUrl(url));
+  if (parsed.tls) return absl::InvalidArgumentError(absl::StrCat("not an http:// URL: ", url));
   asio::io_context io{1};
   error_code error;
   tcp::resolver resolver(io);

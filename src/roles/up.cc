@@ -10,15 +10,23 @@
 #include "absl/strings/str_cat.h"
 #include "api/api.h"
 #include "broker/broker.h"
+#include "broker/push/push_service.h"
 #include "broker/wire/pubsub_door.h"
 #include "console/admin_door.h"
+#include "console/testing_routes.h"
 #include "host/check.h"
 #include "host/shutdown.h"
+#include "host/stepped_clock.h"
 #include "host/worker_pool.h"
+#include "http/connection_pool.h"
+#include "http/loopback_guard.h"
 #include "http/server.h"
 #include "roles/pipeline.h"
+#include "roles/pubsub_metrics.h"
+#include "roles/push_tokens.h"
 #include "roles/ready_file.h"
 #include "roles/spec_catalog.h"
+#include "roles/testing.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -34,11 +42,16 @@ constexpr int kBlockingThreads = 16;
 
 // Everything that serves, in the order of construction; torn down in reverse.
 struct Serving {
-  host::SystemClock clock;
+  host::SystemClock system_clock;
+  host::SteppedClock clock{system_clock};  // set forward with --testing alone
   telemetry::Metrics metrics;
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<http::IoThreads> io_threads;
   std::unique_ptr<host::WorkerPool> workers;
+  std::unique_ptr<TestingParts> testing;
+  std::unique_ptr<http::ConnectionPool> connections;
+  std::unique_ptr<PushTokens> push_tokens;
+  std::unique_ptr<broker::push::PushService> push;
   std::unique_ptr<broker::wire::PubsubDoor> pubsub;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> api_door;
@@ -61,6 +74,39 @@ absl::Status RequireLoopback(const std::string& flag, const std::string& address
       ": without identity every door stays on loopback (127.0.0.1, localhost, [::1])"));
 }
 
+broker::Publisher& PublisherOf(Serving& serving) {
+  if (serving.testing) return serving.testing->publisher;
+  return serving.pipeline->broker();
+}
+
+broker::Subscriptions& SubscriptionsOf(Serving& serving) {
+  if (serving.testing) return serving.testing->subscriptions;
+  return serving.pipeline->subscriptions();
+}
+
+void StepClock(Serving& serving, std::chrono::microseconds by) {
+  serving.clock.Advance(by);
+  serving.testing->delays.Wake();
+  serving.push->Wake();
+  serving.pipeline->broker().ClockStepped();
+}
+
+void OpenPush(const UpOptions& options, Serving& serving) {
+  // By the machine's clock: who verifies the tokens goes by theirs.
+  serving.push_tokens =
+      std::make_unique<PushTokens>(serving.system_clock, options.data_dir + "/push-keys.json");
+  serving.connections = http::ConnectionPool::Create(*serving.io_threads, {});
+  serving.push = std::make_unique<broker::push::PushService>(
+      serving.pipeline->broker(), SubscriptionsOf(serving), *serving.connections, serving.clock,
+      [&serving](const broker::OidcToken& token, std::string_view endpoint) {
+        return serving.push_tokens->TokenFor(token, endpoint);
+      });
+  serving.push->Start();
+  serving.metrics.AddCollector([&serving](telemetry::Exposition& page) {
+    ExposePubsub(serving.pipeline->broker().Stats(), serving.push->Stats(), page);
+  });
+}
+
 absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
   console::AdminPorts ports{
       .warehouse = serving.pipeline->database().warehouse(),
@@ -69,7 +115,14 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
       .project = spec.project,
       .check = [pipeline = serving.pipeline.get()] { return pipeline->Check(); },
       .backlog = [pipeline = serving.pipeline.get()] { return pipeline->Backlog(); },
+      .topics = serving.pipeline->broker(),
+      .push_keys = [&serving] { return serving.push_tokens->PublicKeys(); },
   };
+  if (serving.testing) {
+    ports.testing = std::make_shared<const console::TestingPorts>(console::TestingPorts{
+        serving.testing->faults, serving.clock,
+        [&serving](std::chrono::microseconds by) { StepClock(serving, by); }});
+  }
   serving.admin_door = http::Server::Create(*serving.io_threads, {}, console::AdminDoor(ports));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.admin_door->Listen(options.doors.admin));
   serving.doors.admin = WithPort(options.doors.admin, port);
@@ -94,11 +147,12 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
 
 absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
   broker::Broker& broker = serving.pipeline->broker();
-  AFLUENTE_ASSIGN_OR_RETURN(serving.pubsub, broker::wire::PubsubDoor::Create(
-                                                {broker, broker, serving.pipeline->subscriptions(),
-                                                 broker, broker, broker, *serving.io_threads,
-                                                 *serving.workers, serving.metrics, serving.clock},
-                                                {}));
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.pubsub,
+      broker::wire::PubsubDoor::Create(
+          {PublisherOf(serving), broker, SubscriptionsOf(serving), broker, broker, broker,
+           *serving.io_threads, *serving.workers, serving.metrics, serving.clock},
+          {}));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.pubsub->Listen(options.doors.pubsub));
   serving.doors.pubsub = WithPort(options.doors.pubsub, port);
   return absl::OkStatus();
@@ -112,7 +166,12 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   serving.io_threads =
       std::make_unique<http::IoThreads>(std::max(1u, std::thread::hardware_concurrency()));
   serving.workers = std::make_unique<host::WorkerPool>(kBlockingThreads, kBlockingWorkMax);
+  if (options.testing) {
+    broker::Broker& broker = serving.pipeline->broker();
+    serving.testing = std::make_unique<TestingParts>(broker, broker, serving.clock);
+  }
   serving.pipeline->StartFunctions();
+  OpenPush(options, serving);
   AFLUENTE_RETURN_IF_ERROR(OpenPubsub(options, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
@@ -124,13 +183,14 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
 void Close(const UpOptions& options, Serving& serving) {
   // Without a pipeline the directory, and with it the ready file, is another process's.
   if (serving.pipeline) RemoveReadyFiles(options);
-  const auto until = serving.clock.Monotonic() + kDoorGrace;
+  const auto until = serving.system_clock.Monotonic() + kDoorGrace;
   const auto left = [&] {
-    return std::max(
-        std::chrono::milliseconds(0),
-        std::chrono::duration_cast<std::chrono::milliseconds>(until - serving.clock.Monotonic()));
+    return std::max(std::chrono::milliseconds(0),
+                    std::chrono::duration_cast<std::chrono::milliseconds>(
+                        until - serving.system_clock.Monotonic()));
   };
   if (serving.pubsub) serving.pubsub->Stop(left());
+  if (serving.push) serving.push->Stop(left());
   if (serving.api_door) serving.api_door->Stop(left());
   if (serving.admin_door) serving.admin_door->Stop(left());
   // Whoever has not had an answer by now has no connection for it either.
@@ -162,6 +222,11 @@ int RunUp(const UpOptions& options) {
       {"--api-listen", &options.doors.api},
       {"--pubsub-listen", &options.doors.pubsub},
       {"--admin-listen", &options.doors.admin}};
+  for (const auto& [flag, address] : addresses) {
+    if (!options.testing || http::IsLoopbackAuthority(*address, {})) continue;
+    return Fail(absl::InvalidArgumentError(
+        absl::StrCat(flag, " ", *address, ": with --testing every door stays on loopback")));
+  }
   for (const auto& [flag, address] : addresses) {
     if (auto status = RequireLoopback(flag, *address); !status.ok()) return Fail(status);
   }

@@ -17,6 +17,8 @@ struct UpOptions {
   std::string data_dir = ".afluente";
   std::string ready_file;  // written beside <data_dir>/ready.json; empty = none
   Doors doors;
+  // Lets the admin door set the clock forward and inject faults.
+  bool testing = false;
 };
 
 // Runs the whole pipeline until SIGTERM or SIGINT: exit code 0 after a clean stop, 1 when it cannot

@@ -6,6 +6,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "spec/access_forms.h"
+#include "spec/member.h"
 #include "spec/shape.h"
 #include "spec/text_forms.h"
 
@@ -33,6 +35,27 @@ constexpr TextForm kParameterName = {"a parameter name (letters, digits and unde
 constexpr TextForm kFunctionName = {
     "a function name (63 letters, digits, underscores and hyphens at most, a letter first)",
     IsFunctionName, "^[A-Za-z][A-Za-z0-9_-]{0,62}$"};
+constexpr TextForm kMember = {
+    "a member (user:EMAIL, serviceAccount:EMAIL of a service account, group:EMAIL, domain:DOMAIN "
+    "or "
+    "allAuthenticatedUsers)",
+    IsMember,
+    "^(allAuthenticatedUsers|(user|serviceAccount|group):[^@\\s]+@[A-Za-z0-9.-]+|"
+    "domain:[A-Za-z0-9.-]+)$"};
+constexpr TextForm kEmail = {"an email address", IsEmail, "^[^@\\s]+@[A-Za-z0-9.-]+$"};
+constexpr TextForm kHostName = {"a host name without a port", IsDomain, "^[A-Za-z0-9.-]+$"};
+constexpr TextForm kAudience = {
+    "/projects/NUMBER/locations/REGION/services/SERVICE, "
+    "/projects/NUMBER/global/backendServices/ID or /projects/NUMBER/apps/PROJECT",
+    IsAssertionAudience,
+    "^/projects/[0-9]+/(locations/[^/]+/services/[^/]+|global/backendServices/[0-9]+|apps/[^/]+)$"};
+constexpr TextForm kIssuer = {"an https: URL, or an http: one on loopback", IsSafeUrl,
+                              "^(https://|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))"};
+constexpr TextForm kKeySetUri = {"an https: URL, an http: one on loopback, or file:PATH",
+                                 IsKeySetUri,
+                                 "^(https://|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])|file:.)"};
+constexpr TextForm kEndpointPattern = {"an endpoint's path, or its beginning with /* for the rest",
+                                       IsEndpointPattern, "^/[^*]*\\*?$"};
 
 // Owns the shapes, so that they can point at one another.
 class Table {
@@ -238,6 +261,52 @@ const Shape* Endpoints(Table* t) {
   return t->Map("Endpoints by path, e.g. \"/app_info/{app_id}\".", {}, endpoint);
 }
 
+const Shape* MemberList(Table* t, std::string description) {
+  return t->List(std::move(description), 0, 1'500, t->Text("A member, as IAM spells it.", kMember));
+}
+
+const Shape* Access(Table* t) {
+  const Shape* members =
+      t->Object("Who may.", {{"members", MemberList(t, "As in `members` of `access`."), true}});
+  const Shape* assertion = t->Object(
+      "The signed assertion that an outside proxy adds; left out: the built-in proxy's.",
+      {{"issuer", t->Text("Its `iss`, e.g. https://cloud.google.com/iap.", kIssuer), true},
+       {"audience", t->Text("Its `aud`.", kAudience), true},
+       {"jwks_uri", t->Text("Where its keys are.", kKeySetUri), true}});
+  const Shape* login =
+      t->Object("The OpenID provider that people sign in at; left out: the developer issuer.",
+                {{"issuer", t->Text("E.g. https://accounts.google.com.", kIssuer), true},
+                 {"client_id",
+                  t->Text("The OAuth client's id, also the audience of programs' tokens."), true},
+                 {"client_secret_file", t->Text("A file with the client's secret.")},
+                 {"groups_claim", t->Text("The claim of its ID tokens that lists groups.")}});
+  const Shape* roles = t->Object("Who may use the console and the other doors.",
+                                 {{"viewer", MemberList(t, "May look.")},
+                                  {"operator", MemberList(t, "May also run operations.")},
+                                  {"publisher", MemberList(t, "May publish.")},
+                                  {"admin", MemberList(t, "May do everything.")}});
+  return t->Object(
+      "Who may use the API; left out: identity is off and every door stays on loopback.",
+      {{"members", MemberList(t, "Who may reach the API at all."), true},
+       {"endpoints", t->Map("Who may reach an endpoint, besides being one of `members`; the most "
+                            "specific pattern counts.",
+                            kEndpointPattern, members)},
+       {"groups", t->Map("Groups by email.", kEmail,
+                         t->List("Who is in it.", 0, 10'000, t->Text("An email.", kEmail)))},
+       {"assertion", assertion},
+       {"login", login},
+       {"hosts", t->List("Names that the doors answer to besides loopback.", 0, 100,
+                         t->Text("A host name.", kHostName))},
+       {"roles", roles},
+       {"datasets", t->Map("Who may read a dataset.", kDatasetName, members)}});
+}
+
+const Shape* Tls(Table* t) {
+  return t->Object("The certificate of the doors.",
+                   {{"certificate_file", t->Text("A PEM file, the chain after it."), true},
+                    {"key_file", t->Text("Its private key, a PEM file."), true}});
+}
+
 const Shape* Limits(Table* t) {
   return t->Object("Limits of the local process; each has a default.",
                    {{"memory", t->Size("Memory of the warehouse and buffers.")},
@@ -266,9 +335,11 @@ const Shape* File(Table* t) {
                    {"datasets", Datasets(t)},
                    {"functions", Functions(t)},
                    {"endpoints", Endpoints(t)},
+                   {"access", Access(t)},
+                   {"tls", Tls(t)},
                    {"limits", Limits(t)},
                    {"deploy", Deploy(t)}},
-                  {"access", "tls", "sources"}));
+                  {"sources"}));
 }
 
 }  // namespace

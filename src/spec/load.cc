@@ -58,6 +58,8 @@ absl::StatusOr<Spec> Load(const std::string& file) {
   read("datasets", ReadDatasets);
   read("functions", ReadFunctions);
   read("endpoints", ReadEndpoints);
+  read("access", ReadAccess);
+  read("tls", ReadTls);
   if (absl::Status status = findings.ToStatus(file); !status.ok()) return status;
   return spec;
 }

@@ -175,13 +175,9 @@ TEST(Load, RefusesWrongTypes) {
 
 TEST(Load, RefusesByNameWhatThisVersionLacks) {
   EXPECT_THAT(FindingsOf(Base("topics:\n  Data: {schema: {file: a.avsc, encoding: JSON}}\n"
-                              "access:\n  members: []\n"
-                              "tls: {certificate_file: a, key_file: b}\n"
                               "sources: {}\n")),
               ElementsAre("3:10: topics.Data.schema is not supported by this version",
-                          "4:1: access is not supported by this version",
-                          "6:1: tls is not supported by this version",
-                          "7:1: sources is not supported by this version"));
+                          "4:1: sources is not supported by this version"));
   std::string functions = WithTable("{name: a, type: INT64}") +
                           "topics: {Data: {}}\nfunctions:\n  f: {topic: Data, table: d.t, ";
   EXPECT_THAT(FindingsOf(functions + "transform: {javascript: f.js}}"),

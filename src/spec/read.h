@@ -27,6 +27,9 @@ void ReadDatasets(const YamlNode& datasets, Reading* reading);
 // After topics and datasets.
 void ReadFunctions(const YamlNode& functions, Reading* reading);
 void ReadEndpoints(const YamlNode& endpoints, Reading* reading);
+// After datasets and endpoints.
+void ReadAccess(const YamlNode& access, Reading* reading);
+void ReadTls(const YamlNode& tls, Reading* reading);
 void ReadLimits(const YamlNode& limits, Reading* reading);
 
 // Of a map's key; "" when it is missing or no scalar.
@@ -40,6 +43,9 @@ Place PlaceOf(const YamlNode& map, std::string_view key);
 void CheckTopicExists(const std::string& name, Place place, const Reading& reading);
 // A finding when the filter under `filter` does not parse; its text.
 std::string ReadFilter(const YamlNode& map, Reading* reading);
+// The path of a file named relative to afluente.yaml; a finding when there is none.
+std::string ExistingFile(const YamlNode& map, std::string_view key, std::string_view where,
+                         Reading* reading);
 // The text of a SQL file named relative to afluente.yaml; "" with a finding when it cannot be read.
 std::string ReadSqlFile(const std::string& file, Place place, Reading* reading);
 

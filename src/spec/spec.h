@@ -12,6 +12,7 @@
 #include "event/by_name.h"
 #include "schema/type.h"
 #include "schema/value.h"
+#include "spec/access.h"
 
 namespace afluente::spec {
 
@@ -104,6 +105,8 @@ struct Spec {
   std::vector<Dataset> datasets;
   std::vector<Function> functions;
   std::vector<Endpoint> endpoints;
+  std::optional<Access> access;  // nullopt: identity is off, and every door stays on loopback
+  std::optional<Tls> tls;
   Limits limits;
 };
 

@@ -31,4 +31,31 @@ inline constexpr std::string_view kPubsubPublishedMessages =
 inline constexpr std::string_view kPubsubRequests = "afluente_pubsub_requests_total";
 inline constexpr std::string_view kPubsubRequestSeconds = "afluente_pubsub_request_seconds";
 
+// Google's (labels: project_id and subscription_id or topic_id; push results also response_class
+// and response_code), read when scraped.
+inline constexpr std::string_view kSubscriptionAckLatencies =
+    "pubsub_googleapis_com_subscription_ack_latencies";
+inline constexpr std::string_view kSubscriptionAckMessageCount =
+    "pubsub_googleapis_com_subscription_ack_message_count";
+inline constexpr std::string_view kSubscriptionByteCost =
+    "pubsub_googleapis_com_subscription_byte_cost";
+inline constexpr std::string_view kSubscriptionDeadLetterMessageCount =
+    "pubsub_googleapis_com_subscription_dead_letter_message_count";
+inline constexpr std::string_view kSubscriptionNumOutstandingMessages =
+    "pubsub_googleapis_com_subscription_num_outstanding_messages";
+inline constexpr std::string_view kSubscriptionNumUndeliveredMessages =
+    "pubsub_googleapis_com_subscription_num_undelivered_messages";
+inline constexpr std::string_view kSubscriptionOldestUnackedMessageAge =
+    "pubsub_googleapis_com_subscription_oldest_unacked_message_age";
+inline constexpr std::string_view kSubscriptionPushRequestCount =
+    "pubsub_googleapis_com_subscription_push_request_count";
+inline constexpr std::string_view kSubscriptionPushRequestLatencies =
+    "pubsub_googleapis_com_subscription_push_request_latencies";
+inline constexpr std::string_view kSubscriptionSentMessageCount =
+    "pubsub_googleapis_com_subscription_sent_message_count";
+inline constexpr std::string_view kTopicByteCost = "pubsub_googleapis_com_topic_byte_cost";
+inline constexpr std::string_view kTopicMessageSizes = "pubsub_googleapis_com_topic_message_sizes";
+inline constexpr std::string_view kTopicSendMessageOperationCount =
+    "pubsub_googleapis_com_topic_send_message_operation_count";
+
 }  // namespace afluente::telemetry

@@ -14,6 +14,11 @@
 
 namespace afluente::telemetry {
 
+class Exposition;
+enum class MetricKind : uint8_t;
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
 class Counter {
  public:
   void Add(uint64_t by = 1) { value_.fetch_add(by, std::memory_order_relaxed); }
@@ -36,8 +41,6 @@ class Histogram {
   std::atomic<uint64_t> sum_nanoseconds_{0};
 };
 
-using Labels = std::vector<std::pair<std::string, std::string>>;
-
 // The process's metrics, written out in Prometheus text format 0.0.4. Made by roles/ and handed
 // down; instruments live as long as the registry. Thread-safe. Names stand in
 // telemetry/metric_names.h.
@@ -48,13 +51,17 @@ class Metrics {
   // A value read when scraped. `read` must be callable from any thread until the registry goes.
   void AddGauge(std::string_view name, std::string_view help, Labels labels,
                 std::function<double()> read);
+  // Families that are written whole when scraped, for resources that come and go. As above.
+  void AddCollector(std::function<void(Exposition&)> collect);
   std::string Expose() const;
 
  private:
   struct Family;
-  Family& GetFamily(std::string_view name, std::string_view help, std::string_view type)
+  Family& GetFamily(std::string_view name, std::string_view help, MetricKind kind)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void ExposeFamily(const std::string& name, const Family& family, Exposition& page);
   mutable absl::Mutex mutex_;
+  std::vector<std::function<void(Exposition&)>> collectors_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Family>, std::less<>> families_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -28,8 +28,9 @@ def launch(tmp_path):
     """Starts instances; those that a test leaves running are killed after it."""
     made = []
 
-    def start(spec=EVENTS, files=None, name="pipeline", flags=()):
+    def start(spec=EVENTS, files=None, name="pipeline", flags=(), environment=None):
         instance = Instance(tmp_path / name, spec, EVENTS_FILES if files is None else files)
+        instance.environment = environment or {}
         made.append(instance)
         return instance.start(*flags)
 

@@ -63,6 +63,7 @@ class Instance:
         self.process = None
         self.doors = {}
         self.stdout = ""
+        self.environment = {}  # what `up` gets beside the clean environment
         Instance.alive.append(self)
 
     # Life.
@@ -77,7 +78,8 @@ class Instance:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "up", str(self.spec), "--data-dir", str(self.data_dir), *ports, *flags],
-                stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, env=clean_environment())
+                stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
+                env={**clean_environment(), **self.environment})
         self.stdout = self._first_line()
         assert self.stdout.startswith("afluente ready"), f"said {self.stdout!r} instead of being ready\n{self.log()}"
         self.doors = json.loads((self.data_dir / "ready.json").read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@
 #include "broker/wire/answer.h"
 #include "broker/wire/listing.h"
 #include "broker/wire/pull_wait.h"
+#include "broker/wire/pulled.h"
 #include "broker/wire/service.h"
 #include "broker/wire/status_details.h"
 #include "broker/wire/traffic.h"
@@ -148,6 +149,8 @@ void Service::Pull(pubsub::PullRequest& request, const Call& call,
   if (request.max_messages() <= 0)
     return reply(absl::InvalidArgumentError(
         absl::StrCat("max_messages must be positive, not ", request.max_messages(), ".")));
+  absl::Status pulled = CheckPulled(subscriptions_.GetSubscription(request.subscription()));
+  if (!pulled.ok()) return reply(std::move(pulled));
   auto consumer = subscriptions_.OpenConsumer(request.subscription(), ConsumerOptions());
   if (!consumer.ok()) return reply(consumer.status());
   PullLimits limits;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "broker/wire/grpc_bytes.h"
 #include "broker/wire/stream_report.h"
+#include "broker/wire/pulled.h"
 #include "broker/wire/traffic.h"
 #include "google/pubsub/v1/pubsub.pb.h"
 #include "host/check.h"
@@ -155,6 +156,9 @@ absl::Status StreamingPull::Open(const pubsub::StreamingPullRequest& request) {
   if (request.subscription().empty())
     return absl::InvalidArgumentError("The first request of a stream must name the subscription.");
   subscription_ = request.subscription();
+  AFLUENTE_ASSIGN_OR_RETURN(SubscriptionSettings settings,
+                            service_.subscriptions().GetSubscription(subscription_));
+  AFLUENTE_RETURN_IF_ERROR(CheckPulled(settings));
   ConsumerOptions options;
   opened_deadline_seconds_ = request.stream_ack_deadline_seconds();
   answers_pings_ = request.protocol_version() >= 1;

@@ -10,14 +10,18 @@
 
 namespace afluente::broker {
 
-// Where a topic's publish records lie in the journal: 16 bytes a record, grouped by segment. Not
+// Where a topic's publish records lie in the journal: 16 bytes a block, grouped by segment. A block
+// is a stretch of at most kBlockBytes (one record may be longer) that holds consecutive records of
+// the topic, of one second, with those of others between them; it is read as a whole. Not
 // thread-safe; full segments are immutable and shared with snapshots.
 class MessageIndex {
  public:
+  static constexpr uint32_t kBlockBytes = 64 << 10;
+
   struct Entry {
     uint32_t offset;
-    uint32_t size;
-    uint32_t sequence;  // of the record's first message, counted from the segment's
+    uint32_t size;      // to the end of the block's last record
+    uint32_t sequence;  // of the block's first message, counted from the segment's
     uint32_t seconds;   // publish time, rounded up, counted from the segment's
   };
   struct Segment {
@@ -29,7 +33,7 @@ class MessageIndex {
   using Segments = std::vector<std::shared_ptr<const Segment>>;
 
   struct Found {
-    log::Place place;
+    log::Place place;  // of the block
     uint64_t first_sequence = 0;
     uint64_t count = 0;
     host::WallTime publish_time;  // rounded up to the second

@@ -97,6 +97,8 @@ class Topic {
     Wake ready;
   };
   absl::Status NotRetained(uint64_t sequence) const;
+  absl::StatusOr<SharedBatch> ReadBlock(const log::Journal& journal,
+                                        const MessageIndex::Found& found, uint64_t sequence) const;
   SharedBatch FindRecent(uint64_t sequence) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const uint64_t incarnation_;

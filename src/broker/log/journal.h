@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "host/file_system.h"
@@ -65,6 +66,12 @@ class Journal {
 
   // The payload of a synced record, checksum verified. Blocks. DATA_LOSS when damaged.
   virtual absl::StatusOr<std::string> Read(const Place& place) const = 0;
+
+  using EachRecord = absl::FunctionRef<absl::Status(const Place&, std::string_view payload)>;
+  // Hands over the synced records of a stretch of one segment, in order, checksums verified:
+  // `block` reaches from a record's start to a record's end. Blocks. DATA_LOSS when damaged; ends
+  // with the first error of `each`.
+  virtual absl::Status ReadBlock(const Place& block, EachRecord each) const = 0;
 
   // Makes `state` (the effect of all records up to and including `covered`) the start of the next
   // recovery. Blocks; two snapshots are kept.

@@ -194,6 +194,33 @@ absl::StatusOr<std::string> SegmentedJournal::Read(const Place& place) const {
   return bytes;
 }
 
+absl::Status SegmentedJournal::ReadBlock(const Place& block, EachRecord each) const {
+  if (block.size < kRecordOverheadBytes || block.offset < kSegmentHeaderBytes)
+    return absl::InvalidArgumentError("not a stretch of journal records");
+  AFLUENTE_ASSIGN_OR_RETURN(const std::shared_ptr<const host::File> file,
+                            cache_.Get(block.segment));
+  const uint64_t size = Padded(block.size);
+  AFLUENTE_ASSIGN_OR_RETURN(const std::string stretch, file->ReadAt(block.offset, size));
+  if (stretch.size() < size)
+    return DataLoss(block.segment, block.offset, "the file ends within records");
+  for (size_t at = 0; at < stretch.size();) {
+    const uint32_t offset = block.offset + static_cast<uint32_t>(at);
+    // No record is as large as a group's magic number, read as a size.
+    if (const auto group = DecodeGroupHeader(std::string_view(stretch).substr(at))) {
+      if (group->offset != offset)
+        return DataLoss(block.segment, offset, "a group lies where it does not belong");
+      at += kGroupHeaderBytes;
+      continue;
+    }
+    const auto payload = PayloadAt(stretch, at, block.segment, offset);
+    if (!payload.has_value()) return DataLoss(block.segment, offset, "a record does not verify");
+    const auto bytes = static_cast<uint32_t>(payload->size()) + kRecordOverheadBytes;
+    AFLUENTE_RETURN_IF_ERROR(each(Place{block.segment, offset, bytes}, *payload));
+    at += Padded(bytes);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SegmentedJournal::WriteSnapshot(const Place& covered, std::string_view state) {
   {
     absl::MutexLock lock(&mutex_);

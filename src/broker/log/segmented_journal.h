@@ -29,6 +29,7 @@ class SegmentedJournal final : public Journal {
 
   void Append(std::string payload, Appended done) override;
   absl::StatusOr<std::string> Read(const Place& place) const override;
+  absl::Status ReadBlock(const Place& block, EachRecord each) const override;
   absl::Status WriteSnapshot(const Place& covered, std::string_view state) override;
   absl::Status ReleaseBefore(uint64_t segment) override;
   const std::string& identity() const override { return identity_hex_; }

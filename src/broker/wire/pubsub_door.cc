@@ -99,8 +99,8 @@ absl::Status OnePortDoor::Start() {
   builder.SetMaxReceiveMessageSize(options_.message_bytes_max);
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options_.connection_streams_max);
-  // Without it gRPC sends a ping for nearly every request, to size its windows: a third of all system
-  // calls. The windows are made large instead.
+  // Without it gRPC sends a ping for nearly every request, to size its windows: a third of all
+  // system calls. The windows are made large instead.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
   // Clients of Google's APIs ping idle connections; gRPC's default calls that abuse.

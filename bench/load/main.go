@@ -55,6 +55,8 @@ func main() {
 	switch os.Args[1] {
 	case "publish":
 		print(measurePublish(s, pubsubPublisher(s)))
+	case "bare":
+		print(measurePublish(s, bareCaller(s)))
 	case "nats":
 		print(measurePublish(s, natsPublisher(s)))
 	case "pstest":
@@ -67,13 +69,19 @@ func main() {
 		print(measureDrain(s))
 	case "latency":
 		print(measureLatency(s))
+	case "spread":
+		print(measureSpread(s))
+	case "endure":
+		print(measureEndurance(s))
+	case "churn":
+		print(measureChurn(s))
 	default:
 		usage()
 	}
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: load publish|nats|redis|kafka|pstest|fresh|fill|drain|latency|spread|endure|churn [flags]; load publish -h lists them")
+	fmt.Fprintln(os.Stderr, "usage: load publish|bare|nats|redis|kafka|pstest|fresh|fill|drain|latency|spread|endure|churn [flags]; load publish -h lists them")
 	os.Exit(2)
 }
 

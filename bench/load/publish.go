@@ -127,6 +127,19 @@ func pubsubPublisher(s settings) connector {
 	}
 }
 
+// bareCaller asks for a topic that is there: what one call takes when nothing is written.
+func bareCaller(s settings) connector {
+	topic, _ := makeTopic(s)
+	return func(int) (connection, func()) {
+		own := dial(s)
+		publisher := pubsubpb.NewPublisherClient(own)
+		return func([][]byte) error {
+			_, err := publisher.GetTopic(context.Background(), &pubsubpb.GetTopicRequest{Topic: topic})
+			return err
+		}, func() { own.Close() }
+	}
+}
+
 // natsPublisher makes a file-backed JetStream; a batch is a window of asynchronous publishes.
 func natsPublisher(s settings) connector {
 	name := fmt.Sprint("load", time.Now().UnixNano())

@@ -56,7 +56,8 @@ class Service {
   void Acknowledge(pubsub::AcknowledgeRequest& request, const Call& call, Reply<Empty> reply);
   void Pull(pubsub::PullRequest& request, const Call& call, Reply<pubsub::PullResponse> reply);
 
-  // For StreamingPull, whose calls are more than one request and one answer.
+  // For the doors, and for StreamingPull, whose calls are more than one request and one answer.
+  Publisher& publisher() { return publisher_; }
   Subscriptions& subscriptions() { return subscriptions_; }
   OpenCalls& open_calls() { return open_calls_; }
   CallCount& streams() { return streams_; }

@@ -21,6 +21,11 @@ type settings struct {
 	rate       int
 	topic      string
 	api        string
+	messages   int64
+	name       string
+	filled     bool
+	topics     int
+	windows    int
 }
 
 func main() {
@@ -37,6 +42,11 @@ func main() {
 	flags.IntVar(&s.rate, "rate", 2000, "messages/s (fresh)")
 	flags.StringVar(&s.topic, "topic", "", "topic (fresh; publish makes its own)")
 	flags.StringVar(&s.api, "api", "", "URL whose answer's first row holds `seen`, the highest n stored (fresh)")
+	flags.Int64Var(&s.messages, "messages", 100000, "messages in all (fill, drain, endure), cycles (churn)")
+	flags.StringVar(&s.name, "name", "", "name of topic and subscription (fill, drain; else its own)")
+	flags.BoolVar(&s.filled, "filled", false, "drain: an earlier fill made the backlog")
+	flags.IntVar(&s.topics, "topics", 1, "topics to publish to in turn, a subscription each (spread)")
+	flags.IntVar(&s.windows, "windows", 20, "parts of a run whose latencies are told apart (endure, churn)")
 	flags.Parse(os.Args[2:])
 	requireLoopback(s.server)
 	if s.duration > time.Minute {
@@ -45,19 +55,33 @@ func main() {
 	switch os.Args[1] {
 	case "publish":
 		print(measurePublish(s, pubsubPublisher(s)))
+	case "bare":
+		print(measurePublish(s, bareCaller(s)))
 	case "nats":
 		print(measurePublish(s, natsPublisher(s)))
 	case "pstest":
 		servePstest(s)
 	case "fresh":
 		print(measureFreshness(s))
+	case "fill":
+		print(measureFill(s))
+	case "drain":
+		print(measureDrain(s))
+	case "latency":
+		print(measureLatency(s))
+	case "spread":
+		print(measureSpread(s))
+	case "endure":
+		print(measureEndurance(s))
+	case "churn":
+		print(measureChurn(s))
 	default:
 		usage()
 	}
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: load publish|nats|pstest|fresh [flags]; load publish -h lists them")
+	fmt.Fprintln(os.Stderr, "usage: load publish|bare|nats|redis|kafka|pstest|fresh|fill|drain|latency|spread|endure|churn [flags]; load publish -h lists them")
 	os.Exit(2)
 }
 

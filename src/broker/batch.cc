@@ -24,7 +24,6 @@ void Batch::Number(uint64_t incarnation, uint64_t first) {
   first_sequence = first;
   for (event::Message& message : messages) {
     message.message_id = MessageId(incarnation, first);
-    message.publish_time = publish_time;
     message.sequence = first++;
   }
 }

@@ -9,11 +9,12 @@
 
 namespace afluente::broker {
 
-// The messages of one publish record, which live and die together: one allocation for all. Filled
-// by the publisher's thread, numbered when the record is synced, immutable from then on.
+// The messages of one publish record, or of a block of them read from the journal, which live and
+// die together: one allocation for all. Filled by the publisher's thread, numbered when the record
+// is synced, immutable from then on.
 struct Batch {
   uint64_t first_sequence = 0;
-  host::WallTime publish_time;
+  host::WallTime publish_time;  // of the last record
   std::vector<event::Message> messages;
   uint64_t memory_bytes = 0;
 
@@ -23,7 +24,7 @@ struct Batch {
   }
   const event::Message& At(uint64_t sequence) const { return messages[sequence - first_sequence]; }
 
-  // Gives the messages their sequences, ids and publish time.
+  // Gives the messages their sequences and ids.
   void Number(uint64_t incarnation, uint64_t first);
 };
 

@@ -285,9 +285,9 @@ TEST_F(Delivery, OldMessagesComeFromTheJournal) {
   ASSERT_THAT(pulled.texts(), SizeIs(60));
   EXPECT_EQ(pulled.texts()[59], "29");
   EXPECT_EQ(pulled.texts()[1], "0");
-  // Each record is read once.
-  EXPECT_LE(harness.journal().reads(), 30);
-  EXPECT_GE(harness.journal().reads(), 20);
+  // All in one block, or two when a second began meanwhile; read once each, not once a record.
+  EXPECT_GE(harness.journal().reads(), 1);
+  EXPECT_LE(harness.journal().reads(), 3);
 }
 
 TEST_F(Delivery, DamageIsReportedNotSkipped) {

@@ -192,6 +192,8 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
       });
 }
 
+void EmbeddedBroker::Lend(absl::FunctionRef<void()> work) { journal_->Lend(work); }
+
 BrokerStats EmbeddedBroker::Stats() const {
   BrokerStats stats;
   for (const auto& topic : state_->Incarnations()) {

@@ -41,6 +41,7 @@ class EmbeddedBroker final : public Broker {
   ~EmbeddedBroker() override;
 
   void Publish(std::string_view topic, std::vector<event::Draft> batch, Published done) override;
+  void Lend(absl::FunctionRef<void()> work) override;
 
   absl::StatusOr<TopicSettings> CreateTopic(TopicSettings settings) override;
   absl::StatusOr<TopicSettings> UpdateTopic(TopicSettings settings) override;

@@ -58,6 +58,8 @@ class MemoryJournal final : public log::Journal {
     queue_.push_back({std::move(payload), std::move(done), next_failure_});
   }
 
+  void Lend(absl::FunctionRef<void()> work) override { work(); }
+
   absl::StatusOr<std::string> Read(const log::Place& place) const override {
     absl::MutexLock lock(&mutex_);
     ++reads_;
@@ -65,6 +67,29 @@ class MemoryJournal final : public log::Journal {
     if (it == disk_->records.end() || disk_->damaged.count(place) > 0)
       return absl::DataLossError("damaged record");
     return it->second;
+  }
+
+  absl::Status ReadBlock(const log::Place& block, EachRecord each) const override {
+    std::vector<std::pair<log::Place, std::string>> records;
+    absl::Status end;
+    {
+      absl::MutexLock lock(&mutex_);
+      ++reads_;
+      auto it = disk_->records.lower_bound({block.segment, block.offset, 0});
+      for (; it != disk_->records.end() && it->first.segment == block.segment &&
+             it->first.offset < block.offset + block.size;
+           ++it) {
+        if (disk_->damaged.count(it->first) > 0) {
+          end = absl::DataLossError("damaged record");
+          break;
+        }
+        records.push_back(*it);
+      }
+    }
+    for (const auto& [place, payload] : records) {
+      if (absl::Status status = each(place, payload); !status.ok()) return status;
+    }
+    return end;
   }
 
   absl::Status WriteSnapshot(const log::Place& covered, std::string_view state) override {

@@ -1,6 +1,7 @@
 #include "broker/message_index.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace afluente::broker {
 namespace {
@@ -11,7 +12,7 @@ int64_t CeilSeconds(host::WallTime time) {
 
 }  // namespace
 
-MessageIndex::MessageIndex(const Segments& segments, uint64_t end) : end_(end) {
+MessageIndex::MessageIndex(const Segments& segments, uint64_t end) : end_(end), ended_(true) {
   segments_.reserve(segments.size());
   for (const auto& segment : segments) segments_.push_back(std::make_shared<Segment>(*segment));
 }
@@ -26,10 +27,18 @@ void MessageIndex::Append(const log::Place& place, uint64_t count, host::WallTim
     segments_.push_back(std::move(segment));
   }
   Segment& last = *segments_.back();
-  last.entries.push_back({place.offset, place.size,
-                          static_cast<uint32_t>(end_ - last.first_sequence),
-                          static_cast<uint32_t>(std::max<int64_t>(0, seconds - last.seconds))});
+  auto relative = static_cast<uint32_t>(std::max<int64_t>(0, seconds - last.seconds));
+  auto sequence = static_cast<uint32_t>(end_ - last.first_sequence);
   end_ += count;
+  if (!std::exchange(ended_, false) && !last.entries.empty()) {
+    Entry& block = last.entries.back();
+    uint64_t size = uint64_t{place.offset} + place.size - block.offset;
+    if (size <= kBlockBytes && block.seconds == relative) {
+      block.size = static_cast<uint32_t>(size);
+      return;
+    }
+  }
+  last.entries.push_back({place.offset, place.size, sequence, relative});
 }
 
 size_t MessageIndex::SegmentOf(uint64_t sequence) const {

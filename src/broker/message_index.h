@@ -10,14 +10,18 @@
 
 namespace afluente::broker {
 
-// Where a topic's publish records lie in the journal: 16 bytes a record, grouped by segment. Not
+// Where a topic's publish records lie in the journal: 16 bytes a block, grouped by segment. A block
+// is a stretch of at most kBlockBytes (one record may be longer) that holds consecutive records of
+// the topic, of one second, with those of others between them; it is read as a whole. Not
 // thread-safe; full segments are immutable and shared with snapshots.
 class MessageIndex {
  public:
+  static constexpr uint32_t kBlockBytes = 64 << 10;
+
   struct Entry {
     uint32_t offset;
-    uint32_t size;
-    uint32_t sequence;  // of the record's first message, counted from the segment's
+    uint32_t size;      // to the end of the block's last record
+    uint32_t sequence;  // of the block's first message, counted from the segment's
     uint32_t seconds;   // publish time, rounded up, counted from the segment's
   };
   struct Segment {
@@ -29,7 +33,7 @@ class MessageIndex {
   using Segments = std::vector<std::shared_ptr<const Segment>>;
 
   struct Found {
-    log::Place place;
+    log::Place place;  // of the block
     uint64_t first_sequence = 0;
     uint64_t count = 0;
     host::WallTime publish_time;  // rounded up to the second
@@ -42,6 +46,9 @@ class MessageIndex {
 
   // `count` messages follow the last in a record at `place`, which lies after every other.
   void Append(const log::Place& place, uint64_t count, host::WallTime publish_time);
+  // The next record begins a block. So after a record that looks like one of the topic but is none
+  // (a dead letter that came to nothing): no block may hold it.
+  void EndBlock() { ended_ = true; }
   std::optional<Found> Find(uint64_t sequence) const;
   // The first retained sequence published at or after `time`; end() when none is.
   uint64_t FirstSince(host::WallTime time) const;
@@ -60,6 +67,7 @@ class MessageIndex {
 
   std::vector<std::shared_ptr<Segment>> segments_;
   uint64_t end_;  // one past the last sequence
+  bool ended_ = false;
 };
 
 }  // namespace afluente::broker

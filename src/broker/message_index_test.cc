@@ -13,7 +13,7 @@ host::WallTime At(int64_t milliseconds) {
 
 TEST(MessageIndex, AnEntryIsSixteenBytes) { EXPECT_EQ(sizeof(MessageIndex::Entry), 16); }
 
-TEST(MessageIndex, FindsTheRecordOfEverySequence) {
+TEST(MessageIndex, FindsTheBlockOfEverySequence) {
   std::mt19937_64 random(7);
   MessageIndex index;
   struct Written {
@@ -27,9 +27,9 @@ TEST(MessageIndex, FindsTheRecordOfEverySequence) {
   for (int i = 0; i < 500; ++i) {
     if (random() % 20 == 0) place = {place.segment + 1 + random() % 3, 0, 0};
     place.offset += place.size;
-    place.size = static_cast<uint32_t>(20 + random() % 100);
+    place.size = static_cast<uint32_t>(20 + random() % 20'000);
     uint64_t count = 1 + random() % 5;
-    index.Append(place, count, At(i * 700));
+    index.Append(place, count, At(i * 200));
     all.push_back({place, next, count});
     next += count;
   }
@@ -39,9 +39,21 @@ TEST(MessageIndex, FindsTheRecordOfEverySequence) {
         auto found = checked.Find(sequence);
         ASSERT_EQ(found.has_value(), sequence >= checked.first_sequence());
         if (!found) continue;
-        EXPECT_EQ(found->place, each.place);
-        EXPECT_EQ(found->first_sequence, each.first);
-        EXPECT_EQ(found->count, each.count);
+        EXPECT_EQ(found->place.segment, each.place.segment);
+        EXPECT_LE(found->place.offset, each.place.offset);
+        EXPECT_GE(found->place.offset + found->place.size, each.place.offset + each.place.size);
+        EXPECT_LE(found->place.size, MessageIndex::kBlockBytes);
+        EXPECT_LE(found->first_sequence, each.first);
+        EXPECT_GE(found->first_sequence + found->count, each.first + each.count);
+        // Exactly the records that lie in the block.
+        uint64_t messages = 0;
+        for (const Written& other : all) {
+          if (other.place.segment == found->place.segment &&
+              other.place.offset >= found->place.offset &&
+              other.place.offset < found->place.offset + found->place.size)
+            messages += other.count;
+        }
+        EXPECT_EQ(found->count, messages);
       }
     }
     EXPECT_FALSE(checked.Find(0));
@@ -57,6 +69,19 @@ TEST(MessageIndex, FindsTheRecordOfEverySequence) {
   index.DropBefore(UINT64_MAX);
   EXPECT_EQ(index.first_sequence(), next);
   EXPECT_EQ(index.end(), next);
+}
+
+TEST(MessageIndex, TenMillionSmallRecordsTakeLittle) {
+  MessageIndex index;
+  log::Place place{1, 72, 1100};
+  for (int i = 0; i < 10'000'000; ++i) {
+    index.Append(place, 1, At(i / 100));
+    place.offset += 1104;
+    if (place.offset > 127 << 20) place = {place.segment + 1, 72, 1100};
+  }
+  size_t blocks = 0;
+  for (const auto& segment : index.Share()) blocks += segment->entries.size();
+  EXPECT_LT(blocks * sizeof(MessageIndex::Entry), 4 << 20);
 }
 
 TEST(MessageIndex, AShareDoesNotSeeLaterRecords) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "event/message.h"
 
@@ -24,6 +25,10 @@ class Publisher {
   // thread: it must not block. Publishing again after an error may duplicate: a retry is a new
   // message.
   virtual void Publish(std::string_view topic, std::vector<event::Draft> batch, Published done) = 0;
+
+  // Runs `work`, which publishes or acknowledges, and lends the calling thread to the disk: it may
+  // block as long as one write and sync takes, without locks, and run the `done` of others.
+  virtual void Lend(absl::FunctionRef<void()> work) { work(); }
 };
 
 }  // namespace afluente::broker

@@ -171,7 +171,7 @@ const std::string* ChangedSubscription(const Record& record) {
     return &updated->settings.name;
   if (const auto* deleted = std::get_if<DeleteSubscriptionRecord>(&record)) return &deleted->name;
   if (const auto* detached = std::get_if<DetachSubscriptionRecord>(&record))
-    return &detached->subscription;
+    return &detached->name;
   return nullptr;
 }
 
@@ -262,7 +262,15 @@ absl::StatusOr<Record> Decode(std::string_view payload) {
   return *std::move(record);
 }
 
-absl::StatusOr<SharedBatch> DecodeBatch(std::string_view payload, uint64_t first_sequence) {
+bool IsPublishTo(uint64_t incarnation, std::string_view payload) {
+  if (payload.size() < kPublishHeadBytes ||
+      (payload[1] != PublishRecord::kKind && payload[1] != DeadLetterRecord::kKind)) {
+    return false;
+  }
+  return ByteReader(payload.substr(2)).Fixed64() == incarnation;
+}
+
+absl::Status DecodePublish(std::string_view payload, Batch& batch) {
   AFLUENTE_ASSIGN_OR_RETURN(Record record, Decode(payload));
   const auto* head = std::get_if<PublishRecord>(&record);
   size_t head_bytes = kPublishHeadBytes;
@@ -272,16 +280,14 @@ absl::StatusOr<SharedBatch> DecodeBatch(std::string_view payload, uint64_t first
   }
   if (head == nullptr) return BadRecord("a publish was expected");
   ByteReader reader(payload.substr(head_bytes));
-  auto batch = std::make_shared<Batch>();
-  batch->publish_time = head->publish_time;
-  batch->messages.reserve(std::min<size_t>(head->count, 1000));
+  batch.publish_time = head->publish_time;
+  if (batch.messages.empty()) batch.messages.reserve(std::min<size_t>(head->count, 1000));
   for (uint32_t i = 0; i < head->count && reader.ok(); ++i) {
-    batch->messages.push_back(ReadMessage(reader));
-    batch->memory_bytes += SizeOf(batch->messages.back()) + sizeof(event::Message);
+    event::Message& message = batch.messages.emplace_back(ReadMessage(reader));
+    message.publish_time = head->publish_time;
+    batch.memory_bytes += SizeOf(message) + sizeof(event::Message);
   }
-  if (!reader.done()) return BadRecord("a publish's messages");
-  batch->Number(head->incarnation, first_sequence);
-  return SharedBatch(std::move(batch));
+  return reader.done() ? absl::OkStatus() : BadRecord("a publish's messages");
 }
 
 }  // namespace afluente::broker

@@ -102,9 +102,11 @@ void SetPublishTime(std::string& payload, host::WallTime publish_time);
 
 // Of a publish, the head alone. DATA_LOSS when the bytes are not a record.
 absl::StatusOr<Record> Decode(std::string_view payload);
-// The messages of a record that publishes, the first of which has `first_sequence`. DATA_LOSS as
-// above.
-absl::StatusOr<SharedBatch> DecodeBatch(std::string_view payload, uint64_t first_sequence);
+// Whether a record is a publish to that incarnation of a topic, a dead letter's too; looks at no
+// more than its head.
+bool IsPublishTo(uint64_t incarnation, std::string_view payload);
+// Adds the messages of a record that publishes, not numbered yet. DATA_LOSS as above.
+absl::Status DecodePublish(std::string_view payload, Batch& batch);
 
 // Shared with the snapshot's format.
 void WriteRanges(ByteWriter& writer, const std::vector<SequenceSet::Range>& ranges);

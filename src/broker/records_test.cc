@@ -94,6 +94,20 @@ std::string SomeSnapshot() {
   return EncodeSnapshot(image);
 }
 
+absl::StatusOr<SharedBatch> DecodeNumbered(std::string_view payload, uint64_t first_sequence) {
+  auto batch = std::make_shared<Batch>();
+  if (absl::Status read = DecodePublish(payload, *batch); !read.ok()) return read;
+  batch->Number(42, first_sequence);
+  return SharedBatch(std::move(batch));
+}
+
+TEST(Records, OnlyAPublishToThatTopicIsOne) {
+  EXPECT_TRUE(IsPublishTo(42, SomePublish()));
+  EXPECT_FALSE(IsPublishTo(43, SomePublish()));
+  EXPECT_FALSE(IsPublishTo(42, SomePublish().substr(0, 12)));
+  EXPECT_FALSE(IsPublishTo(42, Encode(DeleteTopicRecord{std::string(100, 'x')})));
+}
+
 TEST(Records, APublishComesBack) {
   std::string payload = SomePublish();
   auto record = Decode(payload);
@@ -101,7 +115,7 @@ TEST(Records, APublishComesBack) {
   auto head = std::get<PublishRecord>(*record);
   EXPECT_EQ(head.incarnation, 42);
   EXPECT_EQ(head.count, 3);
-  auto batch = DecodeBatch(payload, 7);
+  auto batch = DecodeNumbered(payload, 7);
   ASSERT_TRUE(batch.ok());
   ASSERT_EQ((*batch)->messages.size(), 3);
   const event::Message& first = (*batch)->At(7);
@@ -129,7 +143,7 @@ TEST(Records, ADeadLetterIsAPublishThatSaysWhereItFailed) {
   EXPECT_EQ(dead.publish.publish_time.time_since_epoch().count(), 1'700'000'000'123'456);
   EXPECT_EQ(dead.subscription, 9);
   EXPECT_EQ(dead.sequence, 1234567);
-  auto batch = DecodeBatch(SomeDeadLetter(), 7);
+  auto batch = DecodeNumbered(SomeDeadLetter(), 7);
   ASSERT_TRUE(batch.ok()) << batch.status();
   EXPECT_EQ((*batch)->At(7).data, "data");
   EXPECT_EQ((*batch)->At(7).ordering_key, "key");
@@ -236,7 +250,7 @@ TEST(Records, ASnapshotComesBack) {
 void ReadAll(const std::string& bytes) {
   auto record = Decode(bytes);
   EXPECT_TRUE(record.ok() || absl::IsDataLoss(record.status())) << record.status();
-  auto batch = DecodeBatch(bytes, 1);
+  auto batch = DecodeNumbered(bytes, 1);
   EXPECT_TRUE(batch.ok() || absl::IsDataLoss(batch.status())) << batch.status();
   auto image = DecodeSnapshot(bytes);
   EXPECT_TRUE(image.ok() || absl::IsDataLoss(image.status())) << image.status();
@@ -259,7 +273,7 @@ TEST(Records, APrefixIsDataLoss) {
   }
   for (const std::string& publish : {SomePublish(), SomeDeadLetter()}) {
     for (size_t size = 0; size < publish.size(); ++size)
-      EXPECT_TRUE(absl::IsDataLoss(DecodeBatch(publish.substr(0, size), 1).status())) << size;
+      EXPECT_TRUE(absl::IsDataLoss(DecodeNumbered(publish.substr(0, size), 1).status())) << size;
   }
   std::string snapshot = SomeSnapshot();
   for (size_t size = 0; size < snapshot.size(); ++size)

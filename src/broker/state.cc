@@ -182,7 +182,10 @@ State::Applied State::Bury(const DeadLetterRecord& record, const log::Place& pla
                            std::shared_ptr<Batch> batch) {
   std::shared_ptr<Subscription> subscription = FindSubscriptionIncarnation(record.subscription);
   // Deleted or acked while the record was on its way: there is nothing to publish any more.
-  if (!subscription || subscription->IsAcked(record.sequence)) return {};
+  if (!subscription || subscription->IsAcked(record.sequence)) {
+    if (auto topic = FindIncarnation(record.publish.incarnation)) topic->EndBlock();
+    return {};
+  }
   Applied applied = Publish(record.publish, place, std::move(batch));
   if (!applied.status.ok()) return applied;
   for (auto& call : subscription->ApplyAcks({{record.sequence, record.sequence}}))

@@ -50,6 +50,7 @@ std::vector<Topic::Wake> Topic::Add(const log::Place& place, uint32_t count,
   // Only the thread that applies records moves the last sequence.
   uint64_t first = last_sequence() + 1;
   if (batch) {
+    for (event::Message& message : batch->messages) message.publish_time = publish_time;
     batch->Number(incarnation_, first);
   } else {
     publish_order_.NotBefore(publish_time);
@@ -67,6 +68,11 @@ std::vector<Topic::Wake> Topic::Add(const log::Place& place, uint32_t count,
     waiting_.erase(each);
   }
   return wakes;
+}
+
+void Topic::EndBlock() {
+  absl::MutexLock lock(&mutex_);
+  index_.EndBlock();
 }
 
 void Topic::Update(TopicSettings settings) {
@@ -113,18 +119,30 @@ absl::StatusOr<SharedBatch> Topic::Fetch(const log::Journal& journal, uint64_t s
   }
   if (!found) return NotRetained(sequence);
   if (!may_block) return SharedBatch();
-  absl::StatusOr<std::string> payload = journal.Read(found->place);
-  if (!payload.ok()) {
-    // Its segment may have been released, and removed, since it was looked up.
-    if (!Find(sequence)) return NotRetained(sequence);
-    return std::move(payload).status();
-  }
-  absl::StatusOr<SharedBatch> batch = DecodeBatch(*payload, found->first_sequence);
-  if (batch.ok() && (*batch)->messages.size() == found->count) return batch;
-  return absl::DataLossError(absl::StrCat(
-      "messages ", found->first_sequence, " to ", found->first_sequence + found->count - 1, " of ",
-      name_, ", segment ", found->place.segment, " offset ", found->place.offset, ": ",
-      batch.ok() ? "their number differs" : std::string(batch.status().message())));
+  return ReadBlock(journal, *found, sequence);
+}
+
+absl::StatusOr<SharedBatch> Topic::ReadBlock(const log::Journal& journal,
+                                             const MessageIndex::Found& found,
+                                             uint64_t sequence) const {
+  auto batch = std::make_shared<Batch>();
+  absl::Status read =
+      journal.ReadBlock(found.place, [&](const log::Place&, std::string_view payload) {
+        return IsPublishTo(incarnation_, payload) ? DecodePublish(payload, *batch)
+                                                  : absl::OkStatus();
+      });
+  if (read.ok() && batch->messages.size() != found.count)
+    read = absl::DataLossError("their number differs");
+  batch->Number(incarnation_, found.first_sequence);
+  // What lies before the damage is given.
+  if (read.ok() || batch->Holds(sequence)) return SharedBatch(std::move(batch));
+  // Its segment may have been released, and removed, since it was looked up.
+  if (!Find(found.first_sequence)) return NotRetained(found.first_sequence);
+  return absl::Status(
+      read.code(), absl::StrCat("messages ", found.first_sequence, " to ",
+                                found.first_sequence + found.count - 1, " of ", name_, ", segment ",
+                                found.place.segment, " offset ", found.place.offset, ": ",
+                                std::string(read.message())));
 }
 
 void Topic::Wait(const void* key, uint64_t after_sequence, Wake ready) {

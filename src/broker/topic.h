@@ -65,6 +65,8 @@ class Topic {
   // those who waited for them, to be called without locks.
   std::vector<Wake> Add(const log::Place& place, uint32_t count, host::WallTime publish_time,
                         std::shared_ptr<Batch> batch);
+  // A record that only looks like a publish to it was applied.
+  void EndBlock();
   void Update(TopicSettings settings);
   void MarkDeleted() { deleted_.store(true, std::memory_order_release); }
   void Release(uint64_t before_segment);
@@ -101,6 +103,8 @@ class Topic {
     Wake ready;
   };
   absl::Status NotRetained(uint64_t sequence) const;
+  absl::StatusOr<SharedBatch> ReadBlock(const log::Journal& journal,
+                                        const MessageIndex::Found& found, uint64_t sequence) const;
   SharedBatch FindRecent(uint64_t sequence) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const uint64_t incarnation_;

@@ -52,6 +52,20 @@ uint32_t ReadUint32(std::string_view bytes, size_t at) {
   return value;
 }
 
+std::optional<std::string_view> PayloadAt(std::string_view bytes, size_t at, uint64_t segment,
+                                          uint32_t offset) {
+  if (bytes.size() - at < kRecordOverheadBytes) return std::nullopt;
+  const uint64_t size = ReadUint32(bytes, at);
+  if (RecordBytes(size) > bytes.size() - at) return std::nullopt;
+  const std::string_view payload = bytes.substr(at + 4, size);
+  const std::string_view padding = bytes.substr(at + kRecordOverheadBytes + size,
+                                                RecordBytes(size) - kRecordOverheadBytes - size);
+  if (padding.find_first_not_of('\0') != std::string_view::npos) return std::nullopt;
+  if (PlacedChecksum(PayloadChecksum(payload), segment, offset) != ReadUint32(bytes, at + 4 + size))
+    return std::nullopt;
+  return payload;
+}
+
 void AppendHeader(const SegmentHeader& header, std::string& to) {
   const size_t start = to.size();
   to.append(kSegmentMagic);

@@ -53,14 +53,22 @@ std::optional<SegmentHeader> DecodeSegmentHeader(std::string_view bytes);
 std::optional<GroupHeader> DecodeGroupHeader(std::string_view bytes);
 std::optional<SnapshotHeader> DecodeSnapshotHeader(std::string_view bytes);
 
+constexpr uint64_t Padded(uint64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
 // What a record of this payload takes in a group, padding included.
 constexpr uint64_t RecordBytes(uint64_t payload_bytes) {
-  return (payload_bytes + kRecordOverheadBytes + kAlignment - 1) / kAlignment * kAlignment;
+  return Padded(payload_bytes + kRecordOverheadBytes);
 }
 // The costly part of a record's checksum; it needs no place yet.
 uint32_t PayloadChecksum(std::string_view payload);
 // The checksum as stored: bound to the place, so that bytes written or read elsewhere fail.
 uint32_t PlacedChecksum(uint32_t payload_checksum, uint64_t segment, uint32_t offset);
+
+// The payload of the record that starts at `at` of `bytes`, which lie at `offset` - `at` of their
+// segment; nullopt when it does not verify, padding included.
+std::optional<std::string_view> PayloadAt(std::string_view bytes, size_t at, uint64_t segment,
+                                          uint32_t offset);
 
 void AppendUint32(uint32_t value, std::string& to);
 uint32_t ReadUint32(std::string_view bytes, size_t at);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -60,14 +61,25 @@ class Journal {
   virtual ~Journal() = default;  // syncs and stops the writer
 
   using Appended = absl::AnyInvocable<void(absl::StatusOr<Place>)>;
-  // Queues one record; never blocks on disk. `done` runs once, on the writer's thread, in the order
-  // of Append calls, after the record's group is synced; or with RESOURCE_EXHAUSTED (queue or disk
-  // full), INVALID_ARGUMENT (larger than record_bytes_max) or UNAVAILABLE (the disk refused). It
-  // must not block nor call Append.
+  // Queues one record; never blocks on disk. `done` runs once, on the thread that writes, in the
+  // order of Append calls, after the record's group is synced; or with RESOURCE_EXHAUSTED (queue or
+  // disk full), INVALID_ARGUMENT (larger than record_bytes_max) or UNAVAILABLE (the disk refused).
+  // It must not block nor call Append.
   virtual void Append(std::string payload, Appended done) = 0;
+
+  // Runs `work`, which may append, and then writes and answers on this thread what waits, if it is
+  // little and nobody else does: it saves waking the writer's thread. Blocks on disk; `work` and
+  // the caller hold no lock that a `done` takes.
+  virtual void Lend(absl::FunctionRef<void()> work) = 0;
 
   // The payload of a synced record, checksum verified. Blocks. DATA_LOSS when damaged.
   virtual absl::StatusOr<std::string> Read(const Place& place) const = 0;
+
+  using EachRecord = absl::FunctionRef<absl::Status(const Place&, std::string_view payload)>;
+  // Hands over the synced records of a stretch of one segment, in order, checksums verified:
+  // `block` reaches from a record's start to a record's end. Blocks. DATA_LOSS when damaged; ends
+  // with the first error of `each`.
+  virtual absl::Status ReadBlock(const Place& block, EachRecord each) const = 0;
 
   // Makes `state` (the effect of all records up to and including `covered`) the start of the next
   // recovery. Blocks; two snapshots are kept.

@@ -48,7 +48,7 @@ class JournalModel {
   absl::Status Snapshot();
   // Releases what two snapshots cover.
   absl::Status Release();
-  // Reads every record from the start of this run's recovery on.
+  // Reads every record from the start of this run's recovery on, alone and in blocks.
   absl::Status ReadAll();
 
   bool open() const { return journal_ != nullptr; }
@@ -64,6 +64,7 @@ class JournalModel {
     Place place;  // once known
   };
   absl::Status Compare(const RecordingRecovery& recovered);
+  absl::Status ReadBlocks(const std::vector<Record>& records);
   void Answered(size_t index, const absl::StatusOr<Place>& place);
 
   host::FileSystem& files_;

@@ -1,5 +1,7 @@
 #include "broker/log/journal_model.h"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -163,6 +165,30 @@ absl::Status JournalModel::ReadAll() {
     if (absl::IsNotFound(payload.status())) continue;  // released
     if (!payload.ok()) return payload.status();
     if (*payload != PayloadOf(record.id)) return absl::InternalError("Read gives another record");
+  }
+  return ReadBlocks(records);
+}
+
+absl::Status JournalModel::ReadBlocks(const std::vector<Record>& records) {
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (records[i].fate != Fate::kAnswered) continue;
+    const Place& first = records[i].place;
+    const Place& last = records[std::min(i + i % 9, records.size() - 1)].place;
+    if (last.segment != first.segment || last < first) continue;
+    std::map<Place, std::string> read;
+    const absl::Status status =
+        journal_->ReadBlock({first.segment, first.offset, last.offset + last.size - first.offset},
+                            [&](const Place& place, std::string_view payload) {
+                              read.emplace(place, payload);
+                              return absl::OkStatus();
+                            });
+    if (absl::IsNotFound(status)) continue;  // released
+    if (!status.ok()) return status;
+    for (const Record& record : records) {
+      if (record.fate != Fate::kAnswered || record.place < first || record.place > last) continue;
+      if (read[record.place] != PayloadOf(record.id))
+        return absl::InternalError("ReadBlock gives another record");
+    }
   }
   return absl::OkStatus();
 }

@@ -9,21 +9,6 @@ namespace {
 
 constexpr uint64_t kWindowBytes = 2 << 20;
 
-// One record of a group: its size as stored without padding; nullopt when it does not verify.
-std::optional<std::string_view> PayloadAt(std::string_view group, size_t at, uint64_t segment,
-                                          uint32_t offset) {
-  if (group.size() - at < kRecordOverheadBytes) return std::nullopt;
-  const uint64_t size = ReadUint32(group, at);
-  if (RecordBytes(size) > group.size() - at) return std::nullopt;
-  const std::string_view payload = group.substr(at + 4, size);
-  const std::string_view padding = group.substr(at + kRecordOverheadBytes + size,
-                                                RecordBytes(size) - kRecordOverheadBytes - size);
-  if (padding.find_first_not_of('\0') != std::string_view::npos) return std::nullopt;
-  if (PlacedChecksum(PayloadChecksum(payload), segment, offset) != ReadUint32(group, at + 4 + size))
-    return std::nullopt;
-  return payload;
-}
-
 }  // namespace
 
 absl::StatusOr<std::string_view> SegmentReader::Window(uint64_t offset, uint64_t size) {

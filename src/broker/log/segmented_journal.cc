@@ -17,6 +17,12 @@ namespace {
 // What a queued record costs besides its payload; keeps many tiny ones within the bound too.
 constexpr uint64_t kPendingOverheadBytes = 128;
 
+// More than this is left to the writer's thread: who lends a thread has other things to do.
+constexpr uint64_t kLentBytesMax = 256 << 10;
+
+// The journal that this thread will write for when its work is done; nobody need be woken then.
+thread_local const SegmentedJournal* lender = nullptr;
+
 absl::Status Validate(const JournalOptions& options) {
   const uint64_t largest =
       std::max<uint64_t>(RecordBytes(options.record_bytes_max), options.group_bytes_max);
@@ -103,7 +109,8 @@ void SegmentedJournal::Append(std::string payload, Appended done) {
       record.refusal = absl::ResourceExhaustedError(
           absl::StrCat("queue_bytes_max: ", queued_bytes_, " bytes wait for the journal's disk"));
     }
-    wake = queue_.empty();
+    // A thread that writes looks again before it stops.
+    wake = queue_.empty() && !writing_ && lender != this;
     if (record.refusal.ok()) {
       record.payload = std::move(payload);
       queued_bytes_ += cost;
@@ -118,21 +125,45 @@ void SegmentedJournal::Append(std::string payload, Appended done) {
   if (wake) arrived_.Signal();
 }
 
-std::unique_ptr<Batch> SegmentedJournal::NextBatch() {
-  const bool unsealed = writer_.unsealed();
+void SegmentedJournal::Lend(absl::FunctionRef<void()> work) {
+  const SegmentedJournal* before = std::exchange(lender, this);
+  work();
+  lender = before;
+  while (std::unique_ptr<Batch> batch = LentBatch()) Write(*batch).IgnoreError();
+}
+
+std::unique_ptr<Batch> SegmentedJournal::LentBatch() {
   absl::MutexLock lock(&mutex_);
-  while (queue_.empty()) {
-    if (stopping_) return unsealed ? std::make_unique<Batch>() : nullptr;
-    if (!unsealed) {
-      arrived_.Wait(&mutex_);
-    } else if (arrived_.WaitWithTimeout(&mutex_, absl::FromChrono(options_.idle)) &&
-               queue_.empty()) {
-      return std::make_unique<Batch>();
-    }
-  }
+  if (writing_ || queue_.empty()) return nullptr;
+  if (queued_bytes_ <= kLentBytesMax) return TakeFront();
+  arrived_.Signal();
+  return nullptr;
+}
+
+std::unique_ptr<Batch> SegmentedJournal::TakeFront() {
   std::unique_ptr<Batch> batch = std::move(queue_.front());
   queue_.pop_front();
+  writing_ = true;
   return batch;
+}
+
+std::unique_ptr<Batch> SegmentedJournal::NextBatch() {
+  absl::MutexLock lock(&mutex_);
+  while (true) {
+    if (!writing_ && !queue_.empty()) return TakeFront();
+    if (stopping_ && !writing_ && !unsealed_) return nullptr;
+    const uint64_t before = groups_;
+    watching_ = unsealed_;
+    bool idle = stopping_ && !writing_;
+    if (!unsealed_) {
+      arrived_.Wait(&mutex_);
+    } else if (!idle) {
+      idle = arrived_.WaitWithTimeout(&mutex_, absl::FromChrono(options_.idle));
+    }
+    if (!idle || writing_ || !queue_.empty() || groups_ != before || !unsealed_) continue;
+    writing_ = true;
+    return std::make_unique<Batch>();
+  }
 }
 
 bool SegmentedJournal::Stopping() const {
@@ -140,11 +171,27 @@ bool SegmentedJournal::Stopping() const {
   return stopping_;
 }
 
+absl::Status SegmentedJournal::Write(Batch& batch) {
+  const bool refusals_only = batch.count == 0 && !batch.records.empty();
+  const absl::Status status = refusals_only ? absl::OkStatus() : writer_.Write(batch);
+  Answer(batch, status);
+  bool wake = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    unsealed_ = writer_.unsealed();
+    ++groups_;
+    // The writer's thread seals what a lender wrote last.
+    wake = stopping_ || (unsealed_ && !watching_);
+    if (wake) watching_ = true;
+  }
+  if (wake) arrived_.Signal();
+  return status;
+}
+
 void SegmentedJournal::RunWriter() {
   while (std::unique_ptr<Batch> batch = NextBatch()) {
-    const bool refusals_only = batch->count == 0 && !batch->records.empty();
-    const absl::Status status = refusals_only ? absl::OkStatus() : writer_.Write(*batch);
-    Answer(*batch, status);
+    const absl::Status status = Write(*batch);
     // A seal that fails is tried again when idle, and given up at the end.
     if (batch->records.empty() && !status.ok() && Stopping()) break;
   }
@@ -192,6 +239,33 @@ absl::StatusOr<std::string> SegmentedJournal::Read(const Place& place) const {
   if (PlacedChecksum(PayloadChecksum(bytes), place.segment, place.offset) != stored)
     return DataLoss(place.segment, place.offset, "a record's checksum is wrong");
   return bytes;
+}
+
+absl::Status SegmentedJournal::ReadBlock(const Place& block, EachRecord each) const {
+  if (block.size < kRecordOverheadBytes || block.offset < kSegmentHeaderBytes)
+    return absl::InvalidArgumentError("not a stretch of journal records");
+  AFLUENTE_ASSIGN_OR_RETURN(const std::shared_ptr<const host::File> file,
+                            cache_.Get(block.segment));
+  const uint64_t size = Padded(block.size);
+  AFLUENTE_ASSIGN_OR_RETURN(const std::string stretch, file->ReadAt(block.offset, size));
+  if (stretch.size() < size)
+    return DataLoss(block.segment, block.offset, "the file ends within records");
+  for (size_t at = 0; at < stretch.size();) {
+    const uint32_t offset = block.offset + static_cast<uint32_t>(at);
+    // No record is as large as a group's magic number, read as a size.
+    if (const auto group = DecodeGroupHeader(std::string_view(stretch).substr(at))) {
+      if (group->offset != offset)
+        return DataLoss(block.segment, offset, "a group lies where it does not belong");
+      at += kGroupHeaderBytes;
+      continue;
+    }
+    const auto payload = PayloadAt(stretch, at, block.segment, offset);
+    if (!payload.has_value()) return DataLoss(block.segment, offset, "a record does not verify");
+    const auto bytes = static_cast<uint32_t>(payload->size()) + kRecordOverheadBytes;
+    AFLUENTE_RETURN_IF_ERROR(each(Place{block.segment, offset, bytes}, *payload));
+    at += Padded(bytes);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SegmentedJournal::WriteSnapshot(const Place& covered, std::string_view state) {

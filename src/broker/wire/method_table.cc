@@ -94,6 +94,8 @@ void MethodTable::Handle(const char* name,
   AFLUENTE_CHECK(descriptor->output_type() == Response::descriptor());
   Method& method = methods_[descriptor];
   method.waits = std::is_same_v<Request, pubsub::PullRequest>;
+  method.lends = std::is_same_v<Request, pubsub::PublishRequest> ||
+                 std::is_same_v<Request, pubsub::AcknowledgeRequest>;
   method.handler = [&service = service_, function](std::unique_ptr<Message> request,
                                                    const Call& call, Completion done) {
     (service.*function)(static_cast<Request&>(*request), call,

@@ -32,6 +32,7 @@ struct Method {
   const google::protobuf::Message* request_prototype = nullptr;
   Handler handler;
   bool waits = false;  // may stay open for long: its door tells it when the caller goes away
+  bool lends = false;  // waits for one sync: its door may do it (Publisher::Lend)
   telemetry::Histogram* seconds = nullptr;
   // By status code, made when first needed.
   mutable std::array<std::atomic<telemetry::Counter*>, 17> requests{};

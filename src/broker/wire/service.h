@@ -103,7 +103,8 @@ class Service {
   void TestIamPermissions(iam::TestIamPermissionsRequest& request, const Call& call,
                           Reply<iam::TestIamPermissionsResponse> reply);
 
-  // For StreamingPull, whose calls are more than one request and one answer.
+  // For the doors, and for StreamingPull, whose calls are more than one request and one answer.
+  Publisher& publisher() { return publisher_; }
   Subscriptions& subscriptions() { return subscriptions_; }
   OpenCalls& open_calls() { return open_calls_; }
   CallCount& streams() { return streams_; }

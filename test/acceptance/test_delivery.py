@@ -316,13 +316,14 @@ def test_a_dead_letter_does_not_wedge_its_key(clients):
         message.ack()
 
     stream = clients.stream(name, callback)
-    wait_until(lambda: len(set(done)) == 9, 60, "every other message of the key is acknowledged")
+    wait_until(lambda: len(set(done)) == 9 and deliveries.count(b"k3") >= 5, 60,
+               "every other message of the key is acknowledged and k3 failed five times")
+    received = clients.pull_all(dead, 1)
     stream.cancel()
     stream.result(timeout=20)
     first = list(dict.fromkeys(done))
     assert first == [f"k{i}".encode() for i in range(10) if i != 3]
     assert deliveries.count(b"k3") == 5
-    received = clients.pull_all(dead, 1)
     assert datas(received) == [b"k3"] and received[0].message.ordering_key == "k"
 
 

@@ -203,12 +203,13 @@ class Game {
   // What the model knows of a failed delivery.
   void Failed(MessageModel& message) {
     message.leased = false;
-    if (settings_.retry_policy) message.not_before = Now() + seconds(2);
+    // Without its lease it did not fail: it waits with the one before it.
+    if (settings_.retry_policy && !message.lease_unsure) message.not_before = Now() + seconds(2);
     if (message.key.empty()) return;
     for (auto& [name, other] : messages_) {
       if (other.key != message.key || other.order <= message.order || !other.leased) continue;
       // A dead letter leaves them where they are, unless it did not get through.
-      if (message.attempt >= kAttemptsMax) {
+      if (message.attempt >= kAttemptsMax || message.lease_unsure) {
         other.lease_unsure = true;
       } else {
         other.leased = false;

@@ -87,8 +87,10 @@ Subscription::Acking Subscription::TakeAcksExactly(const std::vector<std::string
     const Lease* lease = id ? FindLease(*id) : nullptr;
     if (lease != nullptr && (lease->acking || lease->deadline > now)) {
       valid.emplace_back(id->sequence, &text);
-    } else if (!id || id->subscription != incarnation_ ||
-               !last_acks_.Holds(id->sequence, id->generation)) {
+    } else if (id && id->subscription == incarnation_ &&
+               last_acks_.Holds(id->sequence, id->generation)) {
+      answer.successes.push_back(text);
+    } else {
       answer.failures.push_back({text, AckFault::kInvalid});
     }
   }
@@ -130,12 +132,20 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
   surroundings_.recorder.Append(
       std::move(record),
       [self = shared_from_this(), acking = std::move(acking), answer = std::move(answer),
+<<<<<<< HEAD
        done = std::move(done)](absl::Status status) mutable {
         if (status.ok()) self->counters_.acked.Add(acking.sequences.size());
+=======
+       done = std::move(done)](const absl::Status& status) mutable {
+>>>>>>> delivery
         if (!status.ok()) {
           self->AckFailed(acking.sequences);
-          if (!answer.exactly_once) answer.status = std::move(status);
-          for (std::string& id : acking.ack_ids)
+          if (!answer.exactly_once) answer.status = status;
+        }
+        for (std::string& id : acking.ack_ids) {
+          if (status.ok())
+            answer.successes.push_back(std::move(id));
+          else
             answer.failures.push_back({std::move(id), AckFault::kTransient});
         }
         done(std::move(answer));
@@ -200,6 +210,7 @@ AckAnswer Subscription::ModifyAckDeadline(const std::vector<std::string>& ack_id
         answer.failures.push_back({text, AckFault::kInvalid});
         continue;
       }
+      if (answer.exactly_once) answer.successes.push_back(text);
       if (lease == nullptr || lease->acking) continue;
       if (deadline.count() == 0) {
         Fail(id->sequence, Cause::kSubscriber);

@@ -72,9 +72,11 @@ struct AckAnswer {
   operator const absl::Status&() const { return status; }      // NOLINT
   bool ok() const { return status.ok(); }
 
-  absl::Status status;               // of the request as a whole
-  bool exactly_once = false;         // whether each ack id was answered for
-  std::vector<AckFailure> failures;  // those not named here succeeded
+  absl::Status status;  // of the request as a whole
+  // With exactly-once delivery each ack id is answered for.
+  bool exactly_once = false;
+  std::vector<std::string> successes;
+  std::vector<AckFailure> failures;
 };
 
 // Port: subscriptions, their leases and their acks. Thread-safe. Mutations of subscriptions block

@@ -46,7 +46,8 @@ TEST_F(ExactlyOnceDoor, FailedAckIdsAreNamedInTheErrorsDetails) {
   const google::rpc::ErrorInfo info = InfoOf(status);
   EXPECT_EQ(info.reason(), "EXACTLY_ONCE_ACKID_FAILURE");
   EXPECT_EQ(info.domain(), "pubsub.googleapis.com");
-  EXPECT_EQ(info.metadata_size(), 2);
+  EXPECT_EQ(info.metadata_size(), 3);
+  EXPECT_THAT(info.metadata().at("good"), HasSubstr("TRANSIENT_FAILURE_"));
   EXPECT_EQ(info.metadata().at("old"), "PERMANENT_FAILURE_INVALID_ACK_ID");
   EXPECT_EQ(info.metadata().at("later"), "TRANSIENT_FAILURE_UNORDERED_ACK_ID");
   EXPECT_TRUE(Acknowledge({"good"}).ok());
@@ -70,6 +71,20 @@ TEST_F(ExactlyOnceDoor, ModifyAckDeadlineAnswersLikewise) {
   const grpc::Status status = subscriber_->ModifyAckDeadline(&context, request, &empty);
   EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(InfoOf(status).metadata().count("old"), 1u);
+}
+
+// Sent again, it would be refused: its lease is gone.
+TEST_F(ExactlyOnceDoor, ANackThatSucceededIsNotToBeSentAgain) {
+  broker_.SetExactlyOnce(true, {{"old", AckFault::kInvalid}});
+  grpc::ClientContext context;
+  pubsub::ModifyAckDeadlineRequest request;
+  request.set_subscription(kSubscription);
+  request.add_ack_ids("old");
+  request.add_ack_ids("good");
+  google::protobuf::Empty empty;
+  const auto info = InfoOf(subscriber_->ModifyAckDeadline(&context, request, &empty));
+  EXPECT_EQ(info.metadata_size(), 1);
+  EXPECT_EQ(info.metadata().count("old"), 1u);
 }
 
 TEST_F(ExactlyOnceDoor, RestHasTheDetailsToo) {

@@ -171,6 +171,8 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
       for (const std::string& id : ack_ids) {
         if (auto fault = faults_.find(id); fault != faults_.end())
           answer.failures.push_back({id, fault->second});
+        else
+          answer.successes.push_back(id);
       }
     });
     return answer;

@@ -27,13 +27,13 @@ constexpr std::chrono::milliseconds kImmediatePullWait{100};
 // The answer is under way before the caller's deadline.
 constexpr std::chrono::milliseconds kDeadlineMargin{50};
 
-// A reply for an empty answer from one for acks or deadlines.
-Subscriptions::Done Forward(Reply<google::protobuf::Empty> reply) {
-  return [reply = std::move(reply)](AckAnswer answer) mutable {
+// A reply for an empty answer from one for acks or deadlines; `may_repeat` as AckFailuresStatus'.
+Subscriptions::Done Forward(Reply<google::protobuf::Empty> reply, bool may_repeat) {
+  return [reply = std::move(reply), may_repeat](AckAnswer answer) mutable {
     if (!answer.ok())
       reply(std::move(answer.status));
     else if (!answer.failures.empty())
-      reply(AckFailuresStatus(answer.failures));
+      reply(AckFailuresStatus(std::move(answer), may_repeat));
     else
       reply(google::protobuf::Empty());
   };
@@ -133,7 +133,7 @@ void Service::ModifyAckDeadline(pubsub::ModifyAckDeadlineRequest& request, const
   traffic_.modified_deadlines.Add(request.ack_ids_size());
   subscriptions_.ModifyAckDeadline(request.subscription(), TakeStrings(*request.mutable_ack_ids()),
                                    std::chrono::seconds(request.ack_deadline_seconds()),
-                                   Forward(std::move(reply)));
+                                   Forward(std::move(reply), request.ack_deadline_seconds() > 0));
 }
 
 void Service::Acknowledge(pubsub::AcknowledgeRequest& request, const Call&, Reply<Empty> reply) {
@@ -141,7 +141,7 @@ void Service::Acknowledge(pubsub::AcknowledgeRequest& request, const Call&, Repl
     return reply(absl::InvalidArgumentError("ack_ids must name at least one message."));
   traffic_.acknowledged_messages.Add(request.ack_ids_size());
   subscriptions_.Acknowledge(request.subscription(), TakeStrings(*request.mutable_ack_ids()),
-                             Forward(std::move(reply)));
+                             Forward(std::move(reply), /*may_repeat=*/true));
 }
 
 void Service::Pull(pubsub::PullRequest& request, const Call& call,

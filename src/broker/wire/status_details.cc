@@ -26,15 +26,21 @@ const char* NameOf(AckFault fault) {
 
 }  // namespace
 
-absl::Status AckFailuresStatus(const std::vector<AckFailure>& failures) {
+absl::Status AckFailuresStatus(AckAnswer answer, bool may_repeat) {
   google::rpc::ErrorInfo info;
   info.set_reason("EXACTLY_ONCE_ACKID_FAILURE");
   info.set_domain("pubsub.googleapis.com");
+  const auto& failures = answer.failures;
   for (const AckFailure& each : failures)
     (*info.mutable_metadata())[each.ack_id] = NameOf(each.fault);
   const bool for_good = std::any_of(failures.begin(), failures.end(), [](const AckFailure& each) {
     return each.fault == AckFault::kInvalid;
   });
+  // Only an error that stands for good makes clients give up what it does not name.
+  if (may_repeat && for_good) {
+    for (const std::string& id : answer.successes)
+      (*info.mutable_metadata())[id] = NameOf(AckFault::kTransient);
+  }
   absl::Status status =
       for_good
           ? absl::InvalidArgumentError(

@@ -1,8 +1,7 @@
 #include "broker/wire/stream_report.h"
 
+#include <string>
 #include <utility>
-
-#include "absl/container/flat_hash_set.h"
 
 namespace afluente::broker::wire {
 namespace {
@@ -16,10 +15,9 @@ void AddUnordered(const std::string& id, Response::AcknowledgeConfirmation& to) 
 void AddUnordered(const std::string&, Response::ModifyAckDeadlineConfirmation&) {}
 
 template <typename Confirmation>
-void Sort(std::vector<std::string> ack_ids, const AckAnswer& answer, Confirmation& to) {
-  absl::flat_hash_set<std::string> failed;
+void Sort(AckAnswer answer, Confirmation& to) {
+  for (std::string& id : answer.successes) to.add_ack_ids(std::move(id));
   for (const AckFailure& each : answer.failures) {
-    failed.insert(each.ack_id);
     if (each.fault == AckFault::kInvalid)
       to.add_invalid_ack_ids(each.ack_id);
     else if (each.fault == AckFault::kTransient)
@@ -27,20 +25,17 @@ void Sort(std::vector<std::string> ack_ids, const AckAnswer& answer, Confirmatio
     else
       AddUnordered(each.ack_id, to);
   }
-  for (std::string& id : ack_ids) {
-    if (!failed.contains(id)) to.add_ack_ids(std::move(id));
-  }
 }
 
 }  // namespace
 
-void StreamReport::Confirm(Kind kind, std::vector<std::string> ack_ids, const AckAnswer& answer) {
-  if (!answer.exactly_once || ack_ids.empty()) return;
+void StreamReport::Confirm(Kind kind, AckAnswer answer) {
+  if (!answer.exactly_once || (answer.successes.empty() && answer.failures.empty())) return;
   confirms_ = true;
   if (kind == Kind::kAcks)
-    Sort(std::move(ack_ids), answer, *confirmations_.mutable_acknowledge_confirmation());
+    Sort(std::move(answer), *confirmations_.mutable_acknowledge_confirmation());
   else
-    Sort(std::move(ack_ids), answer, *confirmations_.mutable_modify_ack_deadline_confirmation());
+    Sort(std::move(answer), *confirmations_.mutable_modify_ack_deadline_confirmation());
 }
 
 void StreamReport::AddProperties(Response& response) {

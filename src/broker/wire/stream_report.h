@@ -1,8 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "broker/subscriptions.h"
 #include "google/pubsub/v1/pubsub.pb.h"
@@ -16,8 +14,8 @@ class StreamReport {
   using Response = google::pubsub::v1::StreamingPullResponse;
   enum class Kind { kAcks, kDeadlines };
 
-  // The answer to a request that named `ack_ids`.
-  void Confirm(Kind kind, std::vector<std::string> ack_ids, const AckAnswer& answer);
+  // The answer to a request.
+  void Confirm(Kind kind, AckAnswer answer);
   void SetProperties(ConsumerProperties properties) { properties_ = properties; }
   const ConsumerProperties& properties() const { return properties_; }
 

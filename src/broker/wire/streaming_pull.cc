@@ -57,8 +57,8 @@ class StreamingPull final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   // Each call to the broker that they make ends in OnBrokerDone, once.
   absl::Status Acknowledge(pubsub::StreamingPullRequest& request);
   absl::Status ModifyDeadlines(pubsub::StreamingPullRequest& request);
-  Subscriptions::Done BrokerCall(StreamReport::Kind kind, const std::vector<std::string>& ack_ids);
-  void OnBrokerDone(StreamReport::Kind kind, std::vector<std::string> ack_ids, AckAnswer answer);
+  Subscriptions::Done BrokerCall(StreamReport::Kind kind);
+  void OnBrokerDone(StreamReport::Kind kind, AckAnswer answer);
   // The client has asked for all it wants, and has been told what became of it.
   bool IsDoneLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return half_closed_ && broker_calls_ == 0 && !report_.pending() && writing_ != Write::kReport;
@@ -202,8 +202,8 @@ absl::Status StreamingPull::Acknowledge(pubsub::StreamingPullRequest& request) {
   std::vector<std::string> ack_ids(std::make_move_iterator(request.mutable_ack_ids()->begin()),
                                    std::make_move_iterator(request.mutable_ack_ids()->end()));
   service_.traffic().acknowledged_messages.Add(ack_ids.size());
-  Subscriptions::Done done = BrokerCall(StreamReport::Kind::kAcks, ack_ids);
-  service_.subscriptions().Acknowledge(subscription_, std::move(ack_ids), std::move(done));
+  service_.subscriptions().Acknowledge(subscription_, std::move(ack_ids),
+                                       BrokerCall(StreamReport::Kind::kAcks));
   return absl::OkStatus();
 }
 
@@ -224,32 +224,28 @@ absl::Status StreamingPull::ModifyDeadlines(pubsub::StreamingPullRequest& reques
       return absl::InvalidArgumentError(
           absl::StrCat("modify_deadline_seconds must be between 0 and ", kAckDeadlineSecondsMax,
                        ", not ", deadline, "."));
-    Subscriptions::Done done = BrokerCall(StreamReport::Kind::kDeadlines, ack_ids);
     service_.subscriptions().ModifyAckDeadline(subscription_, std::move(ack_ids),
-                                               std::chrono::seconds(deadline), std::move(done));
+                                               std::chrono::seconds(deadline),
+                                               BrokerCall(StreamReport::Kind::kDeadlines));
   }
   return absl::OkStatus();
 }
 
-Subscriptions::Done StreamingPull::BrokerCall(StreamReport::Kind kind,
-                                              const std::vector<std::string>& ack_ids) {
+Subscriptions::Done StreamingPull::BrokerCall(StreamReport::Kind kind) {
   absl::MutexLock lock(&mutex_);
   ++broker_calls_;
-  // Kept only for confirmations.
-  std::vector<std::string> asked;
-  if (report_.properties().exactly_once) asked = ack_ids;
-  return [stream = shared_from_this(), kind, asked = std::move(asked)](AckAnswer answer) mutable {
-    stream->OnBrokerDone(kind, std::move(asked), std::move(answer));
+  return [stream = shared_from_this(), kind](AckAnswer answer) {
+    stream->OnBrokerDone(kind, std::move(answer));
   };
 }
 
-void StreamingPull::OnBrokerDone(StreamReport::Kind kind, std::vector<std::string> ack_ids,
-                                 AckAnswer answer) {
+void StreamingPull::OnBrokerDone(StreamReport::Kind kind, AckAnswer answer) {
+  absl::Status status = answer.status;
   bool done = false;
   {
     absl::MutexLock lock(&mutex_);
     --broker_calls_;
-    if (answer.ok()) report_.Confirm(kind, std::move(ack_ids), answer);
+    if (status.ok()) report_.Confirm(kind, std::move(answer));
     if (!ended_ && writing_ == Write::kNone) StartNextWriteLocked();
     done = IsDoneLocked();
     if (reading_paused_ && !ended_ && broker_calls_ < kRequestsInFlightMax) {
@@ -257,7 +253,7 @@ void StreamingPull::OnBrokerDone(StreamReport::Kind kind, std::vector<std::strin
       StartRead(&read_bytes_);
     }
   }
-  if (!answer.ok() || done) End(std::move(answer.status));
+  if (!status.ok() || done) End(std::move(status));
 }
 
 void StreamingPull::RefreshProperties() {

@@ -94,7 +94,7 @@ def test_a_subscriptions_failing_transform_leads_to_its_dead_letter_topic(client
 # The two methods that only REST and gcloud know.
 
 def call(shared, clients, method, body):
-    return shared.rest("POST", f"/v1/{clients.project}:{method}", body)
+    return shared.rest("POST", f"{clients.project}:{method}", body)
 
 
 def test_validate_and_test_over_rest(shared, clients):

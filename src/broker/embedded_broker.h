@@ -9,6 +9,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "broker/broker.h"
+#include "host/worker_pool.h"
 
 namespace afluente::broker {
 
@@ -18,6 +19,7 @@ class Keeper;
 class Recorder;
 class State;
 class Topic;
+class TransformChain;
 struct Surroundings;
 
 // The broker over any journal: checks what is asked, records it, and answers when it is applied.
@@ -114,6 +116,16 @@ class EmbeddedBroker final : public Broker {
 
   // Makes it the newest of its schema, under a new id.
   absl::StatusOr<SchemaRevision> RecordRevision(SchemaRevision revision);
+  void AppendPublish(const std::shared_ptr<Topic>& topic, std::vector<event::Draft> drafts,
+                     uint64_t bytes, Published done);
+  // To a topic with a schema or transforms. `bytes` are admitted.
+  void PublishByRules(std::shared_ptr<Topic> topic, std::vector<event::Draft> drafts,
+                      uint64_t bytes, Published done);
+  void PublishOnWorker(std::shared_ptr<Topic> topic, std::vector<event::Draft> drafts,
+                       uint64_t bytes, Published done);
+  // Leaves those that are kept in `drafts`; tells of each whether it was.
+  absl::StatusOr<std::vector<bool>> Transform(const TransformChain& transforms,
+                                              std::vector<event::Draft>& drafts) const;
   // INVALID_ARGUMENT when a message does not fit the topic's schema; else says in its attributes
   // what it fits.
   absl::Status FitSchema(const Topic& topic, std::vector<event::Draft>& drafts) const;
@@ -137,6 +149,7 @@ class EmbeddedBroker final : public Broker {
   std::shared_ptr<const SubscriptionChanged> watch_ ABSL_GUARDED_BY(watch_mutex_);
   // Last: its thread uses all the others until it is gone.
   std::unique_ptr<log::Journal> journal_;
+  std::unique_ptr<host::WorkerPool> transforming_;  // null without threads: callers do it
 };
 
 }  // namespace afluente::broker

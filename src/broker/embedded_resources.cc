@@ -14,6 +14,7 @@
 #include "broker/state.h"
 #include "broker/subscription.h"
 #include "broker/topic.h"
+#include "broker/transform_chain.h"
 #include "event/filter.h"
 #include "host/check.h"
 
@@ -52,6 +53,7 @@ absl::StatusOr<TopicSettings> EmbeddedBroker::CreateTopic(TopicSettings settings
     AFLUENTE_RETURN_IF_ERROR(CheckSchemaName(settings.schema->schema));
     AFLUENTE_RETURN_IF_ERROR(state_->schemas().CheckRange(*settings.schema));
   }
+  AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings.transforms));
   // Saves a record; the answer that counts is the state's.
   if (state_->FindTopic(settings.name)) return ResourceExists(settings.name);
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, CreateTopicRecord{settings}));
@@ -65,6 +67,9 @@ absl::StatusOr<TopicSettings> EmbeddedBroker::UpdateTopic(TopicSettings settings
   if (settings.schema && settings.schema != topic->settings().schema) {
     AFLUENTE_RETURN_IF_ERROR(CheckSchemaName(settings.schema->schema));
     AFLUENTE_RETURN_IF_ERROR(state_->schemas().CheckRange(*settings.schema));
+  }
+  if (settings.transforms != topic->settings().transforms) {
+    AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings.transforms));
   }
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateTopicRecord{settings}));
   return settings;
@@ -147,6 +152,7 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::CreateSubscription(
         absl::StrCat("A subscription cannot be created detached (resource=", settings.name, ")."));
   }
   AFLUENTE_RETURN_IF_ERROR(CheckDelivery(settings));
+  AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings.transforms));
   if (state_->FindSubscription(settings.name)) return ResourceExists(settings.name);
   if (!state_->FindTopic(settings.topic)) return ResourceNotFound(settings.topic);
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, CreateSubscriptionRecord{settings}));
@@ -174,6 +180,8 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::UpdateSubscription(
   // A policy whose topic was deleted since stands in no other change's way.
   if (settings.dead_letter_policy != before.dead_letter_policy)
     AFLUENTE_RETURN_IF_ERROR(CheckDelivery(settings));
+  if (settings.transforms != before.transforms)
+    AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings.transforms));
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateSubscriptionRecord{settings}));
   return GetSubscription(settings.name);
 }

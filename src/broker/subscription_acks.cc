@@ -132,12 +132,8 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
   surroundings_.recorder.Append(
       std::move(record),
       [self = shared_from_this(), acking = std::move(acking), answer = std::move(answer),
-<<<<<<< HEAD
-       done = std::move(done)](absl::Status status) mutable {
-        if (status.ok()) self->counters_.acked.Add(acking.sequences.size());
-=======
-       done = std::move(done)](const absl::Status& status) mutable {
->>>>>>> delivery
+        done = std::move(done)](const absl::Status& status) mutable {
+         if (status.ok()) self->counters_.acked.Add(acking.sequences.size());
         if (!status.ok()) {
           self->AckFailed(acking.sequences);
           if (!answer.exactly_once) answer.status = status;

@@ -15,6 +15,12 @@ struct TestingParts {
     delays.Start();
   }
 
+  // Ends all faults, so that no call waits for one any more.
+  void Finish() {
+    faults.Clear();
+    delays.Finish();
+  }
+
   broker::faults::Faults faults;
   broker::faults::Delays delays;
   broker::faults::FaultyPublisher publisher;

@@ -189,6 +189,7 @@ void Close(const UpOptions& options, Serving& serving) {
                     std::chrono::duration_cast<std::chrono::milliseconds>(
                         until - serving.system_clock.Monotonic()));
   };
+  if (serving.testing) serving.testing->Finish();
   if (serving.pubsub) serving.pubsub->Stop(left());
   if (serving.push) serving.push->Stop(left());
   if (serving.api_door) serving.api_door->Stop(left());

@@ -153,6 +153,19 @@ def test_unavailable_is_what_clients_are_told(testing, clients):
     assert datas(clients.pull(name)) == [b"m"]
 
 
+def test_a_stop_waits_for_no_fault(testing, clients):
+    topic, name = clients.pair()
+    clients.publish(topic, b"m")
+    put(testing, "slow", topic=topic, kind="delay", delay="1h")
+    put(testing, "nacks", subscription=name, kind="nack")
+    published = clients.publisher.publish(topic, b"late")
+    stream = clients.stream(name, lambda m: m.ack())
+    time.sleep(0.5)
+    assert not published.done()
+    assert testing.terminate() < 8
+    stream.cancel()
+
+
 def test_a_fault_strikes_pushes_too(testing, clients):
     endpoint = Endpoint()
     try:

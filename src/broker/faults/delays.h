@@ -27,16 +27,27 @@ class Delays {
 
   void After(std::chrono::milliseconds delay, absl::AnyInvocable<void()> call) {
     const host::MonotonicTime at = clock_.Monotonic() + delay;
-    queue_->Add(at, std::move(call));
+    if (!queue_->Add(at, call)) return call();
     dispatcher_.Arm(queue_, at);
   }
+  // Makes the calls that wait now, and later ones at once.
+  void Finish() { queue_->Finish(); }
 
  private:
   class Queue final : public Turn {
    public:
-    void Add(host::MonotonicTime at, absl::AnyInvocable<void()> call) {
+    // False, and the call is left to the caller, when it is finished.
+    bool Add(host::MonotonicTime at, absl::AnyInvocable<void()>& call) {
       absl::MutexLock lock(&mutex_);
-      calls_.emplace(std::pair(at, ++last_), std::move(call));
+      if (!finished_) calls_.emplace(std::pair(at, ++last_), std::move(call));
+      return !finished_;
+    }
+    void Finish() {
+      {
+        absl::MutexLock lock(&mutex_);
+        finished_ = true;
+      }
+      Take(host::MonotonicTime::max());
     }
     host::MonotonicTime Take(host::MonotonicTime now) override {
       while (auto call = NextDue(now)) call();
@@ -53,6 +64,7 @@ class Delays {
     }
 
     absl::Mutex mutex_;
+    bool finished_ ABSL_GUARDED_BY(mutex_) = false;
     uint64_t last_ ABSL_GUARDED_BY(mutex_) = 0;  // keeps calls of one time in order
     std::map<std::pair<host::MonotonicTime, uint64_t>, absl::AnyInvocable<void()>> calls_
         ABSL_GUARDED_BY(mutex_);

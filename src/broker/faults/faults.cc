@@ -44,6 +44,11 @@ bool Faults::Remove(std::string_view name) {
   return true;
 }
 
+void Faults::Clear() {
+  absl::MutexLock lock(&mutex_);
+  faults_.clear();
+}
+
 std::map<std::string, Fault, std::less<>> Faults::List() const {
   absl::MutexLock lock(&mutex_);
   return faults_;

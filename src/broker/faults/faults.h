@@ -37,6 +37,7 @@ class Faults {
   absl::Status Put(std::string name, Fault fault);
   // False when there is none.
   bool Remove(std::string_view name);
+  void Clear();
   std::map<std::string, Fault, std::less<>> List() const;
 
   // The first fault of one of the kinds that strikes the resource this time, which counts.

@@ -135,6 +135,24 @@ TEST_F(FaultsTest, PublishesAreRefusedDoubledOrLate) {
   EXPECT_EQ(harness_.Backlog(), 3);
 }
 
+TEST_F(FaultsTest, FinishingLeavesNothingWaiting) {
+  Put(FaultKind::kDelay, std::nullopt, std::chrono::hours(1), /*on_topic=*/true);
+  int answered = 0;
+  const auto publish = [&] {
+    publisher_.Publish(kTopic, {Text("a")}, [&](auto) { ++answered; });
+    Settle();
+  };
+  publish();
+  EXPECT_EQ(answered, 0);
+  faults_.Clear();
+  delays_.Finish();
+  Settle();
+  EXPECT_EQ(answered, 1);
+  Put(FaultKind::kDelay, std::nullopt, std::chrono::hours(1), /*on_topic=*/true);
+  publish();
+  EXPECT_EQ(answered, 2);
+}
+
 TEST_F(FaultsTest, WhatMakesNoSenseIsRefused) {
   Fault fault;
   fault.kind = FaultKind::kNack;

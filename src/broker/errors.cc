@@ -21,6 +21,11 @@ absl::Status PublishQueueFull(uint64_t bytes_max) {
                                                    bytes_max, " bytes wait for the disk."));
 }
 
+absl::Status AckQueueFull(uint64_t bytes_max) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("ack_bytes_max: acks of ", bytes_max, " bytes wait for the disk."));
+}
+
 absl::Status ConsumerClosed(std::string_view subscription) {
   return absl::CancelledError(
       absl::StrCat("The consumer was closed (resource=", std::string(subscription), ")."));

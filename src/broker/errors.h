@@ -11,6 +11,7 @@ namespace afluente::broker {
 absl::Status ResourceNotFound(std::string_view name);
 absl::Status ResourceExists(std::string_view name);
 absl::Status PublishQueueFull(uint64_t bytes_max);
+absl::Status AckQueueFull(uint64_t bytes_max);
 absl::Status ConsumerClosed(std::string_view subscription);
 
 }  // namespace afluente::broker

@@ -24,35 +24,6 @@ def table(header, rows):
     return "\n".join(lines)
 
 
-def publish_section(results, folder):
-    shapes = sorted({key[1:] for key in results})
-    systems = list(dict.fromkeys(key[0] for key in results))
-    rows = []
-    for batch, publishers in shapes:
-        cell = {system: results[(system, batch, publishers)] for system in systems}
-        ours = median(cell["Afluente"], "messages_per_s")
-        row = [f"{batch} x {publishers}", f"{number(ours)} ({median(cell['Afluente'], 'p50_ms'):.2f} / {median(cell['Afluente'], 'p99_ms'):.2f})"]
-        for system in systems[1:]:
-            theirs = median(cell[system], "messages_per_s")
-            row.append(f"{number(theirs)} ({ours / theirs:.1f}x)")
-        rows.append(row)
-    figure, axis = plt.subplots(figsize=(8, 3.6))
-    width = 0.8 / len(systems)
-    for i, system in enumerate(systems):
-        axis.bar([n + i * width for n in range(len(shapes))],
-                 [median(results[(system, *shape)], "messages_per_s") for shape in shapes], width, label=system)
-    axis.set_yscale("log")
-    axis.set_ylabel("messages/s")
-    axis.set_xticks([n + 0.4 - width / 2 for n in range(len(shapes))], [f"{b} x {p}" for b, p in shapes])
-    axis.set_xlabel("messages a request x publishers")
-    axis.legend(fontsize=8)
-    save(figure, folder, "publish")
-    return ("## Durable publish, 1 KiB messages\n\nClosed loop: each publisher sends a batch and waits for its answer. Afluente and NATS answer after a sync to disk; "
-            "pstest (Go's fake of Pub/Sub) keeps messages in memory only. In brackets: p50 / p99 of a batch in ms for Afluente, how many times faster "
-            "Afluente is for the others.\n\n" + table(["messages a request x publishers", *systems], rows)
-            + "\n\n![Publish rate](benchmarks/publish.svg)\n")
-
-
 def api_section(results, folder):
     shapes = list(dict.fromkeys(key[1:] for key in results))
     rows = []
@@ -83,6 +54,8 @@ def save(figure, folder, name):
 
 
 def write(results, folder, rounds, seconds):
+    import report_topic  # here: it uses the functions above
+
     parts = ["# Benchmarks\n", "Made by `make bench`; do not edit. "
              f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.system()} {platform.release().split('-')[0]}; medians of {rounds} rounds of "
              f"{seconds} s, all systems in turn within a round. Ratios within one run are what counts: the machine drifts.\n"]
@@ -91,8 +64,9 @@ def write(results, folder, rounds, seconds):
         parts.append("## Start and idle memory\n\n" + table(["", "median", "worst"], [
             ["exec to ready, ms", f"{statistics.median(start['start_ms']):.0f}", f"{max(start['start_ms']):.0f}"],
             ["idle memory, MiB", f"{statistics.median(start['idle_mib']):.0f}", f"{max(start['idle_mib']):.0f}"]]) + "\n")
-    if "publish" in results:
-        parts.append(publish_section(results["publish"], folder))
+    for part, section in report_topic.SECTIONS.items():
+        if part in results:
+            parts.append(section(results[part], folder))
     if "flights" in results:
         rates = results["flights"]
         parts.append("## Flights end to end\n\n336,776 flights read from CSV, published over gRPC, turned into rows and queryable, everything synced: "

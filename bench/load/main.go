@@ -59,6 +59,10 @@ func main() {
 		print(measurePublish(s, bareCaller(s)))
 	case "nats":
 		print(measurePublish(s, natsPublisher(s)))
+	case "redis":
+		print(measurePublish(s, redisPublisher(s)))
+	case "kafka":
+		print(measurePublish(s, kafkaPublisher(s)))
 	case "pstest":
 		servePstest(s)
 	case "fresh":

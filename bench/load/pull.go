@@ -200,8 +200,7 @@ func measureLatency(s settings) map[string]any {
 	topic, subscription := makeTopic(s)
 	p := openPuller(s, subscription)
 	begin := time.Now()
-	total := int64(float64(s.rate) * s.duration.Seconds())
-	var published atomic.Int64
+	total := int64(float64(s.rate)*s.duration.Seconds()) / int64(s.batch) * int64(s.batch)
 	go func() {
 		client := dial(s)
 		publisher := pubsubpb.NewPublisherClient(client)
@@ -220,7 +219,6 @@ func measureLatency(s settings) map[string]any {
 				if _, err := publisher.Publish(context.Background(), request); err != nil {
 					fail(err)
 				}
-				published.Add(int64(s.batch))
 			}()
 		}
 	}()

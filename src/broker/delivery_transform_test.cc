@@ -40,7 +40,7 @@ class Transformed : public ::testing::Test {
     settings_.name = kSubscription;
     settings_.topic = kTopic;
     settings_.enable_message_ordering = true;
-    settings_.transforms = {{"f", "code", false}};
+    settings_.transforms = {{"f", "function f(message) { return message; }", false}};
   }
   EmbeddedBroker::Options Options() {
     EmbeddedBroker::Options options;

@@ -62,6 +62,19 @@ class EmbeddedBroker::JournalRecovery final : public log::Recovery {
   EmbeddedBroker& broker_;
 };
 
+namespace {
+
+constexpr uint64_t kAckBytesMax = 32 << 20;  // acks that may wait for the disk
+
+// About what a record of acks takes until it is answered.
+uint64_t CostOf(const AcksRecord& record) {
+  uint64_t bytes = 512;
+  for (auto [first, last] : record.ranges) bytes += 48 + 8 * (last - first + 1);
+  return bytes;
+}
+
+}  // namespace
+
 // Applies records when they are synced, on the journal's thread.
 class EmbeddedBroker::JournalRecorder final : public Recorder {
  public:
@@ -69,9 +82,18 @@ class EmbeddedBroker::JournalRecorder final : public Recorder {
 
   void Append(Record record, Done done) override {
     std::string payload = Encode(record);
+    const auto* acks = std::get_if<AcksRecord>(&record);
+    // Here, as for publishes: what the journal refuses still waits there for its answer.
+    uint64_t bytes = acks == nullptr ? 0 : CostOf(*acks);
+    if (waiting_bytes_.fetch_add(bytes, std::memory_order_relaxed) > kAckBytesMax && bytes > 0) {
+      waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+      done(AckQueueFull(kAckBytesMax));
+      return;
+    }
     broker_.journal_->Append(std::move(payload),
-                             [this, record = std::move(record),
+                             [this, bytes, record = std::move(record),
                               done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
+                               waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
                                done(place.ok() ? Settle(record, *place, nullptr) : place.status());
                              });
   }
@@ -110,6 +132,7 @@ class EmbeddedBroker::JournalRecorder final : public Recorder {
 
  private:
   EmbeddedBroker& broker_;
+  std::atomic<uint64_t> waiting_bytes_{0};  // of acks, not yet on disk
 };
 
 EmbeddedBroker::EmbeddedBroker(const host::Clock& clock, const Options& options)

@@ -36,6 +36,11 @@ absl::Status JournalContradiction(std::string_view what) {
   return absl::DataLossError(absl::StrCat("the journal contradicts itself: ", std::string(what)));
 }
 
+absl::Status AckQueueFull(uint64_t bytes_max) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("ack_bytes_max: acks of ", bytes_max, " bytes wait for the disk."));
+}
+
 absl::Status ConsumerClosed(std::string_view subscription) {
   return absl::CancelledError(
       absl::StrCat("The consumer was closed (resource=", std::string(subscription), ")."));

@@ -15,6 +15,7 @@ absl::Status OtherTopic(std::string_view snapshot, std::string_view subscription
 absl::Status PublishQueueFull(uint64_t bytes_max);
 // DATA_LOSS: what the journal or its snapshot says cannot be.
 absl::Status JournalContradiction(std::string_view what);
+absl::Status AckQueueFull(uint64_t bytes_max);
 absl::Status ConsumerClosed(std::string_view subscription);
 
 }  // namespace afluente::broker

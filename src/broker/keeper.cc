@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/time/time.h"
 #include "broker/recorder.h"
 #include "broker/snapshot.h"
@@ -19,6 +20,8 @@ namespace {
 
 // Retention is counted in minutes and more.
 constexpr std::chrono::seconds kCleanEvery{30};
+// Deleted topics that one round forgets.
+constexpr size_t kForgottenMax = 100'000;
 
 }  // namespace
 
@@ -153,11 +156,17 @@ void Keeper::ExpireSnapshots() {
 }
 
 void Keeper::ForgetTopics() {
+  std::vector<ForgetTopicRecord> forgotten;
   for (const auto& topic : state_.Incarnations()) {
     if (!topic->deleted() || topic->pinned() || state_.IsSubscribed(topic->incarnation())) continue;
-    // A refusal is no harm: the next round tries again.
-    (void)AppendAndWait(surroundings_.recorder, ForgetTopicRecord{topic->incarnation()});
+    forgotten.push_back({topic->incarnation()});
+    if (forgotten.size() == kForgottenMax) break;
   }
+  // Together, so that thousands take a few syncs. A refusal is no harm: the next round tries again.
+  absl::BlockingCounter settled(static_cast<int>(forgotten.size()));
+  for (const ForgetTopicRecord& record : forgotten)
+    surroundings_.recorder.Append(record, [&](const absl::Status&) { settled.DecrementCount(); });
+  settled.Wait();
 }
 
 uint64_t Keeper::FirstNeededSegment() const {

@@ -132,6 +132,8 @@ absl::Status State::ForgetTopic(const ForgetTopicRecord& record) {
   auto it = incarnations_.find(record.incarnation);
   if (it == incarnations_.end() || !it->second->deleted())
     return JournalContradiction("a topic was forgotten that is not deleted");
+  // Its batches are counted until their turn to be evicted comes, their memory is free now.
+  it->second->EvictAll();
   incarnations_.erase(it);
   return absl::OkStatus();
 }

@@ -122,6 +122,12 @@ void Topic::EvictOldest() {
   recent_.pop_front();
 }
 
+void Topic::EvictAll() {
+  std::deque<SharedBatch> dropped;  // freed without the lock
+  absl::MutexLock lock(&mutex_);
+  dropped.swap(recent_);
+}
+
 SharedBatch Topic::FindRecent(uint64_t sequence) const {
   if (recent_.empty() || sequence < recent_.front()->first_sequence) return nullptr;
   auto it = std::upper_bound(

@@ -74,8 +74,9 @@ class Topic {
   void Update(TopicSettings settings);
   void MarkDeleted() { deleted_.store(true, std::memory_order_release); }
   void Release(uint64_t before_segment);
-  // Drops the oldest batch from memory.
+  // Drops the oldest batch from memory, or all.
   void EvictOldest();
+  void EvictAll();
 
   // The batch that holds a retained sequence: from memory, or from the journal (blocks); null when
   // that is needed and `may_block` is false. DATA_LOSS when damaged, OUT_OF_RANGE when not kept.

@@ -84,7 +84,6 @@ class MemoryTopics final : public broker::Topics {
       std::string_view, size_t, std::string_view) const override {
     return Unused();
   }
-  absl::Status DetachSubscription(std::string_view) override { return Unused(); }
 
  private:
   struct Incarnation {

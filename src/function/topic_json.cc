@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/schema_revision.h"
 #include "broker/schemas.h"
 #include "broker/topics.h"
 #include "host/check.h"

@@ -64,6 +64,7 @@ class JournalModel {
     Place place;  // once known
   };
   absl::Status Compare(const RecordingRecovery& recovered);
+  void AppendAll(int count, absl::Status& first);
   absl::Status ReadBlocks(const std::vector<Record>& records);
   void Answered(size_t index, const absl::StatusOr<Place>& place);
 
@@ -71,6 +72,7 @@ class JournalModel {
   const JournalOptions options_;
   std::unique_ptr<Journal> journal_;
   uint32_t next_id_ = 1;
+  uint32_t appends_ = 0;
   mutable absl::Mutex mutex_;
   std::vector<Record> records_ ABSL_GUARDED_BY(mutex_);
   size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/publisher.h"
 #include "broker/wire/grpc_bytes.h"
 #include "broker/wire/streaming_pull.h"
 

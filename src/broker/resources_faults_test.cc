@@ -20,7 +20,7 @@ class Script {
  public:
   explicit Script(host::FaultyFileSystem& files) : files_(files) {}
 
-  bool Open() {
+  absl::Status Open() {
     broker_ = nullptr;
     EmbeddedBroker::Options options;
     options.threads = false;
@@ -30,10 +30,14 @@ class Script {
         [&](log::Recovery& recovery) -> absl::StatusOr<std::unique_ptr<log::Journal>> {
           log::JournalOptions journal;
           journal.segment_bytes = 64 << 10;
+          journal.group_bytes_max = 16 << 10;
+          journal.record_bytes_max = 16 << 10;
+          journal.reserve_bytes = 0;
+          journal.idle = std::chrono::hours(1);
           return log::Journal::Open(files_, "/journal", journal, recovery);
         });
     if (opened.ok()) broker_ = *std::move(opened);
-    return opened.ok();
+    return opened.status();
   }
   void Close() { broker_ = nullptr; }
 
@@ -127,12 +131,13 @@ TEST(ResourcesFaults, WhatWasAnsweredOutlivesAnyOneFailure) {
     host::FaultyFileSystem files(nth);
     Script script(files);
     files.FailOperation(nth);
-    if (script.Open() || script.Open()) script.Run();
+    if (script.Open().ok() || script.Open().ok()) script.Run();
     struck = files.faults() > 0;
     files.FailOperation(0);
     script.Close();
     files.PowerLoss();
-    ASSERT_TRUE(script.Open());
+    absl::Status opened = script.Open();
+    ASSERT_TRUE(opened.ok()) << opened;
     script.Check();
     ASSERT_TRUE(struck || script.all_answered());
     ASSERT_FALSE(HasFailure());

@@ -209,6 +209,9 @@ void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
 int RunCommandLine(int argc, char** argv) {
   CLI::App app("Afluente: topic -> function -> warehouse -> API", "afluente");
   app.require_subcommand(1);
+  // Of all commands alone the one that is given reads the environment: they share their settings,
+  // and another one's variable would override this one's flag.
+  app.immediate_callback();
   app.get_formatter()->column_width(36);
   bool json_logs = false;
   WithEnvironment(app.add_flag("--json-logs", json_logs, "logs as JSON lines on a terminal too"));

@@ -1,5 +1,6 @@
 """The Python client's scenarios share this: the clients of one server, and the waits."""
 import queue
+import sys
 import threading
 import time
 
@@ -15,6 +16,12 @@ from outcome import Scenarios, Wrong
 
 scenarios = Scenarios("python")
 __all__ = ["QUICK", "Session", "Stream", "scenarios"]
+
+
+def caller():
+    """The scenario's line that waits, for the detail of a failure."""
+    frame = sys._getframe(2)  # pylint: disable=protected-access
+    return f"line {frame.f_lineno} of {frame.f_code.co_name}"
 
 
 class Session(Clients):
@@ -39,7 +46,7 @@ class Session(Clients):
         """Exactly this many messages, or the scenario fails."""
         received = self.pull_all(subscription, count, seconds)
         if len(received) != count:
-            raise Wrong(f"{len(received)} messages within {seconds} s instead of {count}")
+            raise Wrong(f"{len(received)} messages within {seconds} s instead of {count} ({caller()})")
         return received
 
     def none(self, subscription, what, seconds=1.5):

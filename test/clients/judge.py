@@ -20,7 +20,7 @@ HERE = ROOT / "test/clients"
 BUILT = ROOT / "build/clients"
 SUITE_SECONDS = 300
 COMMANDS = {
-    "node": ["node", str(BUILT / "node/suite.js")],
+    "node": ["node", str(HERE / "node/suite.js")],
     "go": [str(BUILT / "go-suite")],
     "java": ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{BUILT}/java-classes:{BUILT}/java-libs/*",
              "Suite"],
@@ -59,7 +59,7 @@ def run_program(client, server, features):
     log_path = server.directory / f"{client}.log"
     with open(log_path, "wb") as log:
         done = subprocess.run([*COMMANDS[client], *features], stdout=subprocess.PIPE, stderr=log, check=False,
-                              env=server.environment(), timeout=SUITE_SECONDS)
+                              env={**server.environment(), "NODE_PATH": str(BUILT / "node_modules")}, timeout=SUITE_SECONDS)
     seen = set()
     for line in done.stdout.decode(errors="replace").splitlines():
         if line.startswith('{"'):

@@ -1,55 +1,18 @@
 """Push subscriptions, received by an HTTP server of the test."""
 import base64
 import contextlib
-import http.server
 import json
 import queue
-import threading
 import urllib.request
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from outcome import Wrong, expect, require
+from push_receiver import Receiver
 from python_client.session import QUICK, scenarios
 
 ACCOUNT = "pusher@test-project.iam.gserviceaccount.com"
-
-
-class Receiver:
-    """Keeps each request and answers with the next of `codes`, then with 204."""
-
-    def __init__(self, codes=()):
-        self.requests = queue.Queue()
-        self.codes = list(codes)
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):  # noqa: N802
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                receiver.requests.put((dict((k.lower(), v) for k, v in self.headers.items()), body))
-                self.send_response(receiver.codes.pop(0) if receiver.codes else 204)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/push"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def take(self, seconds=15):
-        try:
-            return self.requests.get(timeout=seconds)
-        except queue.Empty:
-            raise Wrong(f"nothing was pushed within {seconds} s") from None
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import traceback
 import grpc
 from google.api_core import exceptions
 
-SCENARIO_SECONDS = 90
+SUITE_SECONDS = 240
 
 
 class Wrong(Exception):
@@ -90,7 +90,7 @@ class Scenarios:
         pool = concurrent.futures.ThreadPoolExecutor(workers)
         running = {pool.submit(self.run, f, *arguments): f for f in self.functions if not features or f in features}
         try:
-            for future in concurrent.futures.as_completed(running, timeout=SCENARIO_SECONDS * 4):
+            for future in concurrent.futures.as_completed(running, timeout=SUITE_SECONDS):
                 yield running.pop(future) and future.result()
         except concurrent.futures.TimeoutError:
             for future, feature in running.items():

@@ -4,6 +4,7 @@
 Usage: judge.py SERVER CLIENT [FEATURE]... (servers: afluente emulator pstest; clients: python node go java gcloud rest)
 """
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -18,7 +19,9 @@ from servers import ROOT, SERVERS  # noqa: E402
 
 HERE = ROOT / "test/clients"
 BUILT = ROOT / "build/clients"
-SUITE_SECONDS = 300
+SUITE_SECONDS = 240
+SCENARIO_SECONDS = 60
+SERVER_DIED = 3
 COMMANDS = {
     "node": ["node", str(HERE / "node/suite.js")],
     "go": [str(BUILT / "go-suite")],
@@ -58,10 +61,15 @@ def run_suite(client, server, features=()):
 def run_program(client, server, features):
     log_path = server.directory / f"{client}.log"
     with open(log_path, "wb") as log:
-        done = subprocess.run([*COMMANDS[client], *features], stdout=subprocess.PIPE, stderr=log, check=False,
-                              env={**server.environment(), "NODE_PATH": str(BUILT / "node_modules")}, timeout=SUITE_SECONDS)
+        try:
+            done = subprocess.run([*COMMANDS[client], *features], stdout=subprocess.PIPE, stderr=log, check=False,
+                                  env={**server.environment(), "NODE_PATH": str(BUILT / "node_modules")},
+                                  timeout=SUITE_SECONDS if len(features) != 1 else SCENARIO_SECONDS)
+            output, end = done.stdout, f"exit {done.returncode}"
+        except subprocess.TimeoutExpired as error:
+            output, end = error.stdout or b"", "it did not end"
     seen = set()
-    for line in done.stdout.decode(errors="replace").splitlines():
+    for line in output.decode(errors="replace").splitlines():
         if line.startswith('{"'):
             line = json.loads(line)
             seen.add(line["feature"])
@@ -70,7 +78,7 @@ def run_program(client, server, features):
         if feature not in seen:
             tail = log_path.read_text(errors="replace")[-300:]
             yield {"feature": feature, "client": client, "result": "wrong",
-                   "detail": f"the suite printed nothing for it (exit {done.returncode}): {tail}"}
+                   "detail": f"the suite printed nothing for it ({end}): {tail}"}
 
 
 def main():
@@ -84,9 +92,12 @@ def main():
             for line in run_suite(client, server, features):
                 print_line(line)
             if not server.alive():
-                sys.exit("the server died")
+                print(f"the server died: {server.last_words()}", file=sys.stderr)
+                os._exit(SERVER_DIED)  # the clients' own threads may wait for it forever
         finally:
             server.stop()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ class Server:
     title = ""
     rest = True          # speaks REST on the same port
     warehouse = False    # has tables for BigQuery subscriptions
+    fragile = False      # may die of a request: each feature gets a server of its own
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
@@ -64,6 +65,11 @@ class Server:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+    def last_words(self):
+        """What a server said when it died."""
+        said = [line for line in self.output().splitlines() if "panic" in line or "FATAL" in line or "CHECK" in line]
+        return said[0][:150] if said else "it exited"
 
     def environment(self):
         return {**clean_environment(), "PUBSUB_EMULATOR_HOST": self.address, "PUBSUB_PROJECT_ID": PROJECT,
@@ -93,6 +99,9 @@ class Afluente(Server):
         self.instance.discard()
         if self.instance in Instance.alive:
             Instance.alive.remove(self.instance)
+
+    def output(self):
+        return self.instance.log()
 
     def table(self):
         return "test-project.ds.pushed"
@@ -133,6 +142,9 @@ class CommandServer(Server):
     def alive(self):
         return self.process.poll() is None
 
+    def output(self):
+        return (self.directory / "output.log").read_text(errors="replace")
+
     def table(self):
         return "test-project.ds.pushed"
 
@@ -165,6 +177,7 @@ class Pstest(CommandServer):
     name = "pstest"
     title = "Go's pstest"
     rest = False
+    fragile = True
 
     @staticmethod
     def missing():

@@ -33,6 +33,7 @@ endfunction()
 static_packages(third_party_absl absl_status absl_statusor absl_strings absl_str_format
   absl_synchronization absl_flat_hash_map absl_flat_hash_set absl_btree absl_cord absl_time
   absl_any_invocable absl_span absl_int128 absl_failure_signal_handler)
+static_packages(third_party_protobuf protobuf)
 if(NOT AFLUENTE_PURE_ONLY)
   static_packages(third_party_grpc grpc++ protobuf)
 endif()

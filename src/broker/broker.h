@@ -8,11 +8,17 @@
 
 #include "absl/status/statusor.h"
 #include "broker/log/journal.h"
+#include "broker/policies.h"
 #include "broker/publisher.h"
+#include "broker/schemas.h"
+#include "broker/snapshots.h"
 #include "broker/subscriptions.h"
 #include "broker/topics.h"
 #include "host/clock.h"
-#include "host/file_system.h"
+
+namespace afluente::host {
+class FileSystem;
+}
 
 namespace afluente::broker {
 
@@ -45,7 +51,12 @@ struct BrokerStats {
 // The embedded broker: topics, subscriptions and leases in memory, every change a record of one
 // journal, so that its state is what replaying the journal gives. Owned by roles/; all threads;
 // after a crash it is as of the last answered change.
-class Broker : public Publisher, public Topics, public Subscriptions {
+class Broker : public Publisher,
+               public Topics,
+               public Subscriptions,
+               public Snapshots,
+               public Schemas,
+               public Policies {
  public:
   static absl::StatusOr<std::unique_ptr<Broker>> Open(host::FileSystem& files,
                                                       const host::Clock& clock,

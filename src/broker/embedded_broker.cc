@@ -111,6 +111,7 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
   std::shared_ptr<Topic> topic = state_->FindTopic(topic_name);
   absl::Status refused = topic ? CheckBatch(drafts) : CheckTopicName(topic_name);
   if (!topic && refused.ok()) refused = ResourceNotFound(topic_name);
+  if (refused.ok() && topic->has_schema()) refused = FitSchema(*topic, drafts);
   uint64_t bytes = 0;
   if (refused.ok()) {
     for (const event::Draft& draft : drafts) bytes += draft.data.size() + sizeof(event::Message);

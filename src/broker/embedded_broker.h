@@ -47,6 +47,7 @@ class EmbeddedBroker final : public Broker {
                                                  std::string_view page_token) const override;
   absl::StatusOr<Page<std::string>> ListTopicSubscriptions(
       std::string_view topic, size_t page_size, std::string_view page_token) const override;
+  absl::Status DetachSubscription(std::string_view subscription) override;
   absl::StatusOr<std::unique_ptr<TopicReader>> OpenReader(
       std::string_view topic, std::optional<TopicPosition> resume) override;
 
@@ -63,6 +64,32 @@ class EmbeddedBroker final : public Broker {
   void ModifyAckDeadline(std::string_view subscription, std::vector<std::string> ack_ids,
                          std::chrono::seconds deadline, Done done) override;
 
+  absl::StatusOr<SnapshotSettings> CreateSnapshot(SnapshotSettings settings,
+                                                  std::string_view subscription) override;
+  absl::StatusOr<SnapshotSettings> UpdateSnapshot(SnapshotSettings settings) override;
+  absl::Status DeleteSnapshot(std::string_view name) override;
+  absl::StatusOr<SnapshotSettings> GetSnapshot(std::string_view name) const override;
+  absl::StatusOr<Page<SnapshotSettings>> ListSnapshots(std::string_view project, size_t page_size,
+                                                       std::string_view page_token) const override;
+  absl::StatusOr<Page<std::string>> ListTopicSnapshots(std::string_view topic, size_t page_size,
+                                                       std::string_view page_token) const override;
+  absl::Status Seek(std::string_view subscription, const SeekTarget& target) override;
+
+  absl::StatusOr<SchemaRevision> CreateSchema(SchemaRevision schema) override;
+  absl::StatusOr<SchemaRevision> GetSchema(std::string_view name) const override;
+  absl::StatusOr<Page<SchemaRevision>> ListSchemas(std::string_view project, size_t page_size,
+                                                   std::string_view page_token) const override;
+  absl::StatusOr<Page<SchemaRevision>> ListSchemaRevisions(
+      std::string_view name, size_t page_size, std::string_view page_token) const override;
+  absl::StatusOr<SchemaRevision> CommitSchema(SchemaRevision schema) override;
+  absl::StatusOr<SchemaRevision> RollbackSchema(std::string_view name,
+                                                std::string_view revision_id) override;
+  absl::StatusOr<SchemaRevision> DeleteSchemaRevision(std::string_view name) override;
+  absl::Status DeleteSchema(std::string_view name) override;
+
+  absl::StatusOr<Policy> GetPolicy(std::string_view resource) const override;
+  absl::StatusOr<Policy> SetPolicy(std::string_view resource, Policy policy) override;
+
   void AllowCleaning() override;
   BrokerStats Stats() const override;
 
@@ -78,6 +105,14 @@ class EmbeddedBroker final : public Broker {
   EmbeddedBroker(const host::Clock& clock, const Options& options);
   absl::StatusOr<std::shared_ptr<Topic>> FindResumed(std::string_view name,
                                                      const TopicPosition& resume) const;
+
+  absl::Status CheckDeadLetterTopic(const SubscriptionSettings& settings) const;
+
+  // Makes it the newest of its schema, under a new id.
+  absl::StatusOr<SchemaRevision> RecordRevision(SchemaRevision revision);
+  // INVALID_ARGUMENT when a message does not fit the topic's schema; else says in its attributes
+  // what it fits.
+  absl::Status FitSchema(const Topic& topic, std::vector<event::Draft>& drafts) const;
 
   // False when too much waits for the disk already.
   bool Admit(uint64_t bytes);

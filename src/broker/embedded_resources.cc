@@ -1,15 +1,15 @@
 // The resources' side of EmbeddedBroker: topics, readers, subscriptions, consumers.
-#include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "broker/embedded_broker.h"
 #include "broker/errors.h"
 #include "broker/journal_reader.h"
 #include "broker/keeper.h"
 #include "broker/limits.h"
+#include "broker/listing.h"
 #include "broker/recorder.h"
+#include "broker/schema_table.h"
 #include "broker/state.h"
 #include "broker/subscription.h"
 #include "broker/topic.h"
@@ -18,8 +18,6 @@
 
 namespace afluente::broker {
 namespace {
-
-constexpr size_t kPageMax = 1000;
 
 class SubscriptionConsumer final : public Consumer {
  public:
@@ -37,22 +35,6 @@ class SubscriptionConsumer final : public Consumer {
   const std::shared_ptr<Flow> flow_;
 };
 
-size_t PageSize(size_t asked) { return asked == 0 ? kPageMax : std::min(asked, kPageMax); }
-
-// What the names of a project's resources start with; both "P" and "projects/P" name it.
-absl::StatusOr<std::string> ProjectPrefix(std::string_view project, std::string_view page_token) {
-  constexpr std::string_view kProjects = "projects/";
-  if (project.substr(0, kProjects.size()) == kProjects) project.remove_prefix(kProjects.size());
-  if (project.empty() || project.find('/') != std::string_view::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("Invalid project name: (name=", std::string(project), ")."));
-  }
-  std::string prefix = absl::StrCat(std::string(kProjects), std::string(project), "/");
-  if (!page_token.empty() && page_token.substr(0, prefix.size()) != prefix)
-    return absl::InvalidArgumentError("Invalid page_token.");
-  return prefix;
-}
-
 absl::Status CannotResume(std::string_view topic, const TopicPosition& resume,
                           std::string_view why) {
   return absl::OutOfRangeError(absl::StrCat("The position after message ", resume.sequence, " of ",
@@ -64,6 +46,10 @@ absl::Status CannotResume(std::string_view topic, const TopicPosition& resume,
 
 absl::StatusOr<TopicSettings> EmbeddedBroker::CreateTopic(TopicSettings settings) {
   AFLUENTE_RETURN_IF_ERROR(CheckTopic(settings));
+  if (settings.schema) {
+    AFLUENTE_RETURN_IF_ERROR(CheckSchemaName(settings.schema->schema));
+    AFLUENTE_RETURN_IF_ERROR(state_->schemas().CheckRange(*settings.schema));
+  }
   // Saves a record; the answer that counts is the state's.
   if (state_->FindTopic(settings.name)) return ResourceExists(settings.name);
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, CreateTopicRecord{settings}));
@@ -72,7 +58,12 @@ absl::StatusOr<TopicSettings> EmbeddedBroker::CreateTopic(TopicSettings settings
 
 absl::StatusOr<TopicSettings> EmbeddedBroker::UpdateTopic(TopicSettings settings) {
   AFLUENTE_RETURN_IF_ERROR(CheckTopic(settings));
-  if (!state_->FindTopic(settings.name)) return ResourceNotFound(settings.name);
+  std::shared_ptr<Topic> topic = state_->FindTopic(settings.name);
+  if (!topic) return ResourceNotFound(settings.name);
+  if (settings.schema && settings.schema != topic->settings().schema) {
+    AFLUENTE_RETURN_IF_ERROR(CheckSchemaName(settings.schema->schema));
+    AFLUENTE_RETURN_IF_ERROR(state_->schemas().CheckRange(*settings.schema));
+  }
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateTopicRecord{settings}));
   return settings;
 }
@@ -145,13 +136,19 @@ absl::StatusOr<std::shared_ptr<Topic>> EmbeddedBroker::FindResumed(
 
 absl::StatusOr<SubscriptionSettings> EmbeddedBroker::CreateSubscription(
     SubscriptionSettings settings) {
-  AFLUENTE_RETURN_IF_ERROR(CheckSubscription(settings));
   AFLUENTE_RETURN_IF_ERROR(CheckTopicName(settings.topic));
+  if (settings.name.empty()) settings.name = RandomNameBeside(settings.topic, "subscriptions");
+  AFLUENTE_RETURN_IF_ERROR(CheckSubscription(settings));
   AFLUENTE_RETURN_IF_ERROR(event::Filter::Parse(settings.filter).status());
+  if (settings.detached) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("A subscription cannot be created detached (resource=", settings.name, ")."));
+  }
+  AFLUENTE_RETURN_IF_ERROR(CheckDeadLetterTopic(settings));
   if (state_->FindSubscription(settings.name)) return ResourceExists(settings.name);
   if (!state_->FindTopic(settings.topic)) return ResourceNotFound(settings.topic);
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, CreateSubscriptionRecord{settings}));
-  return settings;
+  return GetSubscription(settings.name);
 }
 
 absl::StatusOr<SubscriptionSettings> EmbeddedBroker::UpdateSubscription(
@@ -164,15 +161,30 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::UpdateSubscription(
        {std::pair(settings.topic == before.topic, "topic"),
         std::pair(settings.filter == before.filter, "filter"),
         std::pair(settings.enable_message_ordering == before.enable_message_ordering,
-                  "enable_message_ordering")}) {
+                  "enable_message_ordering"),
+        std::pair(settings.detached == before.detached, "detached")}) {
     if (same) continue;
     return absl::InvalidArgumentError(absl::StrCat("The field ", field,
                                                    " of a subscription cannot be changed "
                                                    "(resource=",
                                                    settings.name, ")."));
   }
+  if (settings.dead_letter_policy != before.dead_letter_policy)
+    AFLUENTE_RETURN_IF_ERROR(CheckDeadLetterTopic(settings));
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateSubscriptionRecord{settings}));
-  return settings;
+  return GetSubscription(settings.name);
+}
+
+absl::Status EmbeddedBroker::CheckDeadLetterTopic(const SubscriptionSettings& settings) const {
+  if (!settings.dead_letter_policy || state_->FindTopic(settings.dead_letter_policy->topic))
+    return absl::OkStatus();
+  return ResourceNotFound(settings.dead_letter_policy->topic);
+}
+
+absl::Status EmbeddedBroker::DetachSubscription(std::string_view name) {
+  AFLUENTE_RETURN_IF_ERROR(CheckSubscriptionName(name));
+  if (!state_->FindSubscription(name)) return ResourceNotFound(name);
+  return AppendAndWait(*recorder_, DetachSubscriptionRecord{std::string(name)});
 }
 
 absl::Status EmbeddedBroker::DeleteSubscription(std::string_view name) {
@@ -200,6 +212,7 @@ absl::StatusOr<std::unique_ptr<Consumer>> EmbeddedBroker::OpenConsumer(std::stri
   AFLUENTE_RETURN_IF_ERROR(CheckConsumerDeadline(options.ack_deadline));
   std::shared_ptr<Subscription> subscription = state_->FindSubscription(name);
   if (!subscription) return ResourceNotFound(name);
+  if (subscription->detached()) return SubscriptionDetached(name);
   return std::make_unique<SubscriptionConsumer>(std::move(subscription), options);
 }
 
@@ -211,6 +224,7 @@ void EmbeddedBroker::Acknowledge(std::string_view name, std::vector<std::string>
     done(bad.ok() ? ResourceNotFound(name) : bad);
     return;
   }
+  if (absl::Status status = CheckAckIds(ack_ids); !status.ok()) return done(std::move(status));
   subscription->Acknowledge(ack_ids, std::move(done));
 }
 
@@ -224,7 +238,7 @@ void EmbeddedBroker::ModifyAckDeadline(std::string_view name, std::vector<std::s
   } else if (deadline < std::chrono::seconds(0) || deadline > kAckDeadlineMax) {
     status = absl::InvalidArgumentError(absl::StrCat(
         "Invalid ack_deadline_seconds: ", deadline.count(), " s, expected 0 s to 600 s."));
-  } else {
+  } else if (status = CheckAckIds(ack_ids); status.ok()) {
     subscription->ModifyAckDeadline(ack_ids, deadline);
   }
   done(std::move(status));

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "broker/recorder.h"
 #include "broker/snapshot.h"
+#include "broker/snapshot_table.h"
 #include "broker/state.h"
 #include "broker/subscription.h"
 #include "broker/surroundings.h"
@@ -104,6 +105,7 @@ void Keeper::WriteSnapshot(const Capture& capture) {
 
 void Keeper::Clean() {
   ExpireSubscriptions();
+  ExpireSnapshots();
   for (const auto& subscription : state_.AllSubscriptions()) subscription->RecordSkipped();
   absl::MutexLock lock(&cleaning_);
   ForgetTopics();
@@ -133,6 +135,15 @@ void Keeper::ExpireSubscriptions() {
   }
 }
 
+void Keeper::ExpireSnapshots() {
+  host::WallTime now = surroundings_.clock.Now();
+  for (const auto& snapshot : state_.snapshots().All()) {
+    if (!snapshot->IsExpired(now)) continue;
+    // A refusal is no harm: who asks is told that it is gone, and the next round tries again.
+    (void)AppendAndWait(surroundings_.recorder, DeleteSnapshotRecord{snapshot->settings.name});
+  }
+}
+
 void Keeper::ForgetTopics() {
   for (const auto& topic : state_.Incarnations()) {
     if (!topic->deleted() || topic->pinned() || state_.IsSubscribed(topic->incarnation())) continue;
@@ -155,6 +166,10 @@ uint64_t Keeper::FirstNeededSegment() const {
   for (const auto& topic : state_.Incarnations()) need(*topic, topic->FirstNeeded(now));
   for (const auto& subscription : state_.AllSubscriptions())
     need(*subscription->topic(), subscription->FirstNeeded(now));
+  for (const auto& snapshot : state_.snapshots().All()) {
+    if (auto topic = state_.FindIncarnation(snapshot->topic))
+      need(*topic, snapshot->acked.NextMissing(0));
+  }
   return first;
 }
 

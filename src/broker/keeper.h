@@ -15,8 +15,8 @@ class State;
 struct Surroundings;
 
 // Keeps the journal short: writes snapshots of the state, so that recovery is bounded, and lets go
-// of what nobody needs: segments, deleted topics, expired subscriptions. One thread; without Start
-// its owner calls RunDue, as tests do.
+// of what nobody needs: segments, deleted topics, expired subscriptions and snapshots. One thread;
+// without Start its owner calls RunDue, as tests do.
 class Keeper {
  public:
   Keeper(State& state, const Surroundings& surroundings, uint64_t snapshot_every_bytes)
@@ -45,6 +45,7 @@ class Keeper {
   void Clean();
   void ForgetTopics();
   void ExpireSubscriptions();
+  void ExpireSnapshots();
   // The first segment that somebody needs.
   uint64_t FirstNeededSegment() const;
 

@@ -4,21 +4,12 @@
 #include <cstring>
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
 
 namespace afluente::broker {
 namespace {
-
-constexpr std::chrono::seconds kRetentionMin = std::chrono::minutes(10);
-constexpr std::chrono::seconds kRetentionMax = std::chrono::hours(31 * 24);
-constexpr std::chrono::seconds kExpirationMin = std::chrono::hours(24);
-constexpr size_t kLabelsMax = 64;
-constexpr size_t kFilterBytesMax = 256;
-constexpr size_t kIdBytesMin = 3;
-constexpr size_t kIdBytesMax = 255;
 
 absl::Status TooLong(size_t index, std::string_view what, size_t size, size_t max) {
   return absl::InvalidArgumentError(absl::StrCat("Message ", index, " has a ", std::string(what),
@@ -71,67 +62,6 @@ absl::Status CheckMessage(size_t index, event::Draft& draft) {
   return absl::OkStatus();
 }
 
-bool IsIdCharacter(char c) {
-  return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-         std::string_view("-_.~+%").find(c) != std::string_view::npos;
-}
-
-bool IsResourceId(std::string_view id) {
-  return id.size() >= kIdBytesMin && id.size() <= kIdBytesMax &&
-         absl::ascii_isalpha(static_cast<unsigned char>(id[0])) && id.substr(0, 4) != "goog" &&
-         std::all_of(id.begin(), id.end(), IsIdCharacter);
-}
-
-// "projects/P/KIND/ID" with a good ID.
-bool IsName(std::string_view name, std::string_view kind) {
-  constexpr std::string_view kProjects = "projects/";
-  if (name.substr(0, kProjects.size()) != kProjects) return false;
-  std::string_view rest = name.substr(kProjects.size());
-  size_t slash = rest.find('/');
-  if (slash == 0 || slash == std::string_view::npos || slash > kIdBytesMax) return false;
-  if (!IsValidUtf8(rest.substr(0, slash))) return false;
-  rest.remove_prefix(slash + 1);
-  if (rest.substr(0, kind.size()) != kind) return false;
-  rest.remove_prefix(kind.size());
-  return !rest.empty() && rest[0] == '/' && IsResourceId(rest.substr(1));
-}
-
-absl::Status BadSetting(std::string_view resource, std::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(std::string(what), " (resource=", std::string(resource), ")."));
-}
-
-absl::Status CheckRange(std::string_view resource, std::string_view field,
-                        std::chrono::seconds value, std::chrono::seconds min,
-                        std::chrono::seconds max) {
-  if (value >= min && value <= max) return absl::OkStatus();
-  return BadSetting(
-      resource, absl::StrCat("Invalid ", std::string(field), ": ", value.count(), " s, expected ",
-                             min.count(), " s to ", max.count(), " s"));
-}
-
-absl::Status CheckLabels(std::string_view resource,
-                         const std::map<std::string, std::string>& labels) {
-  if (labels.size() > kLabelsMax)
-    return BadSetting(resource, absl::StrCat("Too many labels: the limit is ", kLabelsMax));
-  for (const auto& [key, value] : labels) {
-    if (key.empty() || key.size() > 63 || value.size() > 63 || !IsValidUtf8(key) ||
-        !IsValidUtf8(value)) {
-      return BadSetting(resource,
-                        "Invalid label: a key has 1 to 63 bytes, a value at most 63, in UTF-8");
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status BadName(std::string_view kind, std::string_view name) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("Invalid [", std::string(kind), "] name: (name=", std::string(name),
-                   "). Expected projects/PROJECT/", std::string(kind),
-                   "/ID where ID has 3 to 255 of the characters A-Z a-z 0-9 - _ . ~ + %, starts "
-                   "with a letter, and not with goog."));
-}
-
 }  // namespace
 
 absl::Status CheckBatch(std::vector<event::Draft>& batch) {
@@ -153,39 +83,12 @@ absl::Status CheckBatch(std::vector<event::Draft>& batch) {
   return absl::OkStatus();
 }
 
-absl::Status CheckTopicName(std::string_view name) {
-  return IsName(name, "topics") ? absl::OkStatus() : BadName("topics", name);
-}
-
-absl::Status CheckSubscriptionName(std::string_view name) {
-  return IsName(name, "subscriptions") ? absl::OkStatus() : BadName("subscriptions", name);
-}
-
-absl::Status CheckTopic(const TopicSettings& settings) {
-  AFLUENTE_RETURN_IF_ERROR(CheckTopicName(settings.name));
-  AFLUENTE_RETURN_IF_ERROR(CheckLabels(settings.name, settings.labels));
-  if (!settings.message_retention) return absl::OkStatus();
-  return CheckRange(settings.name, "message_retention_duration", *settings.message_retention,
-                    kRetentionMin, kRetentionMax);
-}
-
-absl::Status CheckSubscription(SubscriptionSettings& settings) {
-  AFLUENTE_RETURN_IF_ERROR(CheckSubscriptionName(settings.name));
-  AFLUENTE_RETURN_IF_ERROR(CheckLabels(settings.name, settings.labels));
-  if (settings.ack_deadline == std::chrono::seconds(0)) settings.ack_deadline = kAckDeadlineMin;
-  AFLUENTE_RETURN_IF_ERROR(CheckRange(settings.name, "ack_deadline_seconds", settings.ack_deadline,
-                                      kAckDeadlineMin, kAckDeadlineMax));
-  AFLUENTE_RETURN_IF_ERROR(CheckRange(settings.name, "message_retention_duration",
-                                      settings.message_retention, kRetentionMin, kRetentionMax));
-  if (settings.filter.size() > kFilterBytesMax) {
-    return BadSetting(settings.name, absl::StrCat("Invalid filter: it has ", settings.filter.size(),
-                                                  " bytes, the limit is ", kFilterBytesMax));
-  }
-  if (settings.expiration_ttl && *settings.expiration_ttl != std::chrono::seconds(0)) {
-    return CheckRange(settings.name, "expiration_policy.ttl", *settings.expiration_ttl,
-                      kExpirationMin, std::chrono::hours(24 * 365 * 100));
-  }
-  return absl::OkStatus();
+absl::Status CheckAckIds(const std::vector<std::string>& ack_ids) {
+  size_t bytes = 0;
+  for (const std::string& each : ack_ids) bytes += each.size();
+  if (bytes <= kAckIdsBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "Request payload size exceeds the limit: ", kAckIdsBytesMax, " bytes of ack_ids."));
 }
 
 absl::Status CheckConsumerDeadline(std::chrono::seconds deadline) {

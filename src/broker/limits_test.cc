@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "broker/schema_revision.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -108,6 +109,93 @@ TEST(Limits, SubscriptionSettings) {
   refused([](auto& s) { s.expiration_ttl = seconds(3600); });
   refused([](auto& s) { s.filter = std::string(257, 'x'); });
   refused([](auto& s) { s.labels[""] = "x"; });
+  refused([](auto& s) { s.labels["Team"] = "x"; });
+  refused([](auto& s) { s.labels["1st"] = "x"; });
+  refused([](auto& s) { s.labels["a"] = "with space"; });
+  refused([](auto& s) { s.labels["a"] = std::string(64, 'x'); });
+  refused([](auto& s) { s.dead_letter_policy = DeadLetterPolicy{"projects/p/topics/dead", 4}; });
+  refused([](auto& s) { s.dead_letter_policy = DeadLetterPolicy{"projects/p/topics/dead", 101}; });
+  refused([](auto& s) { s.retry_policy = RetryPolicy{seconds(2), seconds(1)}; });
+  refused([](auto& s) { s.retry_policy = RetryPolicy{seconds(-1), seconds(1)}; });
+  refused([](auto& s) { s.retry_policy = RetryPolicy{seconds(1), seconds(601)}; });
+}
+
+TEST(Limits, WhereMessagesGo) {
+  SubscriptionSettings good;
+  good.name = "projects/p/subscriptions/abc";
+  auto code = [&](auto change) {
+    SubscriptionSettings settings = good;
+    change(settings);
+    return CheckSubscription(settings).code();
+  };
+  auto push = [&](const std::string& endpoint) {
+    return code([&](auto& s) { s.push.emplace().endpoint = endpoint; });
+  };
+  using absl::StatusCode;
+  EXPECT_EQ(push("https://a.example/push?x=1"), StatusCode::kOk);
+  EXPECT_EQ(push("http://127.0.0.1:8080"), StatusCode::kOk);
+  for (const char* bad : {"", "a.example", "ftp://a.example", "https://", "https:///path",
+                          "https://a b.example", "https://user@a.example", "https://a.example/#x"})
+    EXPECT_EQ(push(bad), StatusCode::kInvalidArgument) << bad;
+  auto table = [&](const std::string& name) {
+    return code([&](auto& s) { s.bigquery.emplace().table = name; });
+  };
+  EXPECT_EQ(table("p.d.t"), StatusCode::kOk);
+  EXPECT_EQ(table("a.example:p.d_1.t-1"), StatusCode::kOk);
+  for (const char* bad : {"", "t", "d.t", "p..t", "p.d.", "p.d-1.t", "p/x.d.t"})
+    EXPECT_EQ(table(bad), StatusCode::kInvalidArgument) << bad;
+  EXPECT_EQ(code([](auto& s) { s.bigquery = {"p.d.t", true, true, false, false, ""}; }),
+            StatusCode::kInvalidArgument);
+  auto to_push = [](auto& s) { s.push.emplace().endpoint = "https://a.example"; };
+  EXPECT_EQ(code([&](auto& s) { to_push(s), s.enable_exactly_once_delivery = true; }),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(code([&](auto& s) { to_push(s), s.bigquery.emplace().table = "p.d.t"; }),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(code([&](auto& s) { to_push(s), s.push->attributes["x-goog-version"] = "v1"; }),
+            StatusCode::kOk);
+  EXPECT_EQ(code([&](auto& s) { to_push(s), s.push->attributes["x-goog-version"] = "v1beta1"; }),
+            StatusCode::kUnimplemented);
+  EXPECT_EQ(code([&](auto& s) { to_push(s), s.push->attributes["other"] = "v1"; }),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(code([&](auto& s) { to_push(s), s.push->oidc_token = OidcToken{"nobody", ""}; }),
+            StatusCode::kInvalidArgument);
+}
+
+TEST(Limits, TopicsTransformsAndSchemas) {
+  TopicSettings good;
+  good.name = "projects/p/topics/abc";
+  ASSERT_TRUE(CheckTopic(good).ok());
+  auto refused = [&](auto change) {
+    TopicSettings settings = good;
+    change(settings);
+    EXPECT_TRUE(absl::IsInvalidArgument(CheckTopic(settings)));
+  };
+  using std::chrono::seconds;
+  refused([](auto& s) { s.message_retention = seconds(599); });
+  refused([](auto& s) { s.message_retention = seconds(31 * 24 * 3600 + 1); });
+  refused([](auto& s) { s.transforms.assign(1, {"1f", "code", false}); });
+  refused([](auto& s) { s.transforms.assign(1, {"f", "", false}); });
+  refused([](auto& s) { s.transforms.assign(1, {"f", std::string(20'001, 'x'), false}); });
+  refused([](auto& s) { s.transforms.assign(2, {"f", "code", false}); });
+  refused([](auto& s) {
+    for (char c = 'a'; c < 'g'; ++c) s.transforms.push_back({std::string(1, c), "code", false});
+  });
+  refused([](auto& s) { s.schema = SchemaSettings{"abc", Encoding::kJson, "", ""}; });
+  refused([](auto& s) {
+    s.schema = SchemaSettings{"projects/p/schemas/abc", Encoding::kUnspecified, "", ""};
+  });
+  SchemaRevision schema{"projects/p/schemas/abc", schema::SchemaLanguage::kAvro, "x", "", {}};
+  EXPECT_TRUE(CheckSchema(schema).ok());
+  schema.definition = std::string(300'000, 'x');
+  EXPECT_TRUE(CheckSchema(schema).ok());
+  schema.definition += 'x';
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckSchema(schema)));
+  schema.definition = "";
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckSchema(schema)));
+  EXPECT_TRUE(CheckAckIds({std::string(kAckIdsBytesMax, 'x')}).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckAckIds({std::string(kAckIdsBytesMax, 'x'), "x"})));
+  EXPECT_TRUE(CheckResourceName("projects/p/snapshots/abc").ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckResourceName("projects/p/snapshots/abc@1")));
 }
 
 TEST(Limits, Utf8) {

@@ -47,6 +47,10 @@ struct BodyWriter {
     WriteRanges(writer, r.ranges);
   }
   void operator()(const ReleaseRecord& r) { writer.Varint(r.segment); }
+  template <typename OfResource>
+  void operator()(const OfResource& r) {
+    WriteBody(writer, r);
+  }
 };
 
 std::optional<Record> ReadBody(uint8_t version, uint8_t kind, ByteReader& reader) {
@@ -72,6 +76,8 @@ std::optional<Record> ReadBody(uint8_t version, uint8_t kind, ByteReader& reader
     case ReleaseRecord::kKind:
       return ReleaseRecord{reader.Varint()};
   }
+  if (std::optional<ResourceRecord> record = ReadResourceRecord(kind, reader))
+    return std::visit([](auto& each) { return Record(std::move(each)); }, *record);
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "broker/batch.h"
 #include "broker/bytes.h"
+#include "broker/resource_records.h"
 #include "broker/resources.h"
 #include "broker/sequence_set.h"
 
@@ -63,9 +64,13 @@ struct ReleaseRecord {
   uint64_t segment = 0;
 };
 
-using Record = std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
-                            ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
-                            DeleteSubscriptionRecord, AcksRecord, ReleaseRecord>;
+using Record =
+    std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
+                 ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
+                 DeleteSubscriptionRecord, AcksRecord, ReleaseRecord, CreateSnapshotRecord,
+                 UpdateSnapshotRecord, DeleteSnapshotRecord, SeekToTimeRecord, SeekToSnapshotRecord,
+                 DetachSubscriptionRecord, CreateSchemaRecord, CommitSchemaRecord,
+                 DeleteSchemaRevisionRecord, DeleteSchemaRecord, SetPolicyRecord>;
 
 // Every record but a publish.
 std::string Encode(const Record& record);

@@ -44,6 +44,24 @@ SubscriptionSettings SomeSubscription() {
   return settings;
 }
 
+host::WallTime SomeTime() {
+  return host::WallTime(std::chrono::microseconds(1'700'000'000'123'456));
+}
+
+SchemaRevision SomeRevision() {
+  return {"projects/p/schemas/event", schema::SchemaLanguage::kProtobuf, "message A {}", "a1b2c3d4",
+          SomeTime()};
+}
+
+Policy SomePolicy() {
+  Policy policy;
+  policy.version = 3;
+  policy.etag = std::string("\0\xff", 2);
+  policy.bindings.push_back({"roles/viewer", {"allUsers", "user:a@b.example"}, {}});
+  policy.bindings.push_back({"roles/editor", {"allUsers"}, {"true", "title", "text", "place"}});
+  return policy;
+}
+
 std::string SomePublish() {
   std::vector<event::Draft> drafts;
   drafts.push_back({"data", {{"a", "1"}, {"b", std::string(300, 'v')}}, "key"});
@@ -66,7 +84,11 @@ std::string SomeSnapshot() {
                           host::WallTime(std::chrono::microseconds(1'700'000'501'000'001)),
                           index.end(), index.Share()});
   image.topics.push_back({6, true, SomeTopic(), host::WallTime(), 1, {}});
-  image.subscriptions.push_back({11, 5, SomeSubscription(), 4, {{6, 6}, {9, 500}}});
+  image.subscriptions.push_back({11, 5, SomeSubscription(), 4, {{6, 6}, {9, 500}}, 3, 1'700'000});
+  image.snapshots.push_back(
+      {{"projects/p/snapshots/s", "_deleted-topic_", {{"a", "b"}}, SomeTime()}, 6, 7, {{9, 10}}});
+  image.schemas = {SomeRevision(), SomeRevision()};
+  image.policies.emplace_back("projects/p/topics/data", SomePolicy());
   return EncodeSnapshot(image);
 }
 
@@ -99,7 +121,18 @@ std::vector<std::string> OtherRecords() {
           Encode(UpdateSubscriptionRecord{SomeSubscription()}),
           Encode(DeleteSubscriptionRecord{"projects/p/subscriptions/all"}),
           Encode(AcksRecord{9, {{1, 5}, {7, 7}, {1000000, 2000000}}}),
-          Encode(ReleaseRecord{17})};
+          Encode(ReleaseRecord{17}),
+          Encode(CreateSnapshotRecord{"snap", "sub", {{"a", "b"}}, SomeTime()}),
+          Encode(UpdateSnapshotRecord{"snap", {{"a", "b"}}, SomeTime()}),
+          Encode(DeleteSnapshotRecord{"snap"}),
+          Encode(SeekToTimeRecord{300, SomeTime(), 1'700'000, 400}),
+          Encode(SeekToSnapshotRecord{300, SomeTime(), 1'700'000, "snap"}),
+          Encode(DetachSubscriptionRecord{"sub"}),
+          Encode(CreateSchemaRecord{SomeRevision()}),
+          Encode(CommitSchemaRecord{SomeRevision()}),
+          Encode(DeleteSchemaRevisionRecord{"schema", "a1b2c3d4"}),
+          Encode(DeleteSchemaRecord{"schema"}),
+          Encode(SetPolicyRecord{"topic", "etag", SomePolicy()})};
 }
 
 TEST(Records, EncodingWhatWasDecodedGivesTheSameBytes) {
@@ -138,6 +171,28 @@ TEST(Records, EverySettingOfASubscriptionComesBack) {
   EXPECT_EQ(settings.bigquery, wanted.bigquery);
   EXPECT_EQ(settings.transforms, wanted.transforms);
   EXPECT_EQ(settings.expiration_ttl, wanted.expiration_ttl);
+}
+
+TEST(Records, EveryFieldOfAResourceComesBack) {
+  std::vector<std::string> all = OtherRecords();
+  auto made = std::get<CreateSnapshotRecord>(*Decode(all[9]));
+  EXPECT_EQ(made.name, "snap");
+  EXPECT_EQ(made.subscription, "sub");
+  EXPECT_EQ(made.labels.at("a"), "b");
+  EXPECT_EQ(made.time, SomeTime());
+  auto seek = std::get<SeekToTimeRecord>(*Decode(all[12]));
+  EXPECT_EQ(seek.subscription, 300);
+  EXPECT_EQ(seek.generation, 1'700'000);
+  EXPECT_EQ(seek.first_unacked, 400);
+  EXPECT_EQ(std::get<SeekToSnapshotRecord>(*Decode(all[13])).snapshot, "snap");
+  auto revision = std::get<CommitSchemaRecord>(*Decode(all[16])).revision;
+  EXPECT_EQ(revision.language, schema::SchemaLanguage::kProtobuf);
+  EXPECT_EQ(revision.definition, SomeRevision().definition);
+  EXPECT_EQ(revision.revision_id, SomeRevision().revision_id);
+  EXPECT_EQ(revision.revision_create_time, SomeTime());
+  auto policy = std::get<SetPolicyRecord>(*Decode(all[19]));
+  EXPECT_EQ(policy.expected_etag, "etag");
+  EXPECT_EQ(policy.policy, SomePolicy());
 }
 
 TEST(Records, ASnapshotComesBack) {

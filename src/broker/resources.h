@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "host/clock.h"
+
 namespace afluente::broker {
 
 // Names are full resource names: projects/P/topics/T, projects/P/subscriptions/S. Settings have
@@ -88,13 +90,27 @@ struct SubscriptionSettings {
   // Unset = Pub/Sub's default of 31 days; zero = never expires.
   std::optional<std::chrono::seconds> expiration_ttl;
   bool enable_exactly_once_delivery = false;
-  bool detached = false;
+  bool detached = false;  // by DetachSubscription, for good
   std::optional<DeadLetterPolicy> dead_letter_policy;
   std::optional<RetryPolicy> retry_policy;
   // At most one of both; none = messages are pulled.
   std::optional<PushConfig> push;
   std::optional<BigqueryConfig> bigquery;
   std::vector<MessageTransform> transforms;
+  // For answers alone: the topic's.
+  std::optional<std::chrono::seconds> topic_message_retention;
 };
+
+// A subscription's acks at one moment.
+struct SnapshotSettings {
+  std::string name;   // projects/P/snapshots/S
+  std::string topic;  // "_deleted-topic_" once it is gone; set by the broker
+  std::map<std::string, std::string> labels;
+  host::WallTime expire_time;  // set by the broker at creation
+};
+
+// What the references to a resource become when it is deleted.
+inline constexpr char kDeletedTopic[] = "_deleted-topic_";
+inline constexpr char kDeletedSchema[] = "_deleted-schema_";
 
 }  // namespace afluente::broker

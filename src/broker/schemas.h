@@ -1,25 +1,14 @@
 #pragma once
 
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "broker/topics.h"
-#include "host/clock.h"
-#include "schema/message/message_schema.h"
 
 namespace afluente::broker {
 
-// One revision of a schema, with google.pubsub.v1.Schema's meaning.
-struct SchemaRevision {
-  std::string name;  // projects/P/schemas/S
-  schema::SchemaLanguage language = schema::SchemaLanguage::kAvro;
-  std::string definition;
-  std::string revision_id;  // 8 hexadecimal digits
-  host::WallTime revision_create_time;
-};
+struct SchemaRevision;
 
 // Port: schemas and their revisions. Thread-safe. Mutations block until on disk. A name may carry
 // a revision, "projects/P/schemas/S@ID", where said. Errors: INVALID_ARGUMENT (a bad name or

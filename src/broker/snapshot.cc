@@ -4,6 +4,7 @@
 
 #include "broker/bytes.h"
 #include "broker/records.h"
+#include "broker/resource_codec.h"
 #include "broker/settings_codec.h"
 
 namespace afluente::broker {
@@ -108,6 +109,50 @@ SubscriptionImage ReadSubscription(ByteReader& reader, uint8_t version) {
   return subscription;
 }
 
+// What came with version 2.
+void WriteResources(ByteWriter& writer, const StateImage& image) {
+  for (const SubscriptionImage& each : image.subscriptions) {
+    writer.Varint(each.start);
+    writer.Varint(each.seek_generation);
+  }
+  writer.Varint(image.snapshots.size());
+  for (const SnapshotImage& each : image.snapshots) {
+    WriteSettings(writer, each.settings);
+    writer.Varint(each.topic);
+    writer.Varint(each.floor);
+    WriteRanges(writer, each.ranges);
+  }
+  writer.Varint(image.schemas.size());
+  for (const SchemaRevision& each : image.schemas) WriteRevision(writer, each);
+  writer.Varint(image.policies.size());
+  for (const auto& [resource, policy] : image.policies) {
+    writer.String(resource);
+    WritePolicy(writer, policy);
+  }
+}
+
+void ReadResources(ByteReader& reader, StateImage& image) {
+  for (SubscriptionImage& each : image.subscriptions) {
+    each.start = reader.Varint();
+    each.seek_generation = reader.Varint();
+  }
+  size_t snapshots = reader.Count();
+  for (size_t i = 0; i < snapshots && reader.ok(); ++i) {
+    SnapshotImage& each = image.snapshots.emplace_back();
+    each.settings = ReadSnapshotSettings(reader);
+    each.topic = reader.Varint();
+    each.floor = reader.Varint();
+    each.ranges = ReadRanges(reader);
+  }
+  size_t schemas = reader.Count();
+  for (size_t i = 0; i < schemas && reader.ok(); ++i) image.schemas.push_back(ReadRevision(reader));
+  size_t policies = reader.Count();
+  for (size_t i = 0; i < policies && reader.ok(); ++i) {
+    std::string resource(reader.String());
+    image.policies.emplace_back(std::move(resource), ReadPolicy(reader));
+  }
+}
+
 }  // namespace
 
 std::string EncodeSnapshot(const StateImage& image) {
@@ -119,6 +164,7 @@ std::string EncodeSnapshot(const StateImage& image) {
   for (const TopicImage& topic : image.topics) WriteTopic(writer, topic);
   writer.Varint(image.subscriptions.size());
   for (const SubscriptionImage& each : image.subscriptions) WriteSubscription(writer, each);
+  WriteResources(writer, image);
   return writer.Take();
 }
 
@@ -136,6 +182,7 @@ absl::StatusOr<StateImage> DecodeSnapshot(std::string_view bytes) {
   size_t subscriptions = reader.Count();
   for (size_t i = 0; i < subscriptions && reader.ok(); ++i)
     image.subscriptions.push_back(ReadSubscription(reader, version));
+  if (version >= 2) ReadResources(reader, image);
   if (!reader.done()) return absl::DataLossError("the broker's snapshot is damaged");
   return image;
 }

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "broker/errors.h"
+#include "broker/listing.h"
+#include "broker/policy_table.h"
+#include "broker/schema_table.h"
+#include "broker/snapshot_table.h"
 #include "broker/state_image.h"
 #include "broker/subscription.h"
 #include "broker/surroundings.h"
@@ -17,53 +20,46 @@ namespace {
 // What a small batch costs beside its messages.
 constexpr uint64_t kBatchBytes = 128;
 
-absl::Status Impossible(std::string_view what) {
-  return absl::DataLossError(absl::StrCat("the journal contradicts itself: ", std::string(what)));
-}
-
-template <typename Item, typename Map, typename Get>
-Page<Item> ListPage(const Map& map, std::string_view prefix, size_t page_size,
-                    std::string_view page_token, Get get) {
-  Page<Item> page;
-  // The token is the last name of the page before.
-  auto it = page_token.empty() ? map.lower_bound(std::string(prefix))
-                               : map.upper_bound(std::string(page_token));
-  for (; it != map.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
-    if (page.items.size() == page_size) {
-      page.next_page_token = std::prev(it)->first;
-      break;
-    }
-    page.items.push_back(get(*it->second));
-  }
-  return page;
-}
-
 }  // namespace
+
+State::State(const Surroundings& surroundings, uint64_t memory_bytes_max)
+    : surroundings_(surroundings),
+      memory_bytes_max_(memory_bytes_max),
+      snapshots_(std::make_unique<SnapshotTable>()),
+      schemas_(std::make_unique<SchemaTable>()),
+      policies_(std::make_unique<PolicyTable>()) {}
+
+State::~State() = default;
+
+struct State::Visitor {
+  State& state;
+  const log::Place& place;
+  std::shared_ptr<Batch>& batch;
+  Applied operator()(const PublishRecord& r) { return state.Publish(r, place, std::move(batch)); }
+  Applied operator()(const CreateTopicRecord& r) { return {state.CreateTopic(r), {}}; }
+  Applied operator()(const UpdateTopicRecord& r) { return {state.UpdateTopic(r), {}}; }
+  Applied operator()(const DeleteTopicRecord& r) { return {state.DeleteTopic(r), {}}; }
+  Applied operator()(const ForgetTopicRecord& r) { return {state.ForgetTopic(r), {}}; }
+  Applied operator()(const CreateSubscriptionRecord& r) {
+    return {state.CreateSubscription(r), {}};
+  }
+  Applied operator()(const UpdateSubscriptionRecord& r) {
+    return {state.UpdateSubscription(r), {}};
+  }
+  Applied operator()(const DeleteSubscriptionRecord& r) { return state.DeleteSubscription(r); }
+  Applied operator()(const AcksRecord& r) { return state.Acks(r); }
+  Applied operator()(const ReleaseRecord& r) {
+    state.Release(r);
+    return {};
+  }
+  template <typename OfResource>
+  Applied operator()(const OfResource& r) {
+    return state.ApplyResource(r);
+  }
+};
 
 State::Applied State::Apply(const Record& record, const log::Place& place,
                             std::shared_ptr<Batch> batch) {
-  struct Visitor {
-    State& state;
-    const log::Place& place;
-    std::shared_ptr<Batch>& batch;
-    Applied operator()(const PublishRecord& r) { return state.Publish(r, place, std::move(batch)); }
-    Applied operator()(const CreateTopicRecord& r) { return {state.CreateTopic(r), {}}; }
-    Applied operator()(const UpdateTopicRecord& r) { return {state.UpdateTopic(r), {}}; }
-    Applied operator()(const DeleteTopicRecord& r) { return {state.DeleteTopic(r), {}}; }
-    Applied operator()(const ForgetTopicRecord& r) { return {state.ForgetTopic(r), {}}; }
-    Applied operator()(const CreateSubscriptionRecord& r) {
-      return {state.CreateSubscription(r), {}};
-    }
-    Applied operator()(const UpdateSubscriptionRecord& r) {
-      return {state.UpdateSubscription(r), {}};
-    }
-    Applied operator()(const DeleteSubscriptionRecord& r) { return state.DeleteSubscription(r); }
-    Applied operator()(const AcksRecord& r) { return state.Acks(r); }
-    Applied operator()(const ReleaseRecord& r) {
-      state.Release(r);
-      return {};
-    }
-  };
   return std::visit(Visitor{*this, place, batch}, record);
 }
 
@@ -94,6 +90,7 @@ void State::Remember(const std::shared_ptr<Topic>& topic, uint64_t memory_bytes)
 }
 
 absl::Status State::CreateTopic(const CreateTopicRecord& record) {
+  AFLUENTE_RETURN_IF_ERROR(CheckSchemaOf(record.settings));
   absl::MutexLock lock(&mutex_);
   if (topics_.contains(record.settings.name)) return ResourceExists(record.settings.name);
   auto topic = std::make_shared<Topic>(next_incarnation_++, record.settings);
@@ -105,26 +102,32 @@ absl::Status State::CreateTopic(const CreateTopicRecord& record) {
 absl::Status State::UpdateTopic(const UpdateTopicRecord& record) {
   std::shared_ptr<Topic> topic = FindTopic(record.settings.name);
   if (!topic) return ResourceNotFound(record.settings.name);
+  AFLUENTE_RETURN_IF_ERROR(CheckSchemaOf(record.settings));
   topic->Update(record.settings);
   return absl::OkStatus();
 }
 
 absl::Status State::DeleteTopic(const DeleteTopicRecord& record) {
-  absl::MutexLock lock(&mutex_);
-  auto it = topics_.find(record.name);
-  if (it == topics_.end()) return ResourceNotFound(record.name);
-  // The incarnation stays for its subscriptions and readers, until it is forgotten.
-  it->second->MarkDeleted();
-  topics_.erase(it);
+  std::shared_ptr<Topic> topic = FindTopic(record.name);
+  if (!topic) return ResourceNotFound(record.name);
+  {
+    absl::MutexLock lock(&mutex_);
+    // The incarnation stays for its subscriptions and readers, until it is forgotten.
+    topic->MarkDeleted();
+    topics_.erase(record.name);
+  }
+  snapshots_->MarkTopicDeleted(topic->incarnation());
+  policies_->Forget(record.name);
   return absl::OkStatus();
 }
 
 absl::Status State::ForgetTopic(const ForgetTopicRecord& record) {
-  if (IsSubscribed(record.incarnation)) return Impossible("a subscribed topic was forgotten");
+  if (IsSubscribed(record.incarnation))
+    return JournalContradiction("a subscribed topic was forgotten");
   absl::MutexLock lock(&mutex_);
   auto it = incarnations_.find(record.incarnation);
   if (it == incarnations_.end() || !it->second->deleted())
-    return Impossible("a topic was forgotten that is not deleted");
+    return JournalContradiction("a topic was forgotten that is not deleted");
   incarnations_.erase(it);
   return absl::OkStatus();
 }
@@ -161,18 +164,14 @@ State::Applied State::DeleteSubscription(const DeleteSubscriptionRecord& record)
     subscription_incarnations_.erase(subscription->incarnation());
     subscriptions_by_topic_.erase({subscription->topic()->incarnation(), record.name});
   }
+  policies_->Forget(record.name);
   return {absl::OkStatus(), subscription->MarkDeleted()};
 }
 
 State::Applied State::Acks(const AcksRecord& record) {
-  std::shared_ptr<Subscription> subscription;
-  {
-    absl::ReaderMutexLock lock(&mutex_);
-    auto it = subscription_incarnations_.find(record.subscription);
-    // Deleted while the acks were on their way.
-    if (it == subscription_incarnations_.end()) return {};
-    subscription = it->second;
-  }
+  std::shared_ptr<Subscription> subscription = FindSubscription(record.subscription);
+  // Deleted while the acks were on their way.
+  if (!subscription) return {};
   return {absl::OkStatus(), subscription->ApplyAcks(record.ranges)};
 }
 
@@ -193,6 +192,7 @@ StateImage State::Capture() const {
   }
   for (const auto& topic : Incarnations()) image.topics.push_back(topic->Capture());
   for (const auto& each : AllSubscriptions()) image.subscriptions.push_back(each->Capture());
+  CaptureResources(image);
   return image;
 }
 
@@ -207,12 +207,13 @@ absl::Status State::Restore(StateImage image) {
                                            each.last_publish_time, each.deleted);
       bool fresh = incarnations_.emplace(each.incarnation, topic).second;
       if (!each.deleted) fresh = topics_.emplace(topic->name(), topic).second && fresh;
-      if (!fresh || each.incarnation >= next_incarnation_) return Impossible("a snapshot's topic");
+      if (!fresh || each.incarnation >= next_incarnation_)
+        return JournalContradiction("a snapshot's topic");
     }
   }
   for (SubscriptionImage& each : image.subscriptions)
     AFLUENTE_RETURN_IF_ERROR(RestoreSubscription(std::move(each)));
-  return absl::OkStatus();
+  return RestoreResources(image);
 }
 
 absl::Status State::RestoreSubscription(SubscriptionImage image) {
@@ -221,15 +222,17 @@ absl::Status State::RestoreSubscription(SubscriptionImage image) {
   for (auto [first, last] : image.ranges) acked.Add(first, last);
   absl::MutexLock lock(&mutex_);
   auto topic = incarnations_.find(image.topic);
-  if (topic == incarnations_.end()) return Impossible("a snapshot's subscription has no topic");
+  if (topic == incarnations_.end())
+    return JournalContradiction("a snapshot's subscription has no topic");
   std::string name = image.settings.name;
   auto subscription = std::make_shared<Subscription>(surroundings_, image.incarnation,
                                                      topic->second, std::move(image.settings),
                                                      std::move(filter), std::move(acked));
+  subscription->RestoreSeeks(image.start, image.seek_generation);
   bool fresh = subscriptions_.emplace(name, subscription).second &&
                subscription_incarnations_.emplace(image.incarnation, subscription).second;
   if (!fresh || image.incarnation >= next_incarnation_)
-    return Impossible("a snapshot's subscription");
+    return JournalContradiction("a snapshot's subscription");
   subscriptions_by_topic_.emplace(image.topic, std::move(name));
   return absl::OkStatus();
 }
@@ -252,6 +255,12 @@ std::shared_ptr<Subscription> State::FindSubscription(std::string_view name) con
   return it == subscriptions_.end() ? nullptr : it->second;
 }
 
+std::shared_ptr<Subscription> State::FindSubscription(uint64_t incarnation) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  auto it = subscription_incarnations_.find(incarnation);
+  return it == subscription_incarnations_.end() ? nullptr : it->second;
+}
+
 std::vector<std::shared_ptr<Topic>> State::Incarnations() const {
   std::vector<std::shared_ptr<Topic>> all;
   absl::ReaderMutexLock lock(&mutex_);
@@ -272,6 +281,7 @@ uint64_t State::released_segment() const {
 }
 
 bool State::IsSubscribed(uint64_t incarnation) const {
+  if (snapshots_->Holds(incarnation)) return true;
   absl::ReaderMutexLock lock(&mutex_);
   auto it = subscriptions_by_topic_.lower_bound({incarnation, ""});
   return it != subscriptions_by_topic_.end() && it->first == incarnation;
@@ -280,15 +290,17 @@ bool State::IsSubscribed(uint64_t incarnation) const {
 Page<TopicSettings> State::ListTopics(std::string_view prefix, size_t page_size,
                                       std::string_view page_token) const {
   absl::ReaderMutexLock lock(&mutex_);
-  return ListPage<TopicSettings>(topics_, prefix, page_size, page_token,
-                                 [](const Topic& topic) { return topic.settings(); });
+  return ListPage<TopicSettings>(topics_, prefix, page_size, page_token, [](const Topic& topic) {
+    return std::optional(topic.settings());
+  });
 }
 
 Page<SubscriptionSettings> State::ListSubscriptions(std::string_view prefix, size_t page_size,
                                                     std::string_view page_token) const {
   absl::ReaderMutexLock lock(&mutex_);
-  return ListPage<SubscriptionSettings>(subscriptions_, prefix, page_size, page_token,
-                                        [](const Subscription& each) { return each.settings(); });
+  return ListPage<SubscriptionSettings>(
+      subscriptions_, prefix, page_size, page_token,
+      [](const Subscription& each) { return std::optional(each.settings()); });
 }
 
 Page<std::string> State::ListTopicSubscriptions(const Topic& topic, size_t page_size,
@@ -298,6 +310,7 @@ Page<std::string> State::ListTopicSubscriptions(const Topic& topic, size_t page_
   absl::ReaderMutexLock lock(&mutex_);
   for (auto it = subscriptions_by_topic_.upper_bound(from);
        it != subscriptions_by_topic_.end() && it->first == topic.incarnation(); ++it) {
+    if (subscriptions_.find(it->second)->second->detached()) continue;
     if (page.items.size() == page_size) {
       page.next_page_token = page.items.back();
       break;

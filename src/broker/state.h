@@ -24,6 +24,9 @@ struct Place;
 
 namespace afluente::broker {
 
+class PolicyTable;
+class SchemaTable;
+class SnapshotTable;
 class Subscription;
 class Topic;
 struct StateImage;
@@ -35,8 +38,8 @@ struct Surroundings;
 // Apply, Capture and Restore run on one thread at a time (the journal's); the rest on any thread.
 class State {
  public:
-  State(const Surroundings& surroundings, uint64_t memory_bytes_max)
-      : surroundings_(surroundings), memory_bytes_max_(memory_bytes_max) {}
+  State(const Surroundings& surroundings, uint64_t memory_bytes_max);
+  ~State();
 
   struct Applied {
     absl::Status status;                            // what the record's author is told
@@ -52,10 +55,16 @@ class State {
   std::shared_ptr<Topic> FindTopic(std::string_view name) const;
   std::shared_ptr<Topic> FindIncarnation(uint64_t incarnation) const;
   std::shared_ptr<Subscription> FindSubscription(std::string_view name) const;
+  std::shared_ptr<Subscription> FindSubscription(uint64_t incarnation) const;
   std::vector<std::shared_ptr<Topic>> Incarnations() const;
   std::vector<std::shared_ptr<Subscription>> AllSubscriptions() const;
   uint64_t released_segment() const;
-  // Whether a subscription still reads the incarnation.
+  const SnapshotTable& snapshots() const { return *snapshots_; }
+  const SchemaTable& schemas() const { return *schemas_; }
+  const PolicyTable& policies() const { return *policies_; }
+  // Whether there is a topic, subscription, snapshot or schema of that name.
+  bool HasResource(std::string_view name) const;
+  // Whether a subscription or a snapshot still reads the incarnation.
   bool IsSubscribed(uint64_t incarnation) const;
 
   Page<TopicSettings> ListTopics(std::string_view prefix, size_t page_size,
@@ -66,6 +75,7 @@ class State {
                                            std::string_view page_token) const;
 
  private:
+  struct Visitor;
   using SubscriptionKey = std::pair<uint64_t, std::string>;  // topic incarnation, name
 
   Applied Publish(const PublishRecord& record, const log::Place& place,
@@ -79,6 +89,21 @@ class State {
   absl::Status UpdateSubscription(const UpdateSubscriptionRecord& record);
   Applied DeleteSubscription(const DeleteSubscriptionRecord& record);
   void Release(const ReleaseRecord& record);
+  // state_resources.cc
+  Applied ApplyResource(const CreateSnapshotRecord& record);
+  Applied ApplyResource(const UpdateSnapshotRecord& record);
+  Applied ApplyResource(const DeleteSnapshotRecord& record);
+  Applied ApplyResource(const SeekToTimeRecord& record);
+  Applied ApplyResource(const SeekToSnapshotRecord& record);
+  Applied ApplyResource(const DetachSubscriptionRecord& record);
+  Applied ApplyResource(const CreateSchemaRecord& record);
+  Applied ApplyResource(const CommitSchemaRecord& record);
+  Applied ApplyResource(const DeleteSchemaRevisionRecord& record);
+  Applied ApplyResource(const DeleteSchemaRecord& record);
+  Applied ApplyResource(const SetPolicyRecord& record);
+  absl::Status CheckSchemaOf(const TopicSettings& settings) const;
+  void CaptureResources(StateImage& image) const;
+  absl::Status RestoreResources(StateImage& image);
   void Remember(const std::shared_ptr<Topic>& topic, uint64_t memory_bytes);
   absl::Status RestoreSubscription(SubscriptionImage image);
 
@@ -88,6 +113,11 @@ class State {
   // Batches in memory, oldest first, over all topics. Touched by the applying thread only.
   std::deque<std::pair<std::shared_ptr<Topic>, uint64_t>> remembered_;
   uint64_t remembered_bytes_ = 0;
+
+  // Each with its own mutex; never called with mutex_ held.
+  const std::unique_ptr<SnapshotTable> snapshots_;
+  const std::unique_ptr<SchemaTable> schemas_;
+  const std::unique_ptr<PolicyTable> policies_;
 
   mutable absl::Mutex mutex_;
   uint64_t next_incarnation_ ABSL_GUARDED_BY(mutex_) = 1;

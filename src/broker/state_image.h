@@ -1,10 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/message_index.h"
+#include "broker/policies.h"
 #include "broker/resources.h"
+#include "broker/schema_revision.h"
 #include "broker/sequence_set.h"
 #include "host/clock.h"
 
@@ -25,6 +29,15 @@ struct SubscriptionImage {
   SubscriptionSettings settings;
   uint64_t floor = 0;  // all sequences up to it are acked
   std::vector<SequenceSet::Range> ranges;
+  uint64_t start = 0;            // the first sequence of its life; 0 = unknown
+  uint64_t seek_generation = 0;  // deliveries up to it were ended by a seek
+};
+
+struct SnapshotImage {
+  SnapshotSettings settings;
+  uint64_t topic = 0;  // its incarnation
+  uint64_t floor = 0;
+  std::vector<SequenceSet::Range> ranges;
 };
 
 // All of the durable state at one place of the journal. Indexes are shared with the live state, so
@@ -34,6 +47,9 @@ struct StateImage {
   uint64_t released_segment = 0;
   std::vector<TopicImage> topics;
   std::vector<SubscriptionImage> subscriptions;
+  std::vector<SnapshotImage> snapshots;
+  std::vector<SchemaRevision> schemas;  // schema by schema, each from its first revision on
+  std::vector<std::pair<std::string, Policy>> policies;  // by resource
 };
 
 }  // namespace afluente::broker

@@ -60,6 +60,7 @@ Subscription::Subscription(const Surroundings& surroundings, uint64_t incarnatio
       ordered_(settings.enable_message_ordering),
       settings_(std::move(settings)),
       acked_(std::move(acked)),
+      start_(acked_.floor() + 1),
       last_active_(surroundings.clock.Monotonic()),
       cursor_(acked_.floor() + 1),
       // Different after every restart, so that no old ack id names a new delivery.
@@ -68,7 +69,10 @@ Subscription::Subscription(const Surroundings& surroundings, uint64_t incarnatio
 SubscriptionSettings Subscription::settings() const {
   absl::MutexLock lock(&mutex_);
   SubscriptionSettings settings = settings_;
-  if (topic_->deleted()) settings.topic = "_deleted-topic_";
+  settings.topic_message_retention = topic_->settings().message_retention;
+  if (!topic_->deleted()) return settings;
+  settings.topic = kDeletedTopic;
+  settings.topic_message_retention.reset();
   return settings;
 }
 
@@ -152,8 +156,9 @@ void Subscription::Next(const std::shared_ptr<Flow>& flow, size_t messages_max, 
   {
     absl::MutexLock lock(&mutex_);
     NoteActivity();
-    if (deleted_) {
-      refused = ResourceNotFound(name_);
+    refused = Refusal();
+    if (!refused.ok()) {
+      // Said below, without the lock.
     } else if (flow->closed) {
       refused = ConsumerClosed(name_);
     } else {
@@ -192,7 +197,7 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
     for (const std::string& text : ack_ids) {
       std::optional<AckId> id = ParseAckId(text);
       if (!id || id->subscription != incarnation_ || id->sequence > topic_->last_sequence() ||
-          acked_.Contains(id->sequence)) {
+          id->generation <= seek_generation_ || acked_.Contains(id->sequence)) {
         continue;
       }
       sequences.push_back(id->sequence);
@@ -304,6 +309,7 @@ host::MonotonicTime Subscription::Take(host::MonotonicTime now) {
 
 uint64_t Subscription::FirstNeeded(host::WallTime now) const {
   absl::MutexLock lock(&mutex_);
+  if (settings_.detached) return topic_->last_sequence() + 1;
   uint64_t since = topic_->FirstSince(now - settings_.message_retention);
   if (settings_.retain_acked_messages) return since;
   return std::max(since, acked_.NextMissing(0));
@@ -316,7 +322,7 @@ SubscriptionStats Subscription::Stats(host::WallTime now) const {
   uint64_t first = acked_.NextMissing(0);
   uint64_t last = topic_->last_sequence();
   stats.outstanding = leases_.size();
-  if (first > last) return stats;
+  if (first > last || settings_.detached) return stats;
   stats.backlog = last - acked_.floor() - acked_.above_floor();
   if (auto found = topic_->Find(first)) {
     stats.oldest_unacked_age =
@@ -328,7 +334,8 @@ SubscriptionStats Subscription::Stats(host::WallTime now) const {
 
 SubscriptionImage Subscription::Capture() const {
   absl::MutexLock lock(&mutex_);
-  return {incarnation_, topic_->incarnation(), settings_, acked_.floor(), acked_.Ranges()};
+  return {incarnation_, topic_->incarnation(), settings_, acked_.floor(), acked_.Ranges(),
+          start_,       seek_generation_};
 }
 
 }  // namespace afluente::broker

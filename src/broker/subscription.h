@@ -46,6 +46,20 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   // Messages up to `sequence` are gone from the journal.
   void RaiseFloor(uint64_t sequence);
   std::vector<Call> MarkDeleted();
+  // As a snapshot holds them.
+  void RestoreSeeks(uint64_t start, uint64_t generation);
+  // Messages before `first_unacked` (0 = all there are) become acked, the others not, as far as
+  // they had to be kept at `now`. Deliveries end, and acks of those up to `generation` are void.
+  std::vector<Call> SeekToTime(uint64_t first_unacked, host::WallTime now, uint64_t generation);
+  std::vector<Call> SeekToAcks(SequenceSet acked, uint64_t generation);
+  std::vector<Call> Detach();
+
+  bool detached() const;
+  SequenceSet acked() const;
+  // When the oldest message that must still be delivered was published.
+  std::optional<host::WallTime> OldestUnacked(host::WallTime now) const;
+  // The generation to put into a seek's record.
+  uint64_t BeginSeek();
 
   // Consumers.
   std::shared_ptr<Flow> OpenFlow(ConsumerOptions options);
@@ -122,6 +136,10 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   // Of acked or lost messages.
   void EndLeases(uint64_t first, uint64_t last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<SequenceSet::Range> TakeSkipped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<Call> Reset(SequenceSet acked, uint64_t generation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Why nothing is delivered any more; OK when it is.
+  absl::Status Refusal() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AckFailed(const std::vector<uint64_t>& sequences);
   void PostTurn();
   void NoteActivity() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -138,6 +156,9 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   SubscriptionSettings settings_ ABSL_GUARDED_BY(mutex_);
   SequenceSet acked_ ABSL_GUARDED_BY(mutex_);
   bool deleted_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t start_ ABSL_GUARDED_BY(mutex_);  // the first sequence of its life
+  // Deliveries up to it were ended by a seek.
+  uint64_t seek_generation_ ABSL_GUARDED_BY(mutex_) = 0;
   host::MonotonicTime last_active_ ABSL_GUARDED_BY(mutex_);
 
   uint64_t cursor_ ABSL_GUARDED_BY(mutex_);  // the next sequence that was never looked at

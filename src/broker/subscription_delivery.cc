@@ -124,7 +124,7 @@ std::optional<Subscription::Target> Subscription::PickOld(const Building& buildi
 }
 
 std::optional<Subscription::Target> Subscription::PickTarget(const Building& building) {
-  if (building.full || deleted_) return std::nullopt;
+  if (building.full || !Refusal().ok()) return std::nullopt;
   bool has_new = HasNew();
   // New and old ones alternate in who comes first, for the same reason.
   if (has_new && building.run % 2 == 0) return Target{Source::kNew, cursor_, nullptr};
@@ -244,8 +244,8 @@ size_t Subscription::Finish(Building building) {
   absl::StatusOr<std::vector<Delivered>> answer = std::move(building.messages);
   {
     absl::MutexLock lock(&mutex_);
-    if (deleted_) {
-      answer = ResourceNotFound(name_);
+    if (absl::Status refusal = Refusal(); !refusal.ok()) {
+      answer = std::move(refusal);
     } else if (building.waiter.flow->closed) {
       // Nobody would see them: they go to another consumer.
       for (const Delivered& each : *answer) {

@@ -33,6 +33,7 @@ Topic::Topic(uint64_t incarnation, TopicSettings settings, MessageIndex index,
       last_sequence_(index.end() - 1),
       first_sequence_(index.first_sequence()),
       deleted_(deleted),
+      has_schema_(settings.schema.has_value()),
       settings_(std::move(settings)),
       index_(std::move(index)),
       last_publish_time_(last_publish_time) {
@@ -70,6 +71,7 @@ std::vector<Topic::Wake> Topic::Add(const log::Place& place, uint32_t count,
 
 void Topic::Update(TopicSettings settings) {
   absl::MutexLock lock(&mutex_);
+  has_schema_.store(settings.schema.has_value(), std::memory_order_release);
   settings_ = std::move(settings);
 }
 

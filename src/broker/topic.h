@@ -56,6 +56,8 @@ class Topic {
   bool deleted() const { return deleted_.load(std::memory_order_acquire); }
   PublishOrder& publish_order() { return publish_order_; }
   TopicSettings settings() const;
+  // Whether its settings name a schema, without the price of a copy.
+  bool has_schema() const { return has_schema_.load(std::memory_order_acquire); }
 
   // Adds `count` synced messages; `batch` (may be null) holds them and is numbered here. Returns
   // those who waited for them, to be called without locks.
@@ -105,6 +107,7 @@ class Topic {
   std::atomic<uint64_t> last_sequence_;
   std::atomic<uint64_t> first_sequence_;
   std::atomic<bool> deleted_;
+  std::atomic<bool> has_schema_;
 
   mutable absl::Mutex mutex_;
   TopicSettings settings_ ABSL_GUARDED_BY(mutex_);

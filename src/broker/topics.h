@@ -35,6 +35,9 @@ class Topics {
                                                          std::string_view page_token) const = 0;
   virtual absl::StatusOr<Page<std::string>> ListTopicSubscriptions(
       std::string_view topic, size_t page_size, std::string_view page_token) const = 0;
+  // The subscription gets nothing any more and its messages are dropped; it stays to be read and
+  // deleted.
+  virtual absl::Status DetachSubscription(std::string_view subscription) = 0;
   // For functions: `resume` must lie in the retained range of an incarnation that still exists
   // (OUT_OF_RANGE or DATA_LOSS otherwise); nullopt reads from the first retained message on.
   virtual absl::StatusOr<std::unique_ptr<TopicReader>> OpenReader(

@@ -56,6 +56,7 @@ class MemoryTopics final : public broker::Topics {
     for (auto& callback : ready) callback();
   }
 
+  absl::Status DetachSubscription(std::string_view) override { return Unused(); }
   absl::StatusOr<std::unique_ptr<broker::TopicReader>> OpenReader(
       std::string_view, std::optional<broker::TopicPosition> resume) override {
     if (resume && resume->journal != "j1") return absl::DataLossError("another journal");

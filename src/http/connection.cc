@@ -43,7 +43,7 @@ class Reply {
   Reply& operator=(Reply&&) = delete;
   ~Reply() {
     if (connection_ == nullptr) return;
-    connection_->Answer(Problem(500, ReasonPhrase(500), "the request was left unanswered"));
+    connection_->AnswerUnanswered();
   }
   void operator()(Response response) {
     if (connection_ == nullptr) return;
@@ -137,7 +137,7 @@ void Connection::CheckDeadline(std::chrono::steady_clock::time_point now) {
   if (!open_ || now < deadline_) return;
   if (waiting_ == Waiting::kHead || waiting_ == Waiting::kBody) {
     keep_alive_ = false;
-    Append(Problem(408, ReasonPhrase(408),
+    Append(Refusal(shared_->options.refusal, 408,
                    waiting_ == Waiting::kHead ? "the header did not arrive in time"
                                               : "the body did not arrive in time"));
     Send();
@@ -174,9 +174,10 @@ void Connection::OnBytes(std::string_view bytes) {
   while (open_) {
     const RequestParser::Step step = parser_.Feed(bytes);
     bytes.remove_prefix(step.consumed);
-    if (step.progress == RequestParser::Progress::kRefused) return Refuse(parser_.refusal());
+    if (step.progress == RequestParser::Progress::kRefused)
+      return Refuse(parser_.refusal().status, parser_.refusal().detail);
     if (!ChargeBody()) {
-      return Refuse(Problem(503, ReasonPhrase(503), "too many request bodies are in memory"));
+      return Refuse(503, "too many request bodies are in memory");
     }
     if (step.progress == RequestParser::Progress::kNeedMore) return NeedMore(bytes);
     if (!Handle(bytes)) return;
@@ -269,12 +270,16 @@ void Connection::OnAnswer(Response response) {
   OnBytes({});
 }
 
-void Connection::Refuse(const Response& response) {
+void Connection::AnswerUnanswered() {
+  Answer(Refusal(shared_->options.refusal, 500, "the request was left unanswered"));
+}
+
+void Connection::Refuse(int status, std::string_view detail) {
   keep_alive_ = false;
   is_head_ = false;
   linger_ = true;
   pending_.clear();
-  Append(response);
+  Append(Refusal(shared_->options.refusal, status, detail));
   AwaitWritable();
 }
 

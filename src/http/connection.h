@@ -58,6 +58,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Start();
   // Any thread.
   void Answer(Response response);
+  // In place of an answer that nobody gave.
+  void AnswerUnanswered();
   // Acts on the deadline when it has passed.
   void CheckDeadline(std::chrono::steady_clock::time_point now);
   // Closes when idle; otherwise after the answer in flight.
@@ -73,7 +75,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool Handle(std::string_view rest);
   void NeedMore(std::string_view rest);
   void AwaitBody();
-  void Refuse(const Response& response);
+  void Refuse(int status, std::string_view detail);
   void OnAnswer(Response response);
   void Append(Response response);
   bool Send();

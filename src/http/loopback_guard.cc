@@ -57,24 +57,24 @@ bool IsLoopbackAuthority(std::string_view authority, const std::vector<std::stri
 }
 
 Handler GuardLoopback(Handler handler, std::vector<std::string> extra_hosts,
-                      std::string exempt_path) {
+                      std::string exempt_path, RefusalForm refusal) {
   return [handler = std::move(handler), extra = std::move(extra_hosts),
-          exempt = std::move(exempt_path)](Request request, Responder responder) {
+          exempt = std::move(exempt_path), refusal](Request request, Responder responder) {
     if (!exempt.empty() && request.path == exempt) {
       return handler(std::move(request), std::move(responder));
     }
     const std::string* host = request.headers.Find("Host");
     if (host == nullptr || !IsLoopbackAuthority(*host, extra)) {
-      return responder(Problem(403, "Forbidden",
+      return responder(Refusal(refusal, 403,
                                "this door answers to loopback names only; the request's Host is "
                                "another one"));
     }
     if (request.headers.Count("Origin") > 1) {
-      return responder(Problem(403, "Forbidden", "more than one Origin"));
+      return responder(Refusal(refusal, 403, "more than one Origin"));
     }
     const std::string* origin = request.headers.Find("Origin");
     if (origin != nullptr && !IsLoopbackOrigin(*origin, extra)) {
-      return responder(Problem(403, "Forbidden", "requests from pages of other sites are refused"));
+      return responder(Refusal(refusal, 403, "requests from pages of other sites are refused"));
     }
     handler(std::move(request), std::move(responder));
   };

@@ -14,8 +14,9 @@ bool IsLoopbackAuthority(std::string_view authority, const std::vector<std::stri
 
 // Wraps the handler of a door that trusts whoever reaches it: 403 unless Host names this machine
 // (DNS rebinding) and Origin, where there is one, is a loopback page too (requests that a foreign
-// page makes a browser send). `exempt_path` alone is let through, for probes.
+// page makes a browser send). `exempt_path` alone is let through, for probes. `refusal` as in
+// ServerOptions.
 Handler GuardLoopback(Handler handler, std::vector<std::string> extra_hosts = {},
-                      std::string exempt_path = "/health");
+                      std::string exempt_path = "/health", RefusalForm refusal = nullptr);
 
 }  // namespace afluente::http

@@ -47,6 +47,10 @@ Response Problem(int status, std::string_view title, std::string_view detail) {
   return Response::Text(status, "application/problem+json", std::move(body));
 }
 
+Response Refusal(RefusalForm form, int status, std::string_view detail) {
+  return form != nullptr ? form(status, detail) : Problem(status, ReasonPhrase(status), detail);
+}
+
 Response Problem(const absl::Status& status) {
   const int code = StatusToHttp(status.code());
   return Problem(code, ReasonPhrase(code),

@@ -10,8 +10,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "http/problem.h"
-#include "http/status_line.h"
 #include "http/target.h"
 
 namespace afluente::http {
@@ -62,7 +60,7 @@ class RequestParser::Message final : public beast_http::basic_parser<true> {
   }
   void Refuse(int status, std::string detail) {
     if (refusal_) return;
-    refusal_ = Problem(status, ReasonPhrase(status), detail);
+    refusal_ = {status, std::move(detail)};
   }
 
   Request request;
@@ -71,7 +69,7 @@ class RequestParser::Message final : public beast_http::basic_parser<true> {
   bool expects_continue = false;
   bool body_seen = false;
   bool http_1_0 = false;
-  std::optional<Response> refusal_;
+  std::optional<Refusal> refusal_;
 
  private:
   void on_request_impl(beast_http::verb, string_view method, string_view target, int version,
@@ -249,6 +247,6 @@ Request RequestParser::Take() {
   return request;
 }
 
-Response RequestParser::refusal() const { return *message_->refusal_; }
+const RequestParser::Refusal& RequestParser::refusal() const { return *message_->refusal_; }
 
 }  // namespace afluente::http

@@ -44,8 +44,12 @@ class RequestParser {
 
   // After kDone: the request; the parser is ready for the next one.
   Request Take();
-  // After kRefused: the answer to send before closing.
-  Response refusal() const;
+  // After kRefused: what to answer before closing.
+  struct Refusal {
+    int status;
+    std::string detail;
+  };
+  const Refusal& refusal() const;
 
  private:
   class Message;

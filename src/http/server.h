@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -31,6 +32,9 @@ using Responder = absl::AnyInvocable<void(Response)>;
 // Runs on an I/O thread: must not block. Blocking work goes to a WorkerPool and answers from there.
 using Handler = std::function<void(Request, Responder)>;
 
+// The form of the server's own refusals: an answer of this status that says why.
+using RefusalForm = Response (*)(int status, std::string_view detail);
+
 struct ServerOptions {
   uint64_t body_bytes_max = 10 << 20;
   uint32_t header_bytes_max = 16 << 10;
@@ -39,6 +43,7 @@ struct ServerOptions {
   int connections_max = 10'000;
   // Bodies being received or handled, all connections together; beyond it 503.
   uint64_t bodies_bytes_max = 256 << 20;
+  RefusalForm refusal = nullptr;  // null = application/problem+json
 };
 
 // An HTTP/1.1 server: keep-alive, pipelining answered in order, limits with named refusals (400,

@@ -94,10 +94,11 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
 
 absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
   broker::Broker& broker = serving.pipeline->broker();
-  AFLUENTE_ASSIGN_OR_RETURN(serving.pubsub, broker::wire::PubsubDoor::Create(
-                                                {broker, broker, broker, *serving.io_threads,
-                                                 *serving.workers, serving.metrics, serving.clock},
-                                                {}));
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.pubsub, broker::wire::PubsubDoor::Create(
+                          {broker, broker, broker, broker, broker, broker, *serving.io_threads,
+                           *serving.workers, serving.metrics, serving.clock},
+                          {}));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.pubsub->Listen(options.doors.pubsub));
   serving.doors.pubsub = WithPort(options.doors.pubsub, port);
   return absl::OkStatus();

@@ -216,17 +216,6 @@ def test_a_topic_under_a_trailing_slash_or_encoded_slash_is_not_another_topic(sh
         assert shared.rest("GET", path).status_code in (400, 404)
 
 
-@pytest.mark.parametrize("method, path, body", [
-    ("POST", "projects/p/schemas", {"type": "AVRO", "definition": "{}"}), ("GET", "projects/p/schemas", None),
-    ("GET", "projects/p/snapshots", None), ("POST", f"{P}/subscriptions/all:seek", {"time": "2026-01-01T00:00:00Z"}),
-    ("POST", f"{P}/subscriptions/all:detach", None), ("POST", f"{P}/subscriptions/all:modifyPushConfig", {})])
-def test_a_part_of_pubsub_that_is_not_there_yet_says_501_and_its_name(shared, method, path, body):
-    answer = shared.rest(method, path, body)
-    if answer.status_code == 200:
-        pytest.fail("supported now: move this case to a test of its own")
-    error_of(answer, 501, "UNIMPLEMENTED")
-
-
 def test_wrong_methods_on_known_paths_are_refused(shared, topic):
     for method in ("POST", "HEAD", "OPTIONS", "TRACE"):
         answer = shared.rest(method, f"{P}/topics/{topic}")

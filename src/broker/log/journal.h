@@ -10,7 +10,10 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "host/file_system.h"
+
+namespace afluente::host {
+class FileSystem;
+}
 
 namespace afluente::broker::log {
 

@@ -9,6 +9,7 @@
 #include "broker/log/journal.h"
 #include "host/check.h"
 #include "host/faulty_file_system.h"
+#include "host/file_system.h"
 
 namespace afluente::broker::log {
 namespace {

@@ -12,6 +12,7 @@
 #include "broker/log/format.h"
 #include "broker/log/journal_model.h"
 #include "host/faulty_file_system.h"
+#include "host/file_system.h"
 
 namespace afluente::broker::log {
 namespace {

@@ -16,6 +16,10 @@
 #include "host/clock.h"
 #include "http/client.h"
 
+namespace afluente::broker {
+class Broker;
+}
+
 namespace afluente::broker::wire {
 
 namespace pubsub = google::pubsub::v1;
@@ -23,21 +27,15 @@ namespace pubsub = google::pubsub::v1;
 inline constexpr char kTopic[] = "projects/p/topics/t";
 inline constexpr char kSubscription[] = "projects/p/subscriptions/s";
 
-// A door in front of a fake broker, on a port that the kernel chose, with a gRPC client.
+// A door in front of a broker, on a port that the kernel chose, with a gRPC client.
 class DoorTest : public testing::Test {
  protected:
-  DoorTest() {
-    DoorParts parts{broker_, broker_, broker_, io_threads_, workers_, metrics_, clock_};
-    auto door = PubsubDoor::Create(parts, DoorOptions());
-    EXPECT_TRUE(door.ok()) << door.status();
-    door_ = *std::move(door);
-    auto port = door_->Listen("127.0.0.1:0");
-    EXPECT_TRUE(port.ok()) << port.status();
-    port_ = *port;
-    channel_ = NewChannel();
-    publisher_ = pubsub::Publisher::NewStub(channel_);
-    subscriber_ = pubsub::Subscriber::NewStub(channel_);
-  }
+  // Who decides what the ports are asked: the fake, or a broker on a journal in memory. The fake
+  // has no snapshots, schemas and policies; the other has them in both cases.
+  enum class Behind { kFake, kBroker };
+
+  explicit DoorTest(Behind behind = Behind::kFake);
+  ~DoorTest() override;
 
   // A connection of its own, not shared with other channels.
   std::shared_ptr<grpc::Channel> NewChannel() {
@@ -116,6 +114,7 @@ class DoorTest : public testing::Test {
   http::IoThreads io_threads_{2};
   host::WorkerPool workers_{2, 1000};
   FakeBroker broker_;
+  std::unique_ptr<Broker> real_broker_;
   std::unique_ptr<PubsubDoor> door_;
   uint16_t port_ = 0;
   std::shared_ptr<grpc::Channel> channel_;

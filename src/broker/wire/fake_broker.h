@@ -103,6 +103,9 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
     }
     return page;
   }
+  absl::Status DetachSubscription(std::string_view) override {
+    return absl::UnimplementedError("The fake does not detach.");
+  }
   absl::StatusOr<std::unique_ptr<TopicReader>> OpenReader(std::string_view,
                                                           std::optional<TopicPosition>) override {
     return absl::UnimplementedError("The fake has no readers.");

@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "google/iam/v1/iam_policy.pb.h"
-#include "google/pubsub/v1/schema.pb.h"
 #include "host/check.h"
 #include "telemetry/metric_names.h"
 
@@ -58,6 +56,32 @@ MethodTable::MethodTable(Service& service, telemetry::Metrics& metrics, const ho
   Handle("google.pubsub.v1.Subscriber.ModifyAckDeadline", &Service::ModifyAckDeadline);
   Handle("google.pubsub.v1.Subscriber.Acknowledge", &Service::Acknowledge);
   Handle("google.pubsub.v1.Subscriber.Pull", &Service::Pull);
+  HandleResources();
+}
+
+void MethodTable::HandleResources() {
+  Handle("google.pubsub.v1.Publisher.DetachSubscription", &Service::DetachSubscription);
+  Handle("google.pubsub.v1.Publisher.ListTopicSnapshots", &Service::ListTopicSnapshots);
+  Handle("google.pubsub.v1.Subscriber.ModifyPushConfig", &Service::ModifyPushConfig);
+  Handle("google.pubsub.v1.Subscriber.CreateSnapshot", &Service::CreateSnapshot);
+  Handle("google.pubsub.v1.Subscriber.GetSnapshot", &Service::GetSnapshot);
+  Handle("google.pubsub.v1.Subscriber.UpdateSnapshot", &Service::UpdateSnapshot);
+  Handle("google.pubsub.v1.Subscriber.ListSnapshots", &Service::ListSnapshots);
+  Handle("google.pubsub.v1.Subscriber.DeleteSnapshot", &Service::DeleteSnapshot);
+  Handle("google.pubsub.v1.Subscriber.Seek", &Service::Seek);
+  Handle("google.pubsub.v1.SchemaService.CreateSchema", &Service::CreateSchema);
+  Handle("google.pubsub.v1.SchemaService.GetSchema", &Service::GetSchema);
+  Handle("google.pubsub.v1.SchemaService.ListSchemas", &Service::ListSchemas);
+  Handle("google.pubsub.v1.SchemaService.ListSchemaRevisions", &Service::ListSchemaRevisions);
+  Handle("google.pubsub.v1.SchemaService.CommitSchema", &Service::CommitSchema);
+  Handle("google.pubsub.v1.SchemaService.RollbackSchema", &Service::RollbackSchema);
+  Handle("google.pubsub.v1.SchemaService.DeleteSchemaRevision", &Service::DeleteSchemaRevision);
+  Handle("google.pubsub.v1.SchemaService.DeleteSchema", &Service::DeleteSchema);
+  Handle("google.pubsub.v1.SchemaService.ValidateSchema", &Service::ValidateSchema);
+  Handle("google.pubsub.v1.SchemaService.ValidateMessage", &Service::ValidateMessage);
+  Handle("google.iam.v1.IAMPolicy.SetIamPolicy", &Service::SetIamPolicy);
+  Handle("google.iam.v1.IAMPolicy.GetIamPolicy", &Service::GetIamPolicy);
+  Handle("google.iam.v1.IAMPolicy.TestIamPermissions", &Service::TestIamPermissions);
 }
 
 template <typename Request, typename Response>

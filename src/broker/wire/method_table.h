@@ -53,6 +53,7 @@ class MethodTable {
            const Call& call, Completion done) const;
 
  private:
+  void HandleResources();
   template <typename Request, typename Response>
   void Handle(const char* name, void (Service::*function)(Request&, const Call&, Reply<Response>));
   void CountRequest(const Method& method, absl::StatusCode code) const;

@@ -22,6 +22,7 @@ class PathTemplate {
 
   // Matches an encoded path without its query.
   std::optional<Captures> Match(absl::string_view path) const;
+  bool has_verb() const { return !verb_.empty(); }
   // The fields that a match captures.
   std::vector<std::string> fields() const;
 

@@ -55,8 +55,9 @@ class OnePortDoor final : public PubsubDoor {
         options_(options),
         open_calls_(std::make_shared<OpenCalls>(options.open_pulls_max)),
         traffic_(parts.metrics),
-        service_(parts.publisher, parts.topics, parts.subscriptions, parts.workers, *open_calls_,
-                 calls_, traffic_),
+        service_({parts.publisher, parts.topics, parts.subscriptions, parts.snapshots,
+                  parts.schemas, parts.policies},
+                 parts.workers, *open_calls_, calls_, traffic_),
         methods_(service_, parts.metrics, parts.clock),
         transcoder_(methods_, parts.workers) {}
 
@@ -111,17 +112,20 @@ absl::Status OnePortDoor::Start() {
   if (servers_->grpc == nullptr) return absl::InternalError("gRPC's server did not start.");
   http::ServerOptions http_options;
   http_options.body_bytes_max = options_.message_bytes_max;
+  http_options.refusal = GoogleRefusal;
   // A browser can be made to send HTTP here by any page, but not gRPC.
   servers_->http = http::Server::Create(
       parts_.io_threads, http_options,
-      http::GuardLoopback([this](http::Request request, http::Responder responder) {
-        calls_.Enter();
-        transcoder_.Handle(std::move(request), [this, responder = std::move(responder)](
-                                                   http::Response response) mutable {
-          responder(std::move(response));
-          calls_.Leave();
-        });
-      }));
+      http::GuardLoopback(
+          [this](http::Request request, http::Responder responder) {
+            calls_.Enter();
+            transcoder_.Handle(std::move(request), [this, responder = std::move(responder)](
+                                                       http::Response response) mutable {
+              responder(std::move(response));
+              calls_.Leave();
+            });
+          },
+          /*extra_hosts=*/{}, /*exempt_path=*/"/health", GoogleRefusal));
   return absl::OkStatus();
 }
 

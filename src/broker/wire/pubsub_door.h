@@ -6,13 +6,19 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "broker/publisher.h"
-#include "broker/subscriptions.h"
-#include "broker/topics.h"
 #include "host/clock.h"
 #include "host/worker_pool.h"
 #include "http/server.h"
 #include "telemetry/metrics.h"
+
+namespace afluente::broker {
+class Policies;
+class Publisher;
+class Schemas;
+class Snapshots;
+class Subscriptions;
+class Topics;
+}  // namespace afluente::broker
 
 namespace afluente::broker::wire {
 
@@ -29,15 +35,18 @@ struct DoorParts {
   Publisher& publisher;
   Topics& topics;
   Subscriptions& subscriptions;
+  Snapshots& snapshots;
+  Schemas& schemas;
+  Policies& policies;
   http::IoThreads& io_threads;
-  host::WorkerPool& workers;  // for changes of topics and subscriptions, which block
+  host::WorkerPool& workers;  // for changes of resources, which block
   telemetry::Metrics& metrics;
   const host::Clock& clock;
 };
 
-// google.pubsub.v1 over gRPC and REST on one port: a connection that begins with HTTP/2's preface
-// is gRPC's, any other HTTP/1.1's. Owned by roles/. Thread-safe. Keeps no state that a crash could
-// lose.
+// google.pubsub.v1 and google.iam.v1 over gRPC and REST on one port: a connection that begins with
+// HTTP/2's preface is gRPC's, any other HTTP/1.1's. Owned by roles/. Thread-safe. Keeps no state
+// that a crash could lose.
 class PubsubDoor {
  public:
   static absl::StatusOr<std::unique_ptr<PubsubDoor>> Create(const DoorParts& parts,

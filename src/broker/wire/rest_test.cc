@@ -105,17 +105,23 @@ TEST_F(RestTest, UpdatesByMask) {
 
 TEST_F(RestTest, RefusesByNameWhatIsNotThere) {
   ASSERT_TRUE(CreateTopic().ok());
-  ExpectError(Rest("PUT", "/v1/projects/p/subscriptions/s",
-                   R"({"topic":"projects/p/topics/t","pushConfig":{"pushEndpoint":"http://x"}})"),
-              501, "UNIMPLEMENTED", "Subscription.push_config");
-  ExpectError(Rest("POST", "/v1/projects/p/subscriptions/s:seek", "{}"), 501, "UNIMPLEMENTED",
-              "google.pubsub.v1.Subscriber.Seek");
+  ExpectError(
+      Rest("PUT", "/v1/projects/p/subscriptions/s",
+           R"({"topic":"projects/p/topics/t","cloudStorageConfig":{"bucket":"somewhere"}})"),
+      501, "UNIMPLEMENTED", "Subscription.cloud_storage_config");
   ExpectError(Rest("POST", "/v1/projects/p/subscriptions/s:streamingPull", "{}"), 501,
               "UNIMPLEMENTED", "google.pubsub.v1.Subscriber.StreamingPull");
-  ExpectError(Rest("GET", "/v1/projects/p/snapshots"), 501, "UNIMPLEMENTED", "ListSnapshots");
-  ExpectError(Rest("GET", "/v1/projects/p/schemas"), 501, "UNIMPLEMENTED", "ListSchemas");
-  ExpectError(Rest("POST", "/v1/projects/p/topics/t:setIamPolicy", "{}"), 501, "UNIMPLEMENTED",
-              "SetIamPolicy");
+}
+
+TEST_F(RestTest, TheHttpServersOwnRefusalsAreGooglesErrorsToo) {
+  ExpectError(Rest("POST", "/v1/projects/p/topics/t:publish", std::string(21 << 20, ' ')), 413,
+              "INVALID_ARGUMENT", "");
+  http::Headers headers;
+  headers.Add("Origin", "https://page.example");
+  auto foreign = http::Fetch(
+      "GET", absl::StrCat("http://127.0.0.1:", port_, "/v1/projects/p/topics"), "", headers);
+  ASSERT_TRUE(foreign.ok()) << foreign.status();
+  ExpectError(*foreign, 403, "PERMISSION_DENIED", "other sites");
 }
 
 TEST_F(RestTest, TheOtherMethods) {

@@ -83,6 +83,22 @@ void Service::UpdateSubscription(pubsub::UpdateSubscriptionRequest& request, con
                   });
 }
 
+void Service::ModifyPushConfig(pubsub::ModifyPushConfigRequest& request, const Call&,
+                               Reply<Empty> reply) {
+  ReplyFromWorker(
+      workers_, std::move(reply), [this, request = std::move(request)]() -> absl::StatusOr<Empty> {
+        pubsub::UpdateSubscriptionRequest update;
+        *update.mutable_subscription()->mutable_push_config() = request.push_config();
+        update.mutable_update_mask()->add_paths("push_config");
+        absl::MutexLock lock(&update_mutex_);
+        AFLUENTE_ASSIGN_OR_RETURN(SubscriptionSettings settings,
+                                  subscriptions_.GetSubscription(request.subscription()));
+        AFLUENTE_RETURN_IF_ERROR(ApplyUpdate(update, settings));
+        AFLUENTE_RETURN_IF_ERROR(subscriptions_.UpdateSubscription(std::move(settings)).status());
+        return Empty();
+      });
+}
+
 void Service::ListSubscriptions(pubsub::ListSubscriptionsRequest& request, const Call&,
                                 Reply<pubsub::ListSubscriptionsResponse> reply) {
   absl::StatusOr<size_t> page_size = PageSize(request.page_size());

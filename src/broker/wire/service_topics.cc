@@ -10,12 +10,14 @@
 
 namespace afluente::broker::wire {
 
-Service::Service(Publisher& publisher, Topics& topics, Subscriptions& subscriptions,
-                 host::WorkerPool& workers, OpenCalls& open_calls, CallCount& streams,
-                 Traffic& traffic)
-    : publisher_(publisher),
-      topics_(topics),
-      subscriptions_(subscriptions),
+Service::Service(const Ports& ports, host::WorkerPool& workers, OpenCalls& open_calls,
+                 CallCount& streams, Traffic& traffic)
+    : publisher_(ports.publisher),
+      topics_(ports.topics),
+      subscriptions_(ports.subscriptions),
+      snapshots_(ports.snapshots),
+      schemas_(ports.schemas),
+      policies_(ports.policies),
       workers_(workers),
       open_calls_(open_calls),
       streams_(streams),
@@ -99,6 +101,16 @@ void Service::DeleteTopic(pubsub::DeleteTopicRequest& request, const Call&, Repl
                   [this, name = std::move(*request.mutable_topic())]() -> absl::StatusOr<Empty> {
                     AFLUENTE_RETURN_IF_ERROR(topics_.DeleteTopic(name));
                     return Empty();
+                  });
+}
+
+void Service::DetachSubscription(pubsub::DetachSubscriptionRequest& request, const Call&,
+                                 Reply<pubsub::DetachSubscriptionResponse> reply) {
+  ReplyFromWorker(workers_, std::move(reply),
+                  [this, name = std::move(*request.mutable_subscription())]()
+                      -> absl::StatusOr<pubsub::DetachSubscriptionResponse> {
+                    AFLUENTE_RETURN_IF_ERROR(topics_.DetachSubscription(name));
+                    return pubsub::DetachSubscriptionResponse();
                   });
 }
 

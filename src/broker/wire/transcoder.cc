@@ -18,6 +18,8 @@ namespace {
 using google::api::HttpRule;
 using google::protobuf::Message;
 
+constexpr std::string_view kGetIamPolicy = "google.iam.v1.IAMPolicy.GetIamPolicy";
+
 // Larger bodies take too long to decode for an I/O thread.
 constexpr size_t kBodyBytesOnIoThread = 64 << 10;
 
@@ -94,6 +96,28 @@ void ClearField(const std::string& path, Message& message) {
 
 }  // namespace
 
+http::Response GoogleRefusal(int status, std::string_view detail) {
+  absl::StatusCode code = absl::StatusCode::kInvalidArgument;
+  switch (status) {
+    case 403:
+      code = absl::StatusCode::kPermissionDenied;
+      break;
+    case 408:
+      code = absl::StatusCode::kDeadlineExceeded;
+      break;
+    case 500:
+      code = absl::StatusCode::kInternal;
+      break;
+    case 501:
+      code = absl::StatusCode::kUnimplemented;
+      break;
+    case 503:
+      code = absl::StatusCode::kUnavailable;
+      break;
+  }
+  return JsonResponse(status, ErrorJson(status, absl::Status(code, std::string(detail))));
+}
+
 Transcoder::Transcoder(const MethodTable& methods, host::WorkerPool& workers)
     : methods_(methods), workers_(workers) {
   for (const auto* service : methods.services()) {
@@ -104,8 +128,17 @@ Transcoder::Transcoder(const MethodTable& methods, host::WorkerPool& workers)
       const Method& method = methods.Get(*service->method(i));
       AddBinding(method, rule);
       for (const HttpRule& additional : rule.additional_bindings()) AddBinding(method, additional);
+      if (service->method(i)->full_name() == kGetIamPolicy) {
+        // Pub/Sub's service configuration binds it so, instead of as its proto does.
+        HttpRule read;
+        read.set_get("/v1/{resource=projects/*/*/*}:getIamPolicy");
+        AddBinding(method, read);
+      }
     }
   }
+  // A path with a verb also looks like one of the same depth without.
+  std::stable_partition(bindings_.begin(), bindings_.end(),
+                        [](const Binding& each) { return each.path.has_verb(); });
 }
 
 void Transcoder::AddBinding(const Method& method, const HttpRule& rule) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/wire/path_template.h"
@@ -14,6 +15,9 @@ namespace afluente::broker::wire {
 
 struct Method;
 class MethodTable;
+
+// The HTTP server's own refusals, as Google's errors.
+http::Response GoogleRefusal(int status, std::string_view detail);
 
 // REST for every method of the table whose proto has a google.api.http rule: the path, the query
 // and the body become the request message, by reflection. Owned by the door; runs on I/O threads,

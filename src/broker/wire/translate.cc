@@ -191,8 +191,11 @@ absl::Status CopyField(const Subscription& from, int field, SubscriptionSettings
 template <typename Resource, typename Settings>
 absl::Status CopyMasked(const Resource& from, const google::protobuf::FieldMask& mask,
                         const FieldRules& rules, Settings& onto) {
-  AFLUENTE_ASSIGN_OR_RETURN(auto fields, MaskedFields(mask, *Resource::descriptor(), rules));
-  for (const auto* field : fields) AFLUENTE_RETURN_IF_ERROR(CopyField(from, field->number(), onto));
+  AFLUENTE_ASSIGN_OR_RETURN(auto paths, MaskedPaths(mask, *Resource::descriptor(), rules));
+  Resource changed = ToProto(onto);
+  for (const FieldPath& path : paths) CopyPath(from, path, changed);
+  for (const FieldPath& path : paths)
+    AFLUENTE_RETURN_IF_ERROR(CopyField(changed, path.front()->number(), onto));
   return absl::OkStatus();
 }
 
@@ -249,6 +252,10 @@ Subscription ToProto(const SubscriptionSettings& settings) {
   const seconds ttl = settings.expiration_ttl.value_or(kDefaultExpiration);
   auto* policy = subscription.mutable_expiration_policy();
   if (ttl != seconds(0)) policy->mutable_ttl()->set_seconds(ttl.count());
+  if (settings.topic_message_retention) {
+    subscription.mutable_topic_message_retention_duration()->set_seconds(
+        settings.topic_message_retention->count());
+  }
   subscription.set_state(Subscription::ACTIVE);
   return subscription;
 }

@@ -56,14 +56,17 @@ void ExpectOthersRefused(const std::set<std::string>& taken) {
 
 TEST(TranslateTest, RefusesEachTopicFieldThatIsNotKept) {
   // `state` is output only: skipped, as Google does.
-  ExpectOthersRefused<pubsub::Topic>({"name", "labels", "message_retention_duration", "state"});
+  ExpectOthersRefused<pubsub::Topic>({"name", "labels", "message_retention_duration", "state",
+                                      "schema_settings", "message_transforms"});
 }
 
 TEST(TranslateTest, RefusesEachSubscriptionFieldThatIsNotKept) {
   ExpectOthersRefused<pubsub::Subscription>(
       {"name", "topic", "labels", "ack_deadline_seconds", "retain_acked_messages",
        "message_retention_duration", "enable_message_ordering", "expiration_policy", "filter",
-       "state", "topic_message_retention_duration", "analytics_hub_subscription_info"});
+       "state", "topic_message_retention_duration", "analytics_hub_subscription_info",
+       "push_config", "bigquery_config", "detached", "enable_exactly_once_delivery",
+       "dead_letter_policy", "retry_policy", "message_transforms"});
 }
 
 TEST(TranslateTest, RefusesFieldsOfANewerProtocol) {
@@ -149,6 +152,52 @@ TEST(TranslateTest, UpdateChangesTheMaskedFieldsOnly) {
   EXPECT_EQ(settings.expiration_ttl, std::nullopt);  // named, not set: its default
 }
 
+TEST(TranslateTest, UpdateChangesFieldsWithinFields) {
+  SubscriptionSettings settings;
+  settings.push = PushConfig{"https://a.example", {}, OidcToken{"a@b.example", "aud"}, true, false};
+  settings.dead_letter_policy = DeadLetterPolicy{"projects/p/topics/dead", 7};
+  pubsub::UpdateSubscriptionRequest request;
+  auto& asked = *request.mutable_subscription();
+  asked.mutable_push_config()->set_push_endpoint("https://b.example");
+  asked.mutable_dead_letter_policy()->set_max_delivery_attempts(9);
+  for (const char* path : {"push_config.push_endpoint", "dead_letter_policy.max_delivery_attempts",
+                           "expiration_policy.ttl", "retry_policy.maximum_backoff"})
+    request.mutable_update_mask()->add_paths(path);
+  asked.mutable_retry_policy()->mutable_maximum_backoff()->set_seconds(60);
+  ASSERT_TRUE(ApplyUpdate(request, settings).ok());
+  EXPECT_EQ(settings.push->endpoint, "https://b.example");
+  EXPECT_EQ(settings.push->oidc_token->audience, "aud");
+  EXPECT_EQ(settings.dead_letter_policy->topic, "projects/p/topics/dead");
+  EXPECT_EQ(settings.dead_letter_policy->max_delivery_attempts, 9);
+  EXPECT_EQ(settings.expiration_ttl, seconds(0)) << "a policy without a time: never";
+  EXPECT_EQ(settings.retry_policy->maximum_backoff, seconds(60));
+  EXPECT_EQ(settings.retry_policy->minimum_backoff, seconds(10));
+
+  TopicSettings topic;
+  topic.schema = SchemaSettings{"projects/p/schemas/s", Encoding::kJson, "a", "b"};
+  pubsub::UpdateTopicRequest update;
+  update.mutable_topic()->mutable_schema_settings()->set_encoding(pubsub::BINARY);
+  update.mutable_update_mask()->add_paths("schema_settings.encoding");
+  update.mutable_update_mask()->add_paths("schema_settings.first_revision_id");
+  ASSERT_TRUE(ApplyUpdate(update, topic).ok());
+  EXPECT_EQ(topic.schema, (SchemaSettings{"projects/p/schemas/s", Encoding::kBinary, "", "b"}));
+}
+
+TEST(TranslateTest, UpdateUnsetsWhatTheMaskNamesAndTheRequestLacks) {
+  SubscriptionSettings settings;
+  settings.push = PushConfig{"https://a.example", {}, std::nullopt, true, false};
+  settings.dead_letter_policy = DeadLetterPolicy{"projects/p/topics/dead", 7};
+  settings.retry_policy = RetryPolicy();
+  settings.transforms = {{"f", "code", false}};
+  ASSERT_TRUE(
+      Update({"push_config", "dead_letter_policy", "retry_policy", "message_transforms"}, settings)
+          .ok());
+  EXPECT_EQ(settings.push, std::nullopt);
+  EXPECT_EQ(settings.dead_letter_policy, std::nullopt);
+  EXPECT_EQ(settings.retry_policy, std::nullopt);
+  EXPECT_TRUE(settings.transforms.empty());
+}
+
 TEST(TranslateTest, UpdateRefusesBadMasks) {
   using absl::StatusCode;
   const std::pair<std::string, StatusCode> cases[] = {
@@ -162,9 +211,16 @@ TEST(TranslateTest, UpdateRefusesBadMasks) {
       {"filter", StatusCode::kInvalidArgument},
       {"enable_message_ordering", StatusCode::kInvalidArgument},
       {"state", StatusCode::kInvalidArgument},
-      {"push_config", StatusCode::kUnimplemented},
-      {"dead_letter_policy", StatusCode::kUnimplemented},
-      {"retry_policy", StatusCode::kUnimplemented}};
+      {"detached", StatusCode::kInvalidArgument},
+      {"topic_message_retention_duration", StatusCode::kInvalidArgument},
+      {"bigquery_config.state", StatusCode::kInvalidArgument},
+      {"push_config.nonsense", StatusCode::kInvalidArgument},
+      {"push_config.push_endpoint.x", StatusCode::kInvalidArgument},
+      {"push_config.", StatusCode::kInvalidArgument},
+      {"message_transforms.disabled", StatusCode::kInvalidArgument},
+      {"cloud_storage_config", StatusCode::kUnimplemented},
+      {"cloud_storage_config.bucket", StatusCode::kUnimplemented},
+      {"tags", StatusCode::kUnimplemented}};
   for (const auto& [path, code] : cases) {
     SubscriptionSettings settings;
     const absl::Status status = Update({path}, settings);

@@ -51,6 +51,21 @@ add_library(third_party_simdjson STATIC ${SIMDJSON_DIR}/simdjson.cpp)
 target_include_directories(third_party_simdjson SYSTEM PUBLIC ${SIMDJSON_DIR})
 target_compile_options(third_party_simdjson PRIVATE -w -O2)
 
+set(QUICKJS_DIR ${CACHE_DIR}/rquickjs-sys-${RQUICKJS_SYS}/quickjs)
+set(quickjs_sources "")
+foreach(source quickjs libunicode libregexp dtoa)
+  add_custom_command(OUTPUT quickjs/${source}.c
+    COMMAND sed -f ${CMAKE_SOURCE_DIR}/cmake/quickjs.sed ${QUICKJS_DIR}/${source}.c > quickjs/${source}.c
+    DEPENDS ${QUICKJS_DIR}/${source}.c ${CMAKE_SOURCE_DIR}/cmake/quickjs.sed VERBATIM)
+  list(APPEND quickjs_sources ${CMAKE_CURRENT_BINARY_DIR}/quickjs/${source}.c)
+endforeach()
+file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/quickjs)
+add_library(third_party_quickjs STATIC ${quickjs_sources})
+target_include_directories(third_party_quickjs SYSTEM PUBLIC ${QUICKJS_DIR})
+target_compile_definitions(third_party_quickjs PRIVATE _GNU_SOURCE NDEBUG)
+# The frames of the sanitizers would not fit the stack that scripts get.
+target_compile_options(third_party_quickjs PRIVATE -w -O2 -fno-sanitize=all)
+
 if(NOT AFLUENTE_PURE_ONLY)
   set(DUCKDB_DIR ${CACHE_DIR}/duckdb-${DUCKDB_BINDINGS})
   if(NOT EXISTS ${DUCKDB_DIR}/duckdb.h)

@@ -17,7 +17,8 @@ struct Limits {
   size_t code_bytes_max = 20 << 10;    // Pub/Sub's own limit of a UDF
   size_t memory_bytes_max = 64 << 20;  // of one runtime
   size_t stack_bytes_max = 512 << 10;
-  std::chrono::milliseconds time_max{500};  // of one call
+  size_t result_bytes_max = 10'000'000;     // of the data and the attributes returned
+  std::chrono::milliseconds time_max{500};  // of the CPU, for one call
 };
 
 // A message's part that a function may change. No value = the function returned null: the message
@@ -25,9 +26,10 @@ struct Limits {
 using Transformed = std::optional<event::Draft>;
 
 // One JavaScript function of Pub/Sub's UDF signature, `function name(message, metadata)`: message
-// has `data` (string) and `attributes`, metadata has `message_id`, `publish_time`, `ordering_key`.
-// Without input or output of any kind; Math.random is seeded by the message's id and Date is its
-// publish time, so that running it again gives the same. One thread at a time.
+// has `data` (string) and `attributes`, metadata has `message_id`, `publish_time`, `ordering_key`
+// where the message has them. Without input or output of any kind; Math.random is seeded by the
+// message's id and Date is its publish time, so that running it again gives the same. One thread at
+// a time.
 class JavaScript {
  public:
   // INVALID_ARGUMENT with line and column when the code does not compile, or has no function of

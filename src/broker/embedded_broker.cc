@@ -17,6 +17,12 @@
 #include "host/check.h"
 
 namespace afluente::broker {
+namespace {
+
+constexpr int kTransformThreads = 2;
+constexpr size_t kTransformsWaiting = 10'000;  // publishes; their bytes have a limit of their own
+
+}  // namespace
 
 // Applies what the journal holds as the live path would.
 class EmbeddedBroker::JournalRecovery final : public log::Recovery {
@@ -86,6 +92,8 @@ absl::StatusOr<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::Create(const hos
   AFLUENTE_ASSIGN_OR_RETURN(broker->journal_, open_journal(recovery));
   broker->surroundings_->journal = broker->journal_.get();
   if (options.threads) {
+    broker->transforming_ =
+        std::make_unique<host::WorkerPool>(kTransformThreads, kTransformsWaiting);
     broker->dispatcher_->Start();
     broker->keeper_->Start();
   }
@@ -94,6 +102,7 @@ absl::StatusOr<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::Create(const hos
 
 EmbeddedBroker::~EmbeddedBroker() {
   // They append: the journal goes after them.
+  transforming_ = nullptr;
   keeper_->Stop();
   dispatcher_->Stop();
 }
@@ -111,7 +120,6 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
   std::shared_ptr<Topic> topic = state_->FindTopic(topic_name);
   absl::Status refused = topic ? CheckBatch(drafts) : CheckTopicName(topic_name);
   if (!topic && refused.ok()) refused = ResourceNotFound(topic_name);
-  if (refused.ok() && topic->has_schema()) refused = FitSchema(*topic, drafts);
   uint64_t bytes = 0;
   if (refused.ok()) {
     for (const event::Draft& draft : drafts) bytes += draft.data.size() + sizeof(event::Message);
@@ -122,6 +130,18 @@ void EmbeddedBroker::Publish(std::string_view topic_name, std::vector<event::Dra
     done(std::move(refused));
     return;
   }
+  if (!topic->has_rules()) {
+    AppendPublish(topic, std::move(drafts), bytes, std::move(done));
+  } else if (transforming_ == nullptr || topic->transforms() == nullptr) {
+    PublishByRules(std::move(topic), std::move(drafts), bytes, std::move(done));
+  } else {
+    PublishOnWorker(std::move(topic), std::move(drafts), bytes, std::move(done));
+  }
+}
+
+void EmbeddedBroker::AppendPublish(const std::shared_ptr<Topic>& topic,
+                                   std::vector<event::Draft> drafts, uint64_t bytes,
+                                   Published done) {
   uint64_t incarnation = topic->incarnation();
   std::string payload = EncodePublish(incarnation, drafts);
   auto batch = std::make_shared<Batch>();

@@ -8,6 +8,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "broker/broker.h"
+#include "host/worker_pool.h"
 
 namespace afluente::broker {
 
@@ -16,6 +17,7 @@ class Keeper;
 class Recorder;
 class State;
 class Topic;
+class TransformChain;
 struct Surroundings;
 
 // The broker over any journal: checks what is asked, records it, and answers when it is applied.
@@ -110,6 +112,16 @@ class EmbeddedBroker final : public Broker {
 
   // Makes it the newest of its schema, under a new id.
   absl::StatusOr<SchemaRevision> RecordRevision(SchemaRevision revision);
+  void AppendPublish(const std::shared_ptr<Topic>& topic, std::vector<event::Draft> drafts,
+                     uint64_t bytes, Published done);
+  // To a topic with a schema or transforms. `bytes` are admitted.
+  void PublishByRules(std::shared_ptr<Topic> topic, std::vector<event::Draft> drafts,
+                      uint64_t bytes, Published done);
+  void PublishOnWorker(std::shared_ptr<Topic> topic, std::vector<event::Draft> drafts,
+                       uint64_t bytes, Published done);
+  // Leaves those that are kept in `drafts`; tells of each whether it was.
+  absl::StatusOr<std::vector<bool>> Transform(const TransformChain& transforms,
+                                              std::vector<event::Draft>& drafts) const;
   // INVALID_ARGUMENT when a message does not fit the topic's schema; else says in its attributes
   // what it fits.
   absl::Status FitSchema(const Topic& topic, std::vector<event::Draft>& drafts) const;
@@ -127,6 +139,7 @@ class EmbeddedBroker final : public Broker {
   std::unique_ptr<Keeper> keeper_;
   // Last: its thread uses all the others until it is gone.
   std::unique_ptr<log::Journal> journal_;
+  std::unique_ptr<host::WorkerPool> transforming_;  // null without threads: callers do it
 };
 
 }  // namespace afluente::broker

@@ -13,6 +13,7 @@
 #include "broker/state.h"
 #include "broker/subscription.h"
 #include "broker/topic.h"
+#include "broker/transform_chain.h"
 #include "event/filter.h"
 #include "host/check.h"
 
@@ -50,6 +51,7 @@ absl::StatusOr<TopicSettings> EmbeddedBroker::CreateTopic(TopicSettings settings
     AFLUENTE_RETURN_IF_ERROR(CheckSchemaName(settings.schema->schema));
     AFLUENTE_RETURN_IF_ERROR(state_->schemas().CheckRange(*settings.schema));
   }
+  AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings.transforms));
   // Saves a record; the answer that counts is the state's.
   if (state_->FindTopic(settings.name)) return ResourceExists(settings.name);
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, CreateTopicRecord{settings}));
@@ -63,6 +65,9 @@ absl::StatusOr<TopicSettings> EmbeddedBroker::UpdateTopic(TopicSettings settings
   if (settings.schema && settings.schema != topic->settings().schema) {
     AFLUENTE_RETURN_IF_ERROR(CheckSchemaName(settings.schema->schema));
     AFLUENTE_RETURN_IF_ERROR(state_->schemas().CheckRange(*settings.schema));
+  }
+  if (settings.transforms != topic->settings().transforms) {
+    AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings.transforms));
   }
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateTopicRecord{settings}));
   return settings;
@@ -145,6 +150,7 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::CreateSubscription(
         absl::StrCat("A subscription cannot be created detached (resource=", settings.name, ")."));
   }
   AFLUENTE_RETURN_IF_ERROR(CheckDeadLetterTopic(settings));
+  AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings.transforms));
   if (state_->FindSubscription(settings.name)) return ResourceExists(settings.name);
   if (!state_->FindTopic(settings.topic)) return ResourceNotFound(settings.topic);
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, CreateSubscriptionRecord{settings}));
@@ -171,6 +177,8 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::UpdateSubscription(
   }
   if (settings.dead_letter_policy != before.dead_letter_policy)
     AFLUENTE_RETURN_IF_ERROR(CheckDeadLetterTopic(settings));
+  if (settings.transforms != before.transforms)
+    AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings.transforms));
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateSubscriptionRecord{settings}));
   return GetSubscription(settings.name);
 }

@@ -27,11 +27,6 @@ std::pair<std::string, std::string> SplitRevision(std::string_view name) {
   return {std::string(name.substr(0, at)), std::string(name.substr(at + 1))};
 }
 
-absl::Status DeletedSchema(std::string_view topic) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("The topic's schema was deleted (resource=", std::string(topic), ")."));
-}
-
 }  // namespace
 
 absl::StatusOr<SchemaRevision> EmbeddedBroker::CreateSchema(SchemaRevision schema) {
@@ -130,24 +125,6 @@ absl::Status EmbeddedBroker::DeleteSchema(std::string_view name) {
   AFLUENTE_RETURN_IF_ERROR(CheckSchemaName(name));
   if (!state_->schemas().Find(name)) return ResourceNotFound(name);
   return AppendAndWait(*recorder_, DeleteSchemaRecord{std::string(name)});
-}
-
-absl::Status EmbeddedBroker::FitSchema(const Topic& topic,
-                                       std::vector<event::Draft>& drafts) const {
-  std::optional<SchemaSettings> settings = topic.settings().schema;
-  if (!settings) return absl::OkStatus();
-  SchemaTable::Shared history = state_->schemas().Find(settings->schema);
-  if (!history) return DeletedSchema(topic.name());
-  const char* encoding = settings->encoding == Encoding::kBinary ? "BINARY" : "JSON";
-  for (event::Draft& draft : drafts) {
-    AFLUENTE_ASSIGN_OR_RETURN(std::string revision, history->Validate(*settings, draft.data));
-    // Pub/Sub tells subscribers so what the data was validated against.
-    draft.attributes.emplace_back("googclient_schemaencoding", encoding);
-    draft.attributes.emplace_back("googclient_schemaname", settings->schema);
-    draft.attributes.emplace_back("googclient_schemarevisionid", std::move(revision));
-    std::sort(draft.attributes.begin(), draft.attributes.end());
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace afluente::broker

@@ -4,9 +4,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/records.h"
+#include "broker/transform_chain.h"
 #include "host/check.h"
 
 namespace afluente::broker {
+namespace {
+
+// Null without any that is enabled. Compiles nothing yet: records are applied on the journal's
+// thread.
+std::shared_ptr<const TransformChain> MakeTransforms(const TopicSettings& settings) {
+  if (settings.transforms.empty()) return nullptr;
+  auto transforms = std::make_shared<const TransformChain>(settings.transforms);
+  return transforms->empty() ? nullptr : transforms;
+}
+
+}  // namespace
 
 void PublishOrder::Append(log::Journal& journal, const host::Clock& clock, std::string payload,
                           Batch* batch, log::Journal::Appended done) {
@@ -33,11 +45,13 @@ Topic::Topic(uint64_t incarnation, TopicSettings settings, MessageIndex index,
       last_sequence_(index.end() - 1),
       first_sequence_(index.first_sequence()),
       deleted_(deleted),
-      has_schema_(settings.schema.has_value()),
       settings_(std::move(settings)),
       index_(std::move(index)),
       last_publish_time_(last_publish_time) {
   publish_order_.NotBefore(last_publish_time);
+  absl::MutexLock lock(&mutex_);
+  transforms_ = MakeTransforms(settings_);
+  SetRules();
 }
 
 TopicSettings Topic::settings() const {
@@ -71,8 +85,21 @@ std::vector<Topic::Wake> Topic::Add(const log::Place& place, uint32_t count,
 
 void Topic::Update(TopicSettings settings) {
   absl::MutexLock lock(&mutex_);
-  has_schema_.store(settings.schema.has_value(), std::memory_order_release);
+  bool same_transforms = settings.transforms == settings_.transforms;
   settings_ = std::move(settings);
+  // Compiled scripts are kept when they can be.
+  if (!same_transforms) transforms_ = MakeTransforms(settings_);
+  SetRules();
+}
+
+void Topic::SetRules() {
+  has_rules_.store(settings_.schema.has_value() || transforms_ != nullptr,
+                   std::memory_order_release);
+}
+
+std::shared_ptr<const TransformChain> Topic::transforms() const {
+  absl::MutexLock lock(&mutex_);
+  return transforms_;
 }
 
 void Topic::Release(uint64_t before_segment) {

@@ -22,6 +22,8 @@
 
 namespace afluente::broker {
 
+class TransformChain;
+
 // Puts a topic's publishes into the journal in the order of their publish times. Thread-safe.
 class PublishOrder {
  public:
@@ -56,8 +58,10 @@ class Topic {
   bool deleted() const { return deleted_.load(std::memory_order_acquire); }
   PublishOrder& publish_order() { return publish_order_; }
   TopicSettings settings() const;
-  // Whether its settings name a schema, without the price of a copy.
-  bool has_schema() const { return has_schema_.load(std::memory_order_acquire); }
+  // Whether its settings name a schema or transforms, without the price of a copy.
+  bool has_rules() const { return has_rules_.load(std::memory_order_acquire); }
+  // Null without any that is enabled. Shared: a publish may outlive a change of the settings.
+  std::shared_ptr<const TransformChain> transforms() const;
 
   // Adds `count` synced messages; `batch` (may be null) holds them and is numbered here. Returns
   // those who waited for them, to be called without locks.
@@ -94,6 +98,8 @@ class Topic {
   TopicImage Capture() const;
 
  private:
+  // Follows settings_.
+  void SetRules() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   struct Waiting {
     uint64_t after_sequence;
     Wake ready;
@@ -107,10 +113,11 @@ class Topic {
   std::atomic<uint64_t> last_sequence_;
   std::atomic<uint64_t> first_sequence_;
   std::atomic<bool> deleted_;
-  std::atomic<bool> has_schema_;
+  std::atomic<bool> has_rules_{false};
 
   mutable absl::Mutex mutex_;
   TopicSettings settings_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const TransformChain> transforms_ ABSL_GUARDED_BY(mutex_);
   MessageIndex index_ ABSL_GUARDED_BY(mutex_);
   host::WallTime last_publish_time_ ABSL_GUARDED_BY(mutex_){};
   std::deque<SharedBatch> recent_ ABSL_GUARDED_BY(mutex_);

@@ -45,6 +45,7 @@ class Server:
     title = ""
     rest = True          # speaks REST on the same port
     warehouse = False    # has tables for BigQuery subscriptions
+    keys_at = ""         # where the keys of its push tokens are served, when not at the token's issuer
     fragile = False      # may die of a request: each feature gets a server of its own
 
     def __init__(self, directory):
@@ -72,7 +73,8 @@ class Server:
         return said[0][:150] if said else "it exited"
 
     def environment(self):
-        return {**clean_environment(), "PUBSUB_EMULATOR_HOST": self.address, "PUBSUB_PROJECT_ID": PROJECT,
+        return {**clean_environment(), "METADATA_SERVER_DETECTION": "none", "PUBSUB_EMULATOR_HOST": self.address,
+                "PUBSUB_PROJECT_ID": PROJECT,
                 "GOOGLE_CLOUD_PROJECT": PROJECT}
 
 
@@ -89,6 +91,7 @@ class Afluente(Server):
         self.instance = Instance(self.directory, SPEC)
         self.instance.start()
         self.address = self.instance.doors["pubsub"]
+        self.keys_at = self.instance.doors["admin"]
         return self
 
     def kill_and_restart(self):

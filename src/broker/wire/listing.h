@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "broker/wire/translate.h"
+#include "broker/wire/translate_resources.h"
 #include "host/check.h"
 
 namespace afluente::broker::wire {

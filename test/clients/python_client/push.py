@@ -76,7 +76,7 @@ def number(text):
 
 
 def verify(token, issuer):
-    """Checks an RS256 token against the keys that its issuer's discovery document names."""
+    """Checks an RS256 token against the keys that the issuer's discovery document names."""
     header, _, signature = token.split(".")
     with urllib.request.urlopen(f"{issuer}/.well-known/openid-configuration", timeout=10) as answer:
         keys_at = json.load(answer)["jwks_uri"]
@@ -104,7 +104,8 @@ def push_oidc(s):
         expect("email", claims["email"], ACCOUNT)
         expect("email_verified", claims["email_verified"], True)
         require(f"life of {claims['exp'] - claims['iat']} s", 0 < claims["exp"] - claims["iat"] <= 3600)
-        verify(token, claims["iss"])
+        expect("iss", claims["iss"], "https://accounts.google.com")
+        verify(token, s.server.keys_at or claims["iss"])
     with receiving(s, {"oidc_token": {"service_account_email": ACCOUNT}}) as (receiver, topic, _):
         s.publish_messages(topic, [{"data": b"signed"}])
         token = receiver.take()[0].get("authorization", "").removeprefix("Bearer ")

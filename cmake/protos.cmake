@@ -24,6 +24,14 @@ foreach(proto ${message_protos} ${service_protos})
   list(APPEND generated ${outputs})
 endforeach()
 
+# Of our own: what Google's published protos lack.
+set(own_proto broker/wire/message_transforms)
+add_custom_command(OUTPUT ${PROTO_OUT}/${own_proto}.pb.cc
+  COMMAND protobuf::protoc -I ${PROTO_ROOT} -I ${CMAKE_SOURCE_DIR}/src --cpp_out=${PROTO_OUT}
+    ${CMAKE_SOURCE_DIR}/src/${own_proto}.proto
+  DEPENDS ${CMAKE_SOURCE_DIR}/src/${own_proto}.proto COMMENT "protoc ${own_proto}" VERBATIM)
+list(APPEND generated ${PROTO_OUT}/${own_proto}.pb.cc)
+
 add_library(google_protos STATIC ${generated})
 target_include_directories(google_protos SYSTEM PUBLIC ${PROTO_OUT})
 target_compile_options(google_protos PRIVATE -w -O1 -g0)

@@ -21,16 +21,16 @@ TEST(SnapshotExpiry, IsAWeekLessTheAgeOfTheOldest) {
   EXPECT_EQ(*SnapshotExpiry(kNow, std::nullopt), kNow + hours(7 * 24));
   EXPECT_EQ(*SnapshotExpiry(kNow, kNow - hours(3 * 24)), kNow + hours(4 * 24));
   EXPECT_EQ(*SnapshotExpiry(kNow, kNow - hours(7 * 24 - 1)), kNow + hours(1));
-  EXPECT_TRUE(
-      absl::IsFailedPrecondition(SnapshotExpiry(kNow, kNow - hours(7 * 24 - 1) - seconds(1)).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      SnapshotExpiry(kNow, kNow - hours(7 * 24 - 1) - seconds(1)).status()));
   // Rounded up, a publish time may lie ahead.
   EXPECT_EQ(*SnapshotExpiry(kNow, kNow + seconds(1)), kNow + hours(7 * 24));
 }
 
 SnapshotTable::Snapshot SomeSnapshot(const std::string& id, uint64_t topic) {
   SnapshotTable::Snapshot snapshot;
-  snapshot.settings = {"projects/p/snapshots/" + id, "projects/p/topics/data", {{"a", "b"}},
-                       kNow + hours(1)};
+  snapshot.settings = {
+      "projects/p/snapshots/" + id, "projects/p/topics/data", {{"a", "b"}}, kNow + hours(1)};
   snapshot.topic = topic;
   snapshot.acked = SequenceSet(5);
   snapshot.acked.Add(8, 9);
@@ -128,8 +128,8 @@ TEST(SchemaTable, ATopicsRangeMustExistAndAscend) {
   EXPECT_EQ(check("2", "1"), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(check("3", ""), absl::StatusCode::kNotFound);
   EXPECT_EQ(check("", "3"), absl::StatusCode::kNotFound);
-  EXPECT_TRUE(absl::IsNotFound(
-      table.CheckRange({"projects/p/schemas/none", Encoding::kJson, "", ""})));
+  EXPECT_TRUE(
+      absl::IsNotFound(table.CheckRange({"projects/p/schemas/none", Encoding::kJson, "", ""})));
 }
 
 TEST(PolicyTable, AnOtherEtagAborts) {
@@ -161,19 +161,18 @@ Policy WithMember(const std::string& member) {
 }
 
 TEST(PolicyLimits, MembersHaveAForm) {
-  for (const char* good :
-       {"allUsers", "allAuthenticatedUsers", "user:ana@p.example", "serviceAccount:a@b.example",
-        "group:g@b.example", "domain:b.example", "projectOwner:p",
-        "deleted:user:a@b.example?uid=123",
-        "principal://iam.example/locations/global/workforcePools/p/subject/s",
-        "principalSet://iam.example/projects/1/attribute.a/b"}) {
+  for (const char* good : {"allUsers", "allAuthenticatedUsers", "user:ana@p.example",
+                           "serviceAccount:a@b.example", "group:g@b.example", "domain:b.example",
+                           "projectOwner:p", "deleted:user:a@b.example?uid=123",
+                           "principal://iam.example/locations/global/workforcePools/p/subject/s",
+                           "principalSet://iam.example/projects/1/attribute.a/b"}) {
     Policy policy = WithMember(good);
     EXPECT_TRUE(CheckPolicy(policy).ok()) << good;
   }
-  for (const char* bad : {"", "ana", "user:", "user:ana", "user:@b.example", "user:a@", "user:a b@c.example",
-                          "robot:a@b.example", "domain:a@b", "domain:", "allusers",
-                          "deleted:user:a@b.example", "deleted:user:a@b.example?uid=x",
-                          "principal:x", "projectOwner:a/b"}) {
+  for (const char* bad :
+       {"", "ana", "user:", "user:ana", "user:@b.example", "user:a@", "user:a b@c.example",
+        "robot:a@b.example", "domain:a@b", "domain:", "allusers", "deleted:user:a@b.example",
+        "deleted:user:a@b.example?uid=x", "principal:x", "projectOwner:a/b"}) {
     Policy policy = WithMember(bad);
     absl::Status status = CheckPolicy(policy);
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << bad;

@@ -52,7 +52,8 @@ TEST_F(SchemasOfBroker, RevisionsAreKept) {
   ASSERT_TRUE(harness_.CrashAndRestart().ok());
   const EmbeddedBroker& broker = harness_.broker();
   EXPECT_EQ(broker.GetSchema(kSchema)->revision_id, third->revision_id);
-  EXPECT_EQ(broker.GetSchema(std::string(kSchema) + "@" + second->revision_id)->definition, kSecond);
+  EXPECT_EQ(broker.GetSchema(std::string(kSchema) + "@" + second->revision_id)->definition,
+            kSecond);
   EXPECT_TRUE(absl::IsNotFound(broker.GetSchema(std::string(kSchema) + "@00000000").status()));
   auto page = broker.ListSchemaRevisions(kSchema, 2, "");
   ASSERT_EQ(page->items.size(), 2);
@@ -62,7 +63,8 @@ TEST_F(SchemasOfBroker, RevisionsAreKept) {
   EXPECT_EQ(page->items[0].revision_id, first->revision_id);
   EXPECT_EQ(page->next_page_token, "");
   EXPECT_EQ(broker.ListSchemas("projects/p", 10, "")->items.size(), 1);
-  auto left = harness_.broker().DeleteSchemaRevision(std::string(kSchema) + "@" + third->revision_id);
+  auto left =
+      harness_.broker().DeleteSchemaRevision(std::string(kSchema) + "@" + third->revision_id);
   ASSERT_TRUE(left.ok()) << left.status();
   EXPECT_EQ(left->revision_id, second->revision_id);
   EXPECT_TRUE(absl::IsInvalidArgument(harness_.broker().DeleteSchemaRevision(kSchema).status()));
@@ -77,11 +79,14 @@ TEST_F(SchemasOfBroker, RefusesWhatIsNoSchemaOrNoRevision) {
   ASSERT_TRUE(Create().ok());
   EXPECT_FALSE(
       Commit(R"({"type":"record","name":"E","fields":[{"name":"other","type":"int"}]})").ok());
-  EXPECT_TRUE(absl::IsInvalidArgument(
-      harness_.broker()
-          .CommitSchema({kSchema, schema::SchemaLanguage::kProtobuf,
-                         "syntax = \"proto3\"; message E { int32 id = 1; }", "", {}})
-          .status()));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(harness_.broker()
+                                  .CommitSchema({kSchema,
+                                                 schema::SchemaLanguage::kProtobuf,
+                                                 "syntax = \"proto3\"; message E { int32 id = 1; }",
+                                                 "",
+                                                 {}})
+                                  .status()));
   EXPECT_EQ(harness_.broker().ListSchemaRevisions(kSchema, 10, "")->items.size(), 1);
 }
 

@@ -136,6 +136,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   // Of acked or lost messages.
   void EndLeases(uint64_t first, uint64_t last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<SequenceSet::Range> TakeSkipped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void VoidAcksUpTo(uint64_t generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<Call> Reset(SequenceSet acked, uint64_t generation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Why nothing is delivered any more; OK when it is.

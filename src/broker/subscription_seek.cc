@@ -34,7 +34,13 @@ uint64_t Subscription::BeginSeek() {
 void Subscription::RestoreSeeks(uint64_t start, uint64_t generation) {
   absl::MutexLock lock(&mutex_);
   start_ = start;
-  seek_generation_ = generation;
+  VoidAcksUpTo(generation);
+}
+
+void Subscription::VoidAcksUpTo(uint64_t generation) {
+  seek_generation_ = std::max(seek_generation_, generation);
+  // The clock may have been set back since: new deliveries must not look like old ones.
+  generation_ = std::max(generation_, seek_generation_);
 }
 
 std::vector<Subscription::Call> Subscription::SeekToTime(uint64_t first_unacked, host::WallTime now,
@@ -67,7 +73,7 @@ std::vector<Subscription::Call> Subscription::SeekToAcks(SequenceSet acked, uint
 std::vector<Subscription::Call> Subscription::Reset(SequenceSet acked, uint64_t generation) {
   acked.RaiseFloor(topic_->first_sequence() - 1);
   acked_ = std::move(acked);
-  seek_generation_ = std::max(seek_generation_, generation);
+  VoidAcksUpTo(generation);
   std::vector<uint64_t> leased;
   leases_.ForEach([&](uint64_t sequence, const Lease&) { leased.push_back(sequence); });
   // One by one, so that their consumers have room again.

@@ -25,7 +25,8 @@ MethodTable::MethodTable(Service& service, telemetry::Metrics& metrics, const ho
   const auto* pubsub_file = pubsub::Topic::descriptor()->file();
   const auto* schema_file = pubsub::Schema::descriptor()->file();
   const auto* iam_file = google::iam::v1::SetIamPolicyRequest::descriptor()->file();
-  for (const auto* file : {pubsub_file, schema_file, iam_file}) {
+  const auto* transforms_file = transforms::TestMessageTransformsRequest::descriptor()->file();
+  for (const auto* file : {pubsub_file, schema_file, iam_file, transforms_file}) {
     for (int i = 0; i < file->service_count(); ++i) services_.push_back(file->service(i));
   }
   for (const auto* served : services_) {
@@ -79,6 +80,10 @@ void MethodTable::HandleResources() {
   Handle("google.pubsub.v1.SchemaService.DeleteSchema", &Service::DeleteSchema);
   Handle("google.pubsub.v1.SchemaService.ValidateSchema", &Service::ValidateSchema);
   Handle("google.pubsub.v1.SchemaService.ValidateMessage", &Service::ValidateMessage);
+  Handle("afluente.pubsub.v1.MessageTransformService.ValidateMessageTransform",
+         &Service::ValidateMessageTransform);
+  Handle("afluente.pubsub.v1.MessageTransformService.TestMessageTransforms",
+         &Service::TestMessageTransforms);
   Handle("google.iam.v1.IAMPolicy.SetIamPolicy", &Service::SetIamPolicy);
   Handle("google.iam.v1.IAMPolicy.GetIamPolicy", &Service::GetIamPolicy);
   Handle("google.iam.v1.IAMPolicy.TestIamPermissions", &Service::TestIamPermissions);

@@ -71,7 +71,8 @@ TEST_F(ResourcesRestTest, EveryMethodButTheStreamHasAHandler) {
   for (const auto* each : methods.services()) {
     for (int i = 0; i < each->method_count(); ++i) {
       const bool handled = methods.Get(*each->method(i)).handler != nullptr;
-      EXPECT_EQ(handled, each->method(i)->name() != "StreamingPull") << each->method(i)->full_name();
+      EXPECT_EQ(handled, each->method(i)->name() != "StreamingPull")
+          << each->method(i)->full_name();
       ++found;
     }
   }
@@ -121,7 +122,8 @@ TEST_F(ResourcesRestTest, SnapshotsAndSeek) {
 
 TEST_F(ResourcesRestTest, DetachAndModifyPushConfig) {
   Ok("POST", "/v1/projects/p/subscriptions/all:modifyPushConfig",
-     R"({"pushConfig":{"pushEndpoint":"http://127.0.0.1:1/x","noWrapper":{"writeMetadata":true}}})");
+     R"({"pushConfig":{"pushEndpoint":"http://127.0.0.1:1/x",
+         "noWrapper":{"writeMetadata":true}}})");
   json read = Ok("GET", "/v1/projects/p/subscriptions/all");
   EXPECT_EQ(read["pushConfig"]["pushEndpoint"], "http://127.0.0.1:1/x");
   EXPECT_EQ(read["pushConfig"]["noWrapper"]["writeMetadata"], true);
@@ -166,9 +168,9 @@ TEST_F(ResourcesRestTest, Schemas) {
   Ok("DELETE", absl::StrCat("/v1/projects/p/schemas/event@", second, ":deleteRevision"));
   EXPECT_EQ(Refused("GET", absl::StrCat("/v1/projects/p/schemas/event@", second)), "NOT_FOUND");
 
-  EXPECT_EQ(Ok("POST", "/v1/projects/p/schemas:validate",
-               absl::StrCat(R"({"schema":)", definition, "}")),
-            json::object());
+  EXPECT_EQ(
+      Ok("POST", "/v1/projects/p/schemas:validate", absl::StrCat(R"({"schema":)", definition, "}")),
+      json::object());
   EXPECT_EQ(Refused("POST", "/v1/projects/p/schemas:validate",
                     R"({"schema":{"type":"AVRO","definition":"nothing"}})"),
             "INVALID_ARGUMENT");
@@ -180,9 +182,9 @@ TEST_F(ResourcesRestTest, Schemas) {
   };
   Ok("POST", "/v1/projects/p/schemas:validateMessage", validate(R"({"id":1})", "JSON"));
   Ok("POST", "/v1/projects/p/schemas:validateMessage", validate("\x02", "BINARY"));
-  EXPECT_EQ(Refused("POST", "/v1/projects/p/schemas:validateMessage",
-                    validate(R"({"id":"x"})", "JSON")),
-            "INVALID_ARGUMENT");
+  EXPECT_EQ(
+      Refused("POST", "/v1/projects/p/schemas:validateMessage", validate(R"({"id":"x"})", "JSON")),
+      "INVALID_ARGUMENT");
   EXPECT_EQ(Refused("POST", "/v1/projects/p/schemas:validateMessage", R"({"encoding":"JSON"})"),
             "INVALID_ARGUMENT");
   EXPECT_EQ(Ok("DELETE", "/v1/projects/p/schemas/event"), json::object());
@@ -205,9 +207,9 @@ TEST_F(ResourcesRestTest, Policies) {
   EXPECT_EQ(Refused("POST", topic + ":setIamPolicy",
                     R"({"policy":{"auditConfigs":[{"service":"allServices"}]}})"),
             "UNIMPLEMENTED");
-  const json conditional = Ok(
-      "POST", topic + ":setIamPolicy",
-      R"({"policy":{"version":3,"bindings":[{"role":"roles/viewer","members":["allUsers"],
+  const json conditional =
+      Ok("POST", topic + ":setIamPolicy",
+         R"({"policy":{"version":3,"bindings":[{"role":"roles/viewer","members":["allUsers"],
           "condition":{"expression":"true","title":"always"}}]}})");
   EXPECT_EQ(conditional["version"], 3);
   EXPECT_EQ(Ok("GET", topic + ":getIamPolicy?options.requestedPolicyVersion=3"), conditional);
@@ -257,8 +259,8 @@ TEST_F(ResourcesRestTest, UpdatesWithinFieldsAndPrintsPretty) {
                         "projects/p/topics/none"}},"updateMask":"deadLetterPolicy"})"),
             "NOT_FOUND");
   EXPECT_THAT(Rest("GET", "/v1/projects/p/topics/data?prettyPrint=true").body, HasSubstr("\n "));
-  EXPECT_EQ(Ok("GET", "/v1/projects/p/subscriptions/all?%24alt=json%3Benum-encoding%3Dint")["state"],
-            1);
+  EXPECT_EQ(
+      Ok("GET", "/v1/projects/p/subscriptions/all?%24alt=json%3Benum-encoding%3Dint")["state"], 1);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "broker/topics.h"
 #include "broker/wire/call.h"
 #include "broker/wire/call_count.h"
+#include "broker/wire/message_transforms.pb.h"
 #include "broker/wire/open_calls.h"
 #include "broker/wire/ports.h"
 #include "broker/wire/translate.h"
@@ -20,6 +21,7 @@
 namespace afluente::broker::wire {
 
 namespace iam = google::iam::v1;
+namespace transforms = afluente::pubsub::v1;
 
 struct Traffic;
 
@@ -98,6 +100,12 @@ class Service {
   void ValidateMessage(pubsub::ValidateMessageRequest& request, const Call& call,
                        Reply<pubsub::ValidateMessageResponse> reply);
 
+  void ValidateMessageTransform(transforms::ValidateMessageTransformRequest& request,
+                                const Call& call,
+                                Reply<transforms::ValidateMessageTransformResponse> reply);
+  void TestMessageTransforms(transforms::TestMessageTransformsRequest& request, const Call& call,
+                             Reply<transforms::TestMessageTransformsResponse> reply);
+
   void SetIamPolicy(iam::SetIamPolicyRequest& request, const Call& call, Reply<iam::Policy> reply);
   void GetIamPolicy(iam::GetIamPolicyRequest& request, const Call& call, Reply<iam::Policy> reply);
   void TestIamPermissions(iam::TestIamPermissionsRequest& request, const Call& call,
@@ -110,6 +118,9 @@ class Service {
   Traffic& traffic() { return traffic_; }
 
  private:
+  absl::StatusOr<std::vector<MessageTransform>> TransformsOf(
+      const transforms::TestMessageTransformsRequest& request) const;
+
   Publisher& publisher_;
   Topics& topics_;
   Subscriptions& subscriptions_;

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/publisher.h"
 #include "broker/wire/answer.h"
 #include "broker/wire/listing.h"
 #include "broker/wire/service.h"

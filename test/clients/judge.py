@@ -86,7 +86,7 @@ def main():
     reason = SERVERS[server_name].missing() or missing(client)
     if reason:
         sys.exit(reason)
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         server = SERVERS[server_name](directory).start()
         try:
             for line in run_suite(client, server, features):

@@ -6,7 +6,7 @@ import traceback
 import grpc
 from google.api_core import exceptions
 
-SUITE_SECONDS = 240
+SUITE_SECONDS = 450
 
 
 class Wrong(Exception):

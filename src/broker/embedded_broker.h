@@ -8,7 +8,10 @@
 
 #include "absl/functional/function_ref.h"
 #include "broker/broker.h"
-#include "host/worker_pool.h"
+
+namespace afluente::host {
+class WorkerPool;
+}
 
 namespace afluente::broker {
 

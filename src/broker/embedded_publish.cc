@@ -12,6 +12,7 @@
 #include "broker/transform_chain.h"
 #include "host/check.h"
 #include "host/random.h"
+#include "host/worker_pool.h"
 
 namespace afluente::broker {
 namespace {

@@ -14,6 +14,8 @@ event::Draft DeadLetterDraft(const event::Message& message, const std::string& t
   const absl::Time published =
       absl::FromUnixMicros(message.publish_time.time_since_epoch().count());
   event::Draft draft{message.data, message.attributes, message.ordering_key};
+  // What a schema left there is the broker's to set, and no publisher's.
+  std::erase_if(draft.attributes, [](const auto& each) { return each.first.starts_with("goog"); });
   const auto set = [&draft](std::string key, std::string value) {
     auto& attributes = draft.attributes;
     auto it = std::lower_bound(attributes.begin(), attributes.end(), key,

@@ -12,6 +12,7 @@
 #include "host/check.h"
 #include "host/clock.h"
 #include "host/data_directory.h"
+#include "host/file_system.h"
 #include "roles/apply_spec.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"

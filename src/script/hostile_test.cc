@@ -154,8 +154,8 @@ TEST(JavaScriptLimits, ALongSearchGivesNoWrongAnswer) {
 TEST(JavaScriptState, GlobalsStayAndPollutionDoesNotReachTheHost) {
   auto script = JavaScript::Compile("f", R"(let calls = 0;
     function f(m) {
-      Object.defineProperty(Object.prototype, 'data', {set(v) { throw 'set'; }, get() { return 'p'; },
-                                                       configurable: true});
+      Object.defineProperty(Object.prototype, 'data', {
+          set(v) { throw 'set'; }, get() { return 'p'; }, configurable: true});
       Array.prototype.push = null; Object.prototype.extra = 'e';
       JSON.stringify = () => { throw 'no'; };
       return {data: m.data + ++calls, attributes: m.attributes};

@@ -119,12 +119,14 @@ def test_a_waiting_stream_gets_what_a_seek_brings_back(clients):
     clients.publish(topic, b"again")
     assert take(clients, name, 1) == [b"again"]
     got = []
-    with clients.stream(name, lambda message: (got.append(message.data), message.ack())):
-        time.sleep(0.3)
-        seek(clients, name, time=timestamp_pb2.Timestamp(seconds=0))
-        deadline = time.monotonic() + 10
-        while not got and time.monotonic() < deadline:
-            time.sleep(0.01)
+    stream = clients.stream(name, lambda message: (got.append(message.data), message.ack()))
+    time.sleep(0.3)
+    seek(clients, name, time=timestamp_pb2.Timestamp(seconds=0))
+    deadline = time.monotonic() + 10
+    while not got and time.monotonic() < deadline:
+        time.sleep(0.01)
+    stream.cancel()
+    stream.result(timeout=10)
     assert got == [b"again"]
 
 

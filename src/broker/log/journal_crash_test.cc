@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "broker/log/journal_model.h"
 #include "host/check.h"
+#include "host/file_system.h"
 
 // I1 on the machine's own file system: processes killed, and many threads.
 namespace afluente::broker::log {

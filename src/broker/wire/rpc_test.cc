@@ -162,20 +162,6 @@ TEST_F(RpcTest, PullEndsWithItsCallerOrItsSubscription) {
   deleter.join();
 }
 
-TEST_F(RpcTest, MethodsThatAreNotThereSaySoByName) {
-  for (const char* method :
-       {"google.pubsub.v1.Publisher/DetachSubscription",
-        "google.pubsub.v1.Publisher/ListTopicSnapshots", "google.pubsub.v1.Subscriber/Seek",
-        "google.pubsub.v1.Subscriber/ModifyPushConfig",
-        "google.pubsub.v1.Subscriber/CreateSnapshot", "google.pubsub.v1.SchemaService/CreateSchema",
-        "google.iam.v1.IAMPolicy/GetIamPolicy"}) {
-    const grpc::Status status = RawCall(absl::StrCat("/", method), "");
-    EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED) << method;
-    const std::string name = std::string(method).substr(std::string(method).find('/') + 1);
-    EXPECT_THAT(status.error_message(), HasSubstr(name));
-  }
-}
-
 TEST_F(RpcTest, MalformedMessagesAreTheCallersFault) {
   const std::string publish = "/google.pubsub.v1.Publisher/Publish";
   for (const std::string& bytes :

@@ -19,12 +19,6 @@ absl::Status CheckProject(const std::string& project) {
                    absl::StrCat("Invalid project: ", project, ", expected projects/PROJECT."));
 }
 
-// As a topic or a subscription could have them. Messages name the project instead.
-absl::Status CheckAll(const std::string& project, const std::vector<MessageTransform>& transforms) {
-  AFLUENTE_RETURN_IF_ERROR(CheckTransforms(project, transforms));
-  return CheckCompiles(transforms);
-}
-
 event::Message ToMessage(pubsub::PubsubMessage from) {
   event::Draft draft = ToDraft(from);
   event::Message message;
@@ -68,7 +62,7 @@ void Service::ValidateMessageTransform(transforms::ValidateMessageTransformReque
                     google::protobuf::RepeatedPtrField<pubsub::MessageTransform> one;
                     *one.Add() = request.message_transform();
                     AFLUENTE_ASSIGN_OR_RETURN(auto settings, FromProto(one));
-                    AFLUENTE_RETURN_IF_ERROR(CheckAll(request.project(), settings));
+                    AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings));
                     return transforms::ValidateMessageTransformResponse();
                   });
 }
@@ -89,7 +83,7 @@ absl::StatusOr<std::vector<MessageTransform>> Service::TransformsOf(
     case Request::kMessageTransforms: {
       AFLUENTE_ASSIGN_OR_RETURN(auto given,
                                 FromProto(request.message_transforms().message_transforms()));
-      AFLUENTE_RETURN_IF_ERROR(CheckAll(request.project(), given));
+      AFLUENTE_RETURN_IF_ERROR(CheckCompiles(given));
       return given;
     }
     case Request::TRANSFORMS_NOT_SET:

@@ -1,0 +1,25 @@
+#include "function/dead_letter_draft.h"
+
+#include <gtest/gtest.h>
+
+#include "broker/limits.h"
+
+namespace afluente::function {
+namespace {
+
+TEST(DeadLetterDraft, CanBePublishedThoughItsMessageHadASchema) {
+  event::Message message;
+  message.data = "d";
+  message.attributes = {{"a", "1"},
+                        {"googclient_schemaencoding", "JSON"},
+                        {"googclient_schemaname", "projects/p/schemas/s"}};
+  std::vector<event::Draft> batch = {DeadLetterDraft(message, "projects/p/topics/t", "store", 3)};
+  EXPECT_TRUE(broker::CheckBatch(batch).ok());
+  EXPECT_EQ(*event::FindAttribute(batch[0].attributes, "a"), "1");
+  EXPECT_EQ(*event::FindAttribute(batch[0].attributes, "CloudPubSubDeadLetterSourceDeliveryCount"),
+            "3");
+  EXPECT_EQ(batch[0].attributes.size(), 5u);
+}
+
+}  // namespace
+}  // namespace afluente::function

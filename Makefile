@@ -1,5 +1,5 @@
 # Afluente: `make run` and `make test` do everything on a fresh machine.
-.PHONY: run demo test build data bench format lint soak clean
+.PHONY: run demo test build data bench compatibility format lint soak clean
 
 run: build data
 	tools/run-example flights
@@ -21,6 +21,10 @@ data:
 bench: build data
 	tools/bootstrap bench
 	build/python-bench/bin/python bench/run
+
+compatibility: build
+	tools/bootstrap test clients
+	tools/compatibility
 
 format:
 	tools/bootstrap build

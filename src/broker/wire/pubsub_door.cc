@@ -117,6 +117,8 @@ absl::Status OnePortDoor::Start() {
   servers_ = std::make_shared<Servers>();
   servers_->grpc = builder.BuildAndStart();
   if (servers_->grpc == nullptr) return absl::InternalError("gRPC's server did not start.");
+  for (const auto* descriptor : methods_.services())
+    servers_->grpc->GetHealthCheckService()->SetServingStatus(descriptor->full_name(), true);
   http::ServerOptions http_options;
   http_options.body_bytes_max = options_.message_bytes_max;
   http_options.refusal = GoogleRefusal;

@@ -179,6 +179,10 @@ TEST_F(RpcTest, HealthIsServing) {
   std::string answer;
   ASSERT_TRUE(RawCall("/grpc.health.v1.Health/Check", "", &answer).ok());
   EXPECT_EQ(answer, std::string("\x08\x01"));  // HealthCheckResponse{status: SERVING}
+  // HealthCheckRequest{service: "google.pubsub.v1.Publisher"}
+  ASSERT_TRUE(
+      RawCall("/grpc.health.v1.Health/Check", "\x0a\x1agoogle.pubsub.v1.Publisher", &answer).ok());
+  EXPECT_EQ(answer, std::string("\x08\x01"));
 }
 
 TEST_F(RpcTest, ReflectionListsTheServices) {

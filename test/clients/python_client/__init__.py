@@ -1,0 +1,1 @@
+"""Scenarios through Google's Python client. Importing the modules fills `scenarios`."""

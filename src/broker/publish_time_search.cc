@@ -20,10 +20,17 @@ absl::StatusOr<uint64_t> FirstPublishedSince(const Topic& topic, const log::Jour
       continue;
     }
     if (!batch.ok()) return batch.status();
-    if ((*batch)->publish_time < time)
-      low = (*batch)->first_sequence + (*batch)->messages.size();
+    // A batch read from the journal holds several records, each of a time of its own.
+    const auto& messages = (*batch)->messages;
+    auto since = std::partition_point(
+        messages.begin(), messages.end(),
+        [time](const event::Message& message) { return message.publish_time < time; });
+    uint64_t found = (*batch)->first_sequence + static_cast<uint64_t>(since - messages.begin());
+    if (since != messages.begin() && since != messages.end()) return std::clamp(found, low, high);
+    if (since == messages.end())
+      low = found;
     else
-      high = std::min((*batch)->first_sequence, middle);
+      high = std::min(found, middle);
   }
   return low;
 }

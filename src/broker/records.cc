@@ -170,8 +170,7 @@ const std::string* ChangedSubscription(const Record& record) {
   if (const auto* updated = std::get_if<UpdateSubscriptionRecord>(&record))
     return &updated->settings.name;
   if (const auto* deleted = std::get_if<DeleteSubscriptionRecord>(&record)) return &deleted->name;
-  if (const auto* detached = std::get_if<DetachSubscriptionRecord>(&record))
-    return &detached->name;
+  if (const auto* detached = std::get_if<DetachSubscriptionRecord>(&record)) return &detached->name;
   return nullptr;
 }
 

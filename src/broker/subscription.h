@@ -11,7 +11,6 @@
 #include "absl/container/btree_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
-#include "broker/ack_memory.h"
 #include "broker/batch.h"
 #include "broker/counters.h"
 #include "broker/key_order.h"

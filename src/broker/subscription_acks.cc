@@ -132,8 +132,8 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
   surroundings_.recorder.Append(
       std::move(record),
       [self = shared_from_this(), acking = std::move(acking), answer = std::move(answer),
-        done = std::move(done)](const absl::Status& status) mutable {
-         if (status.ok()) self->counters_.acked.Add(acking.sequences.size());
+       done = std::move(done)](const absl::Status& status) mutable {
+        if (status.ok()) self->counters_.acked.Add(acking.sequences.size());
         if (!status.ok()) {
           self->AckFailed(acking.sequences);
           if (!answer.exactly_once) answer.status = status;
@@ -374,6 +374,7 @@ void Subscription::OnBuried(uint64_t sequence, const absl::Status& status) {
     if (it == dying_.end()) return;
     KeyOrder::Key* key = it->second.key;
     dying_.erase(it);
+    if (status.ok()) counters_.dead_lettered.Add();
     if (status.ok() || acked_.Contains(sequence)) {
       if (key != nullptr) order_.Done(key, sequence);
     } else {

@@ -168,7 +168,8 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   serving.workers = std::make_unique<host::WorkerPool>(kBlockingThreads, kBlockingWorkMax);
   if (options.testing) {
     broker::Broker& broker = serving.pipeline->broker();
-    serving.testing = std::make_unique<TestingParts>(broker, broker, serving.clock);
+    serving.testing =
+        std::make_unique<TestingParts>(broker, serving.pipeline->subscriptions(), serving.clock);
   }
   serving.pipeline->StartFunctions();
   OpenPush(options, serving);

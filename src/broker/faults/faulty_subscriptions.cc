@@ -25,6 +25,11 @@ class FaultyFlow : public std::enable_shared_from_this<FaultyFlow> {
     consumer_ = std::move(consumer);
   }
 
+  ConsumerProperties properties() {
+    const auto consumer = TheConsumer();
+    return consumer ? consumer->properties() : ConsumerProperties();
+  }
+
   void Next(size_t messages_max, size_t bytes_max, Consumer::Ready ready) {
     if (faults_.Strike(name_, {FaultKind::kUnavailable})) return ready(Unavailable());
     {
@@ -153,6 +158,7 @@ class FaultyConsumer final : public Consumer {
     flow_->Next(messages_max, bytes_max, std::move(ready));
   }
   void Close() override { flow_->Close(); }
+  ConsumerProperties properties() const override { return flow_->properties(); }
 
  private:
   const std::shared_ptr<FaultyFlow> flow_;

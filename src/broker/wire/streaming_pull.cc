@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/wire/grpc_bytes.h"
-#include "broker/wire/stream_report.h"
 #include "broker/wire/pulled.h"
+#include "broker/wire/stream_report.h"
 #include "broker/wire/traffic.h"
 #include "google/pubsub/v1/pubsub.pb.h"
 #include "host/check.h"

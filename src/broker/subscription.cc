@@ -191,6 +191,7 @@ void Subscription::CloseFlow(const std::shared_ptr<Flow>& flow, bool answer) {
 void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscriptions::Done done) {
   std::vector<uint64_t> sequences;
   AcksRecord record{incarnation_, {}};
+  std::atomic<int>* appending = nullptr;
   {
     absl::MutexLock lock(&mutex_);
     NoteActivity();
@@ -206,8 +207,11 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
     std::sort(sequences.begin(), sequences.end());
     sequences.erase(std::unique(sequences.begin(), sequences.end()), sequences.end());
     if (!sequences.empty()) record.ranges = Merge(RangesOf(sequences), TakeSkipped());
+    appending = &appending_[seeks_ % 2];
+    ++*appending;
   }
   if (sequences.empty()) {
+    --*appending;
     done(absl::OkStatus());
     return;
   }
@@ -217,6 +221,7 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
                                   if (!status.ok()) self->AckFailed(sequences);
                                   done(std::move(status));
                                 });
+  --*appending;
 }
 
 void Subscription::AckFailed(const std::vector<uint64_t>& sequences) {

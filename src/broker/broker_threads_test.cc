@@ -172,6 +172,42 @@ TEST_P(Threads, EightPublishersAndFourConsumersLoseNothing) {
   EXPECT_EQ(broker->Stats().subscriptions[0].backlog, 0);
 }
 
+// Whatever is under way when a seek comes: all that it makes unacked is delivered after it.
+TEST_P(Threads, ASeekAmongDeliveriesBringsAllBack) {
+  constexpr int kPublishers = 4;
+  constexpr int kBatches = 10;
+  constexpr char kSnapshot[] = "projects/p/snapshots/start";
+  Directory directory;
+  auto broker = OpenBroker(Options(directory));
+  ASSERT_NE(broker, nullptr);
+  CreateResources(*broker, GetParam());
+  SnapshotSettings snapshot;
+  snapshot.name = kSnapshot;
+  ASSERT_TRUE(broker->CreateSnapshot(snapshot, kSubscription).ok());
+  broker->AllowCleaning();
+  absl::Mutex mutex;
+  std::map<std::string, int> seen;
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (int i = 0; i < 4; ++i) workers.push_back(std::make_unique<Worker>(*broker, mutex, seen));
+  std::vector<std::thread> publishers;
+  for (int i = 0; i < kPublishers; ++i)
+    publishers.emplace_back([&broker, i] { PublishSome(*broker, i, kBatches); });
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(broker->Seek(kSubscription, std::string(kSnapshot)).ok());
+  for (std::thread& each : publishers) each.join();
+  for (int i = 0; i < 20; ++i) {
+    {
+      absl::MutexLock lock(&mutex);
+      seen.clear();
+    }
+    ASSERT_TRUE(broker->Seek(kSubscription, std::string(kSnapshot)).ok());
+    absl::MutexLock lock(&mutex);
+    auto all = [&] { return seen.size() == kPublishers * kBatches * 20; };
+    ASSERT_TRUE(mutex.AwaitWithTimeout(absl::Condition(&all), absl::Seconds(60)))
+        << "seek " << i << ": " << seen.size();
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Order, Threads, ::testing::Bool());
 
 // Publishes and acks until it is killed, and reports what was answered.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -66,7 +68,8 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   SequenceSet acked() const;
   // When the oldest message that must still be delivered was published.
   std::optional<host::WallTime> OldestUnacked(host::WallTime now) const;
-  // The generation to put into a seek's record.
+  // The generation to put into a seek's record; acks that were taken before are in the journal by
+  // then. One call at a time.
   uint64_t BeginSeek();
 
   // Consumers.
@@ -211,6 +214,10 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   uint64_t start_ ABSL_GUARDED_BY(mutex_);  // the first sequence of its life
   // Deliveries up to it were ended by a seek.
   uint64_t seek_generation_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Acks that were taken and are on their way into the journal, since the seek before and since the
+  // last one.
+  std::array<std::atomic<int>, 2> appending_{};
+  size_t seeks_ ABSL_GUARDED_BY(mutex_) = 0;
   host::MonotonicTime last_active_ ABSL_GUARDED_BY(mutex_);
 
   uint64_t cursor_ ABSL_GUARDED_BY(mutex_);  // the next sequence that was never looked at

@@ -116,6 +116,7 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
   Acking acking;
   AckAnswer answer;
   AcksRecord record{incarnation_, {}};
+  std::atomic<int>* appending = nullptr;
   {
     absl::MutexLock lock(&mutex_);
     NoteActivity();
@@ -124,8 +125,11 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
     std::vector<uint64_t> unique = acking.sequences;
     unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
     if (!unique.empty()) record.ranges = Merge(RangesOf(unique), TakeSkipped());
+    appending = &appending_[seeks_ % 2];
+    ++*appending;
   }
   if (acking.sequences.empty()) {
+    --*appending;
     done(std::move(answer));
     return;
   }
@@ -146,6 +150,7 @@ void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscrip
         }
         done(std::move(answer));
       });
+  --*appending;
 }
 
 void Subscription::AckFailed(const std::vector<uint64_t>& sequences) {

@@ -1,5 +1,6 @@
 // What changes a subscription's acks in bulk: seek and detach.
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "broker/errors.h"
@@ -23,12 +24,19 @@ std::optional<host::WallTime> Subscription::OldestUnacked(host::WallTime now) co
 }
 
 uint64_t Subscription::BeginSeek() {
-  absl::MutexLock lock(&mutex_);
-  NoteActivity();
-  // From here on, not from when the seek is applied: an ack that comes in between could be applied
-  // after it.
-  seek_generation_ = generation_;
-  return generation_;
+  uint64_t generation = 0;
+  std::atomic<int>* appending = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    NoteActivity();
+    // From here on, not from when the seek is applied: an ack that comes in between would be
+    // applied after it.
+    generation = seek_generation_ = generation_;
+    appending = &appending_[seeks_++ % 2];
+  }
+  // Appending queues and does not wait for the disk, so this is short.
+  while (*appending > 0) std::this_thread::yield();
+  return generation;
 }
 
 void Subscription::RestoreSeeks(uint64_t start, uint64_t generation) {

@@ -9,3 +9,5 @@ s/^    prop = JS_NewAtomInt64(ctx, idx);$/    prop = js_poll_interrupts(ctx) ? J
 /^static int string_cmp(/,/^}/ s/^    int i, c1, c2;$/&\n    if (len > 16 \&\& afluente_script_over_time()) return 0;/
 /^int unicode_normalize(/,/^}/ s/^            cc = unicode_get_cc(buf\[starter_pos\]);$/&\n            if (afluente_script_over_time()) goto next;/
 /^static void sort_cc(/,/^}/ s/^                cc1 = unicode_get_cc(ch1);$/&\n                if (afluente_script_over_time()) return;/
+# What js_bigint_pow had computed leaks when the result gets too large.
+/^static JSBigInt \*js_bigint_pow(/,/^}/ s/^\( *\)if (!r1)$/\1if (!r1 \&\& (js_free(ctx, r), 1))/

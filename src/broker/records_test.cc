@@ -159,7 +159,6 @@ std::vector<std::string> OtherRecords() {
           Encode(DeleteSubscriptionRecord{"projects/p/subscriptions/all"}),
           Encode(AcksRecord{9, {{1, 5}, {7, 7}, {1000000, 2000000}}}),
           Encode(ReleaseRecord{17}),
-          Encode(FailuresRecord{9, {{1, 5}, {2, 1}, {1000000, 100}}}),
           Encode(CreateSnapshotRecord{"snap", "sub", {{"a", "b"}}, SomeTime()}),
           Encode(UpdateSnapshotRecord{"snap", {{"a", "b"}}, SomeTime()}),
           Encode(DeleteSnapshotRecord{"snap"}),
@@ -170,7 +169,8 @@ std::vector<std::string> OtherRecords() {
           Encode(CommitSchemaRecord{SomeRevision()}),
           Encode(DeleteSchemaRevisionRecord{"schema", "a1b2c3d4"}),
           Encode(DeleteSchemaRecord{"schema"}),
-          Encode(SetPolicyRecord{"topic", "etag", SomePolicy()})};
+          Encode(SetPolicyRecord{"topic", "etag", SomePolicy()}),
+          Encode(FailuresRecord{9, {{1, 5}, {2, 1}, {1000000, 100}}})};
 }
 
 TEST(Records, EncodingWhatWasDecodedGivesTheSameBytes) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "api/caller.h"
 #include "api/endpoint_options.h"
 #include "http/server.h"
 
@@ -28,6 +29,9 @@ struct ApiOptions {
   std::string title = "Afluente";
   std::string version = "0.1.0";
   std::vector<std::string> hosts;  // names it answers to besides loopback
+  // With identity on, both; they take the place of the check of Host and Origin.
+  Guard guard;
+  Identify identify;
 };
 
 // The HTTP API: the spec's endpoints, /health, /openapi.json and /docs. Made by roles/, which also

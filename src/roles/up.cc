@@ -16,6 +16,7 @@
 #include "host/shutdown.h"
 #include "host/worker_pool.h"
 #include "http/server.h"
+#include "roles/doorkeeper.h"
 #include "roles/pipeline.h"
 #include "roles/ready_file.h"
 #include "roles/spec_catalog.h"
@@ -40,6 +41,8 @@ struct Serving {
   std::unique_ptr<http::IoThreads> io_threads;
   std::unique_ptr<host::WorkerPool> workers;
   std::unique_ptr<broker::wire::PubsubDoor> pubsub;
+  host::PosixFileSystem files;
+  std::unique_ptr<Doorkeeper> doorkeeper;  // nullptr: identity is off
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> api_door;
   std::unique_ptr<http::Server> admin_door;
@@ -49,16 +52,6 @@ struct Serving {
 // HOST:PORT with the port that was bound.
 std::string WithPort(const std::string& address, uint16_t port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
-}
-
-absl::Status RequireLoopback(const std::string& flag, const std::string& address) {
-  const std::string host = address.substr(0, address.rfind(':'));
-  for (const char* loopback : {"127.0.0.1", "localhost", "[::1]"}) {
-    if (host == loopback) return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      flag, " ", address,
-      ": without identity every door stays on loopback (127.0.0.1, localhost, [::1])"));
 }
 
 absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
@@ -80,6 +73,11 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
   api::ApiOptions api_options;
   api_options.title = spec.project;
   api_options.endpoints.project = spec.project;
+  if (spec.access) api_options.hosts = spec.access->hosts;
+  if (serving.doorkeeper) {
+    api_options.guard = serving.doorkeeper->guard();
+    api_options.identify = serving.doorkeeper->identify();
+  }
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.api, api::Api::Create(spec.endpoints, serving.pipeline->database().warehouse(),
                                     *serving.workers, serving.metrics, api_options));
@@ -111,6 +109,10 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   serving.io_threads =
       std::make_unique<http::IoThreads>(std::max(1u, std::thread::hardware_concurrency()));
   serving.workers = std::make_unique<host::WorkerPool>(kBlockingThreads, kBlockingWorkMax);
+  if (spec.access) {
+    AFLUENTE_ASSIGN_OR_RETURN(
+        serving.doorkeeper, Doorkeeper::Open(spec, options.data_dir, serving.files, serving.clock));
+  }
   serving.pipeline->StartFunctions();
   AFLUENTE_RETURN_IF_ERROR(OpenPubsub(options, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
@@ -161,11 +163,17 @@ int RunUp(const UpOptions& options) {
       {"--api-listen", &options.doors.api},
       {"--pubsub-listen", &options.doors.pubsub},
       {"--admin-listen", &options.doors.admin}};
-  for (const auto& [flag, address] : addresses) {
-    if (auto status = RequireLoopback(flag, *address); !status.ok()) return Fail(status);
-  }
   auto spec = spec::Load(options.spec_file);
   if (!spec.ok()) return Fail(spec.status());
+  for (const auto& [flag, address] : addresses) {
+    if (auto status = CheckAddress(*spec, flag, *address); !status.ok()) return Fail(status);
+  }
+  if (spec->tls) {
+    return Fail(absl::UnimplementedError(
+        absl::StrCat(options.spec_file,
+                     ": tls: the doors of this version do not speak TLS; let a "
+                     "proxy before them end it, and leave tls: out")));
+  }
   if (auto status = ValidateSql(*spec); !status.ok()) return Fail(status);
   host::ShutdownSignal shutdown;
   RaiseDescriptorLimit();

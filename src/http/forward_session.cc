@@ -253,6 +253,7 @@ asio::awaitable<std::unique_ptr<beast::tcp_stream>> ForwardSession::Connect(
   const size_t colon = address.rfind(':');
   std::string host = address.substr(0, colon);
   if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  if (host == "localhost") host = "127.0.0.1";
   error_code error;
   const auto ip = asio::ip::make_address(host, error);
   if (error) co_return nullptr;

@@ -18,6 +18,7 @@
 #include "http/server.h"
 #include "roles/doorkeeper.h"
 #include "roles/pipeline.h"
+#include "roles/proxy_door.h"
 #include "roles/ready_file.h"
 #include "roles/spec_catalog.h"
 #include "spec/spec.h"
@@ -46,6 +47,7 @@ struct Serving {
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> api_door;
   std::unique_ptr<http::Server> admin_door;
+  std::unique_ptr<ProxyDoor> proxy_door;
   ReadyDoors doors;
 };
 
@@ -90,6 +92,19 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
   return absl::OkStatus();
 }
 
+absl::Status OpenProxy(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
+  if (!serving.doorkeeper || serving.doorkeeper->assertion_keys() == nullptr) {
+    return absl::OkStatus();
+  }
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.proxy_door,
+      ProxyDoor::Open(spec, {options.doors.proxy, serving.doors.api, options.data_dir},
+                      *serving.doorkeeper,
+                      {serving.files, serving.clock, *serving.io_threads, *serving.workers}));
+  serving.doors.proxy = WithPort(options.doors.proxy, serving.proxy_door->port());
+  return absl::OkStatus();
+}
+
 absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
   broker::Broker& broker = serving.pipeline->broker();
   AFLUENTE_ASSIGN_OR_RETURN(serving.pubsub, broker::wire::PubsubDoor::Create(
@@ -116,6 +131,7 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   serving.pipeline->StartFunctions();
   AFLUENTE_RETURN_IF_ERROR(OpenPubsub(options, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
+  AFLUENTE_RETURN_IF_ERROR(OpenProxy(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
   serving.doors.project = spec.project;
   AFLUENTE_RETURN_IF_ERROR(RememberSpec(options));
@@ -132,6 +148,7 @@ void Close(const UpOptions& options, Serving& serving) {
         std::chrono::duration_cast<std::chrono::milliseconds>(until - serving.clock.Monotonic()));
   };
   if (serving.pubsub) serving.pubsub->Stop(left());
+  if (serving.proxy_door) serving.proxy_door->Stop(left());
   if (serving.api_door) serving.api_door->Stop(left());
   if (serving.admin_door) serving.admin_door->Stop(left());
   // Whoever has not had an answer by now has no connection for it either.
@@ -162,7 +179,8 @@ int RunUp(const UpOptions& options) {
   const std::pair<const char*, const std::string*> addresses[] = {
       {"--api-listen", &options.doors.api},
       {"--pubsub-listen", &options.doors.pubsub},
-      {"--admin-listen", &options.doors.admin}};
+      {"--admin-listen", &options.doors.admin},
+      {"--proxy-listen", &options.doors.proxy}};
   auto spec = spec::Load(options.spec_file);
   if (!spec.ok()) return Fail(spec.status());
   for (const auto& [flag, address] : addresses) {

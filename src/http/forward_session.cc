@@ -22,6 +22,9 @@
 namespace afluente::http {
 namespace {
 
+// GCC 12 makes traps of some co_await in conditions (&&, ||, ?:): here each has a statement to
+// itself.
+
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using asio::ip::tcp;
@@ -102,7 +105,10 @@ void ForwardSession::Drain() {
 }
 
 asio::awaitable<void> ForwardSession::Run() {
-  while (open_ && co_await ServeOne()) {
+  bool goes_on = true;
+  while (goes_on) {
+    goes_on = co_await ServeOne();
+    goes_on = goes_on && open_;
   }
   Close();
   --shared_->connections;
@@ -125,6 +131,12 @@ asio::awaitable<bool> ForwardSession::Write(Stream& stream, std::string bytes) {
   co_return !error;
 }
 
+asio::awaitable<bool> ForwardSession::SayContinue() {
+  if (!expects_continue_) co_return true;
+  const bool told = co_await Write(client_, "HTTP/1.1 100 Continue\r\n\r\n");
+  co_return told;
+}
+
 asio::awaitable<std::optional<Request>> ForwardSession::ReadHead() {
   const ForwardingOptions& options = shared_->options;
   std::optional<std::chrono::steady_clock::time_point> end;
@@ -143,7 +155,9 @@ asio::awaitable<std::optional<Request>> ForwardSession::ReadHead() {
     const auto left = end ? std::chrono::duration_cast<std::chrono::milliseconds>(
                                 *end - std::chrono::steady_clock::now())
                           : options.idle_timeout;
-    if (left.count() <= 0 || !co_await ReadMore(left)) {
+    bool more = left.count() > 0;
+    if (more) more = co_await ReadMore(left);
+    if (!more) {
       // What a slow sender gets, if it listens at all.
       if (end && std::chrono::steady_clock::now() >= *end) {
         co_await Answer(Problem(408, ReasonPhrase(408), "the header did not arrive in time"),
@@ -183,10 +197,14 @@ asio::awaitable<bool> ForwardSession::ServeOne() {
   refusal_.reset();
   Verdict verdict = co_await Ask(*request);
   if (std::holds_alternative<NeedBody>(verdict)) {
-    if (!co_await ReadOwnBody(*request)) co_return false;
+    const bool read = co_await ReadOwnBody(*request);
+    if (!read) co_return false;
     verdict = co_await Ask(*request);
   }
-  if (const auto* to = std::get_if<ForwardTo>(&verdict)) co_return co_await Forward(*request, *to);
+  if (const auto* to = std::get_if<ForwardTo>(&verdict)) {
+    const bool goes_on = co_await Forward(*request, *to);
+    co_return goes_on;
+  }
   const auto* response = std::get_if<Response>(&verdict);
   const bool unread = body_->has_body() && !body_sent_;
   const Response nothing = Problem(500, ReasonPhrase(500), "the request was left unanswered");
@@ -200,9 +218,8 @@ asio::awaitable<bool> ForwardSession::ServeOne() {
 
 asio::awaitable<bool> ForwardSession::ReadOwnBody(Request& request) {
   body_.emplace(request.headers, kOwnBodyBytesMax);
-  if (expects_continue_ && !co_await Write(client_, "HTTP/1.1 100 Continue\r\n\r\n")) {
-    co_return false;
-  }
+  const bool told = co_await SayContinue();
+  if (!told) co_return false;
   while (true) {
     switch (body_->Take(in_, request.body)) {
       case BodyReader::Progress::kDone:
@@ -217,7 +234,8 @@ asio::awaitable<bool> ForwardSession::ReadOwnBody(Request& request) {
         co_await Answer(Problem(413, ReasonPhrase(413), "the body is too large"), false);
         co_return false;
     }
-    if (!co_await ReadMore(shared_->options.header_timeout)) co_return false;
+    const bool more = co_await ReadMore(shared_->options.header_timeout);
+    if (!more) co_return false;
   }
 }
 
@@ -232,8 +250,9 @@ asio::awaitable<bool> ForwardSession::Answer(const Response& response, bool keep
     client_.socket().shutdown(tcp::socket::shutdown_send, ignored);
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
     size_t dropped = 0;
-    while (dropped < (4 << 20) && std::chrono::steady_clock::now() < end &&
-           co_await ReadMore(std::chrono::milliseconds(500))) {
+    bool more = true;
+    while (more && dropped < (4 << 20) && std::chrono::steady_clock::now() < end) {
+      more = co_await ReadMore(std::chrono::milliseconds(500));
       dropped += in_.size();
       in_.clear();
     }
@@ -274,7 +293,8 @@ asio::awaitable<bool> ForwardSession::Forward(const Request& request, const Forw
     if (upstream == nullptr) break;
     reusable_ = false;
     End end = End::kNothingSent;
-    if (co_await Write(*upstream, RequestHead(request, to, *body_))) {
+    const bool asked = co_await Write(*upstream, RequestHead(request, to, *body_));
+    if (asked) {
       using namespace asio::experimental::awaitable_operators;  // NOLINT
       if (body_->has_body()) {
         end = co_await (Relay(*upstream, request, to) && SendBody(*upstream));
@@ -288,7 +308,10 @@ asio::awaitable<bool> ForwardSession::Forward(const Request& request, const Forw
       shard_.idle.push_back({to.address, std::move(upstream)});
     }
     if (end == End::kDone) co_return keep_alive_&& body_sent_;
-    if (end == End::kNothingSent && refusal_) co_return co_await Answer(*refusal_, false);
+    if (end == End::kNothingSent && refusal_) {
+      co_await Answer(*refusal_, false);
+      co_return false;
+    }
     if (end == End::kBroken) co_return false;
     if (!repeatable) break;
   }
@@ -299,21 +322,20 @@ asio::awaitable<bool> ForwardSession::Forward(const Request& request, const Forw
 }
 
 asio::awaitable<void> ForwardSession::SendBody(Stream& upstream) {
-  if (expects_continue_ && !co_await Write(client_, "HTTP/1.1 100 Continue\r\n\r\n")) {
-    CloseNow(upstream);
-    co_return;
-  }
-  while (true) {
+  bool going = co_await SayContinue();
+  while (going) {
     std::string piece;
     const BodyReader::Progress progress = body_->Take(in_, piece);
     const bool wrong =
         progress == BodyReader::Progress::kMalformed || progress == BodyReader::Progress::kTooLarge;
-    if (!piece.empty() && !wrong &&
-        !co_await Write(upstream, body_->chunked() ? ChunkOf(piece) : std::move(piece))) {
-      break;
+    if (!wrong && !piece.empty()) {
+      std::string framed = body_->chunked() ? ChunkOf(piece) : piece;
+      going = co_await Write(upstream, std::move(framed));
+      if (!going) break;
     }
     if (progress == BodyReader::Progress::kDone) {
-      body_sent_ = !body_->chunked() || co_await Write(upstream, "0\r\n\r\n");
+      std::string last = body_->chunked() ? "0\r\n\r\n" : "";
+      body_sent_ = co_await Write(upstream, std::move(last));
       if (body_sent_) co_return;
     }
     if (progress == BodyReader::Progress::kMalformed) {
@@ -321,7 +343,8 @@ asio::awaitable<void> ForwardSession::SendBody(Stream& upstream) {
     } else if (progress == BodyReader::Progress::kTooLarge) {
       refusal_ = Problem(413, ReasonPhrase(413), "the body is too large");
     }
-    if (wrong || !co_await ReadMore(shared_->options.stall_timeout)) break;
+    if (wrong) break;
+    going = co_await ReadMore(shared_->options.stall_timeout);
   }
   // The upstream must not take a part for the whole.
   CloseNow(upstream);
@@ -368,12 +391,14 @@ asio::awaitable<ForwardSession::End> ForwardSession::Relay(Stream& upstream, con
     if (!keep_alive_) head += "Connection: close\r\n";
   }
   head += "\r\n";
-  if (!co_await Write(client_, std::move(head))) co_return End::kBroken;
+  const bool told = co_await Write(client_, std::move(head));
+  if (!told) co_return End::kBroken;
   if (status == 101) {
     co_await Tunnel(upstream, buffer);
     co_return End::kBroken;
   }
-  const bool whole = bodiless || co_await RelayBody(upstream, &*parser, buffer, chunked);
+  bool whole = bodiless;
+  if (!bodiless) whole = co_await RelayBody(upstream, &*parser, buffer, chunked);
   reusable_ = whole && parser->keep_alive() && buffer.size() == 0;
   if (!body_sent_ || !whole) {
     // Ends a body that is still being sent, and shows the client that the answer is cut.
@@ -398,24 +423,29 @@ asio::awaitable<bool> ForwardSession::RelayBody(Stream& upstream, void* untyped,
     const size_t size = piece.size() - parser.get().body().size;
     if (size == 0) continue;
     const std::string_view bytes(piece.data(), size);
-    if (!co_await Write(client_, chunked ? ChunkOf(bytes) : std::string(bytes))) co_return false;
+    std::string framed = chunked ? ChunkOf(bytes) : std::string(bytes);
+    const bool taken = co_await Write(client_, std::move(framed));
+    if (!taken) co_return false;
   }
   if (!chunked) co_return true;
-  co_return co_await Write(client_, "0\r\n\r\n");
+  const bool ended = co_await Write(client_, "0\r\n\r\n");
+  co_return ended;
 }
 
 asio::awaitable<void> ForwardSession::Tunnel(Stream& upstream, beast::flat_buffer& buffer) {
   const auto data = buffer.data();
-  const bool begun =
-      co_await Write(client_, std::string(static_cast<const char*>(data.data()), data.size())) &&
-      co_await Write(upstream, std::exchange(in_, std::string()));
+  bool begun =
+      co_await Write(client_, std::string(static_cast<const char*>(data.data()), data.size()));
+  if (begun) begun = co_await Write(upstream, std::exchange(in_, std::string()));
   if (!begun) co_return;
   const auto pump = [this](Stream& from, Stream& to) -> asio::awaitable<void> {
     std::vector<char> piece(kPieceBytes);
     while (true) {
       from.expires_after(shared_->options.quiet_timeout);
       const auto [error, size] = co_await from.async_read_some(asio::buffer(piece), kTuple);
-      if (error || !co_await Write(to, std::string(piece.data(), size))) break;
+      if (error) break;
+      const bool taken = co_await Write(to, std::string(piece.data(), size));
+      if (!taken) break;
     }
     CloseNow(from);
     CloseNow(to);

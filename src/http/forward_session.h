@@ -60,6 +60,7 @@ class ForwardSession : public std::enable_shared_from_this<ForwardSession> {
   Awaitable<Verdict> Ask(Request request);
   // The body of a request for ourselves; false when the connection is done with.
   Awaitable<bool> ReadOwnBody(Request& request);
+  Awaitable<bool> SayContinue();
   Awaitable<bool> Answer(const Response& response, bool keep_alive);
   Awaitable<bool> Forward(const Request& request, const ForwardTo& to);
   Awaitable<std::unique_ptr<Stream>> Connect(const std::string& address, bool fresh);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,9 @@ class Warehouse;
 }
 
 namespace afluente::api {
+
+// Stands before every path but /health; what it lets through is proven.
+using Guard = std::function<http::Handler(http::Handler)>;
 
 struct ApiOptions {
   EndpointOptions endpoints;

@@ -6,7 +6,6 @@
 
 #include "absl/status/statusor.h"
 #include "http/message.h"
-#include "http/server.h"
 
 namespace afluente::api {
 
@@ -17,11 +16,9 @@ struct Caller {
   std::string address{};
 };
 
-// Stands before every path but /health; what it lets through is proven.
-using Guard = std::function<http::Handler(http::Handler)>;
-// The caller of a request that the guard let through and that was routed to `endpoint_path` (as the
-// specification writes it), on an I/O thread. UNAUTHENTICATED or PERMISSION_DENIED with words that
-// the caller may see.
+// The caller of a request that the API's guard let through and that was routed to `endpoint_path`
+// (as the specification writes it), on an I/O thread. UNAUTHENTICATED or PERMISSION_DENIED with
+// words that the caller may see.
 using Identify =
     std::function<absl::StatusOr<Caller>(const http::Request&, const std::string& endpoint_path)>;
 

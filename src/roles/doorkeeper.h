@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "api/caller.h"
+#include "api/api.h"
 
 namespace afluente::host {
 class Clock;

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "api/caller.h"
 #include "api/endpoint_options.h"
 #include "http/router.h"
 #include "spec/spec.h"
@@ -26,6 +25,7 @@ class RowJsonWriter;
 namespace afluente::api {
 
 enum class AnswerFormat;
+struct Caller;
 class RequestMetrics;
 
 // One endpoint of the spec, its statement described: binds a request's parameters, runs the

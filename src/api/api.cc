@@ -24,6 +24,8 @@ constexpr char kDocsPolicy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' "
     "data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+constexpr char kHealth[] = "/health";
+
 http::Response Page(std::string content_type, std::string body) {
   http::Response response = http::Response::Text(200, std::move(content_type), std::move(body));
   response.headers.Add("X-Content-Type-Options", "nosniff");
@@ -55,17 +57,21 @@ class RoutedApi final : public Api {
     }
     AFLUENTE_RETURN_IF_ERROR(router_.Add(
         "GET", endpoint.path,
-        [raw](http::Request request, http::PathParameters path, http::Responder responder) {
-          raw->Negotiate(std::move(request), path, std::move(responder));
+        [this, raw](http::Request request, http::PathParameters path, http::Responder responder) {
+          auto caller = CallerOf(request, raw->endpoint().path);
+          if (!caller.ok()) return responder(Refusal(caller.status()));
+          raw->Negotiate(*caller, std::move(request), path, std::move(responder));
         }));
     if (!raw->HasSuffixes()) return absl::OkStatus();
     for (const auto& [suffix, format] :
          {std::pair(".csv", AnswerFormat::kCsv), std::pair(".ndjson", AnswerFormat::kNdjson)}) {
       AFLUENTE_RETURN_IF_ERROR(
           router_.Add("GET", endpoint.path + suffix,
-                      [raw, chosen = format](http::Request request, http::PathParameters path,
-                                             http::Responder responder) {
-                        raw->Serve(chosen, std::move(request), path, std::move(responder));
+                      [this, raw, chosen = format](http::Request request, http::PathParameters path,
+                                                   http::Responder responder) {
+                        auto caller = CallerOf(request, raw->endpoint().path);
+                        if (!caller.ok()) return responder(Refusal(caller.status()));
+                        raw->Serve(chosen, *caller, std::move(request), path, std::move(responder));
                       }));
     }
     return absl::OkStatus();
@@ -74,7 +80,7 @@ class RoutedApi final : public Api {
   absl::Status AddOwnPages() {
     std::vector<const ServedEndpoint*> endpoints;
     for (const auto& endpoint : endpoints_) endpoints.push_back(endpoint.get());
-    AFLUENTE_RETURN_IF_ERROR(AddPage("/health", http::Response::Json(200, "{\"status\":\"ok\"}")));
+    AFLUENTE_RETURN_IF_ERROR(AddPage(kHealth, http::Response::Json(200, "{\"status\":\"ok\"}")));
     AFLUENTE_RETURN_IF_ERROR(AddPage(
         "/openapi.json",
         Page("application/json", OpenApiDocument(endpoints, options_.title, options_.version,
@@ -95,21 +101,43 @@ class RoutedApi final : public Api {
   }
 
   http::Handler handler() override {
-    return WithRequestId(http::GuardLoopback(
-        [this](http::Request request, http::Responder responder) {
-          router_.Handle(std::move(request), std::move(responder));
-        },
-        options_.hosts));
+    http::Handler routed = [this](http::Request request, http::Responder responder) {
+      router_.Handle(std::move(request), std::move(responder));
+    };
+    // A page of another site cannot add the assertion, so that it is guard enough.
+    if (options_.guard) return WithRequestId(options_.guard(std::move(routed)));
+    return WithRequestId(http::GuardLoopback(std::move(routed), options_.hosts));
   }
 
  private:
   absl::Status AddPage(const std::string& path, http::Response response) {
     auto& measured = *pages_.emplace_back(std::make_unique<RequestMetrics>(metrics_, path));
-    return router_.Add("GET", path,
-                       [&measured, response = std::move(response)](
-                           http::Request, http::PathParameters, http::Responder responder) {
-                         measured.Measure(std::move(responder))(response);
-                       });
+    return router_.Add(
+        "GET", path,
+        [this, path, &measured, response = std::move(response)](
+            const http::Request& request, http::PathParameters, http::Responder responder) {
+          responder = measured.Measure(std::move(responder));
+          if (path != kHealth) {
+            const auto caller = CallerOf(request, path);
+            if (!caller.ok()) return responder(Refusal(caller.status()));
+          }
+          responder(response);
+        });
+  }
+
+  absl::StatusOr<Caller> CallerOf(const http::Request& request, const std::string& path) const {
+    Caller caller;
+    if (options_.identify) {
+      AFLUENTE_ASSIGN_OR_RETURN(caller, options_.identify(request, path));
+    }
+    caller.address = request.remote_address;
+    return caller;
+  }
+
+  static http::Response Refusal(const absl::Status& status) {
+    http::Response response = http::Problem(status);
+    response.headers.Add("Cache-Control", "no-store");
+    return response;
   }
 
   const ApiOptions options_;

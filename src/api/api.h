@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "api/caller.h"
 #include "api/endpoint_options.h"
 #include "http/server.h"
 
@@ -23,11 +25,17 @@ class Warehouse;
 
 namespace afluente::api {
 
+// Stands before every path but /health; what it lets through is proven.
+using Guard = std::function<http::Handler(http::Handler)>;
+
 struct ApiOptions {
   EndpointOptions endpoints;
   std::string title = "Afluente";
   std::string version = "0.1.0";
   std::vector<std::string> hosts;  // names it answers to besides loopback
+  // With identity on, both; they take the place of the check of Host and Origin.
+  Guard guard;
+  Identify identify;
 };
 
 // The HTTP API: the spec's endpoints, /health, /openapi.json and /docs. Made by roles/, which also

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/answer_format.h"
+#include "api/caller_parameters.h"
 #include "api/parameters.h"
 #include "api/request_metrics.h"
 #include "host/check.h"
@@ -112,12 +113,16 @@ absl::Status ServedEndpoint::Describe() {
     AFLUENTE_RETURN_IF_ERROR(CheckParameterType(parameter, InPath(parameter.name)));
     parameters.push_back({parameter.name, parameter.type, schema::Value()});
   }
+  for (warehouse::Parameter& parameter : CallerParameters({})) {
+    parameters.push_back(std::move(parameter));
+  }
   AFLUENTE_ASSIGN_OR_RETURN(const warehouse::StatementFacts facts,
                             warehouse_.Describe(statement_, parameters));
   if (!facts.query) {
     return absl::InvalidArgumentError("an endpoint's SQL must be a query, not DML or DDL");
   }
   AFLUENTE_RETURN_IF_ERROR(CheckParameters(facts.parameters));
+  reads_caller_ = std::any_of(facts.parameters.begin(), facts.parameters.end(), IsCallerParameter);
   std::set<std::string> names;
   for (const schema::Column& column : facts.columns) {
     if (!names.insert(schema::Lowercase(column.name)).second) {
@@ -133,6 +138,7 @@ absl::Status ServedEndpoint::Describe() {
 absl::Status ServedEndpoint::CheckParameters(const std::vector<std::string>& used) const {
   const auto& declared = endpoint_.parameters;
   for (const std::string& name : used) {
+    if (IsCallerParameter(name)) continue;
     const bool known = std::any_of(declared.begin(), declared.end(), [&name](const auto& p) {
       return schema::EqualsIgnoreCase(p.name, name);
     });
@@ -141,6 +147,10 @@ absl::Status ServedEndpoint::CheckParameters(const std::vector<std::string>& use
     }
   }
   for (const spec::EndpointParameter& parameter : declared) {
+    if (IsCallerParameter(parameter.name)) {
+      return absl::InvalidArgumentError(
+          Concat("parameter '", parameter.name, "' is bound to who asks; give it another name"));
+    }
     const bool needed = std::any_of(used.begin(), used.end(), [&parameter](const auto& name) {
       return schema::EqualsIgnoreCase(parameter.name, name);
     });
@@ -159,21 +169,27 @@ absl::Status ServedEndpoint::CheckParameters(const std::vector<std::string>& use
   return absl::OkStatus();
 }
 
-void ServedEndpoint::Negotiate(http::Request request, const http::PathParameters& path,
-                               http::Responder responder) {
+void ServedEndpoint::Negotiate(const Caller& caller, http::Request request,
+                               const http::PathParameters& path, http::Responder responder) {
   const std::string* accept = request.headers.Find("Accept");
   const auto format = NegotiateFormat(accept == nullptr ? "" : *accept);
-  if (format.has_value()) return Serve(*format, std::move(request), path, std::move(responder));
+  if (format.has_value())
+    return Serve(*format, caller, std::move(request), path, std::move(responder));
   metrics_->Measure(std::move(responder))(
       http::Problem(406, "Not Acceptable",
                     "this endpoint answers application/json, application/x-ndjson and text/csv"));
 }
 
-void ServedEndpoint::Serve(AnswerFormat format, http::Request request,
+void ServedEndpoint::Serve(AnswerFormat format, const Caller& caller, http::Request request,
                            const http::PathParameters& path, http::Responder responder) {
   responder = metrics_->Measure(std::move(responder));
   auto parameters = BindParameters(endpoint_.parameters, path, request.query);
   if (!parameters.ok()) return responder(http::Problem(parameters.status()));
+  if (reads_caller_) {
+    for (warehouse::Parameter& parameter : CallerParameters(caller)) {
+      parameters->push_back(std::move(parameter));
+    }
+  }
   const std::string* id = request.headers.Find("X-Request-Id");
   struct Task {
     std::vector<warehouse::Parameter> parameters;
@@ -240,6 +256,7 @@ http::Response ServedEndpoint::Answer(AnswerFormat format, absl::StatusOr<std::s
   http::Response response =
       http::Response::Text(200, std::string(ContentType(format)), *std::move(body));
   response.headers.Add("Vary", "Accept");
+  if (reads_caller_) response.headers.Add("Cache-Control", "private, no-store");
   return response;
 }
 

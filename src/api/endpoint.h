@@ -25,6 +25,7 @@ class RowJsonWriter;
 namespace afluente::api {
 
 enum class AnswerFormat;
+struct Caller;
 class RequestMetrics;
 
 // One endpoint of the spec, its statement described: binds a request's parameters, runs the
@@ -41,10 +42,10 @@ class ServedEndpoint {
                                                                 const EndpointOptions& options);
 
   // Answers from a worker, or at once when the request is refused. Does not block.
-  void Serve(AnswerFormat format, http::Request request, const http::PathParameters& path,
-             http::Responder responder);
+  void Serve(AnswerFormat format, const Caller& caller, http::Request request,
+             const http::PathParameters& path, http::Responder responder);
   // As Serve, in the format that the request's Accept names.
-  void Negotiate(http::Request request, const http::PathParameters& path,
+  void Negotiate(const Caller& caller, http::Request request, const http::PathParameters& path,
                  http::Responder responder);
 
   // The status with the SQL's file and the endpoint's path before its message.
@@ -56,6 +57,8 @@ class ServedEndpoint {
   bool InPath(const std::string& name) const { return path_names_.contains(name); }
   // The path with ".csv" and ".ndjson" after it is told apart from any value of its parameters.
   bool HasSuffixes() const { return has_suffixes_; }
+  // Its SQL reads who asks, so that two callers' answers may differ.
+  bool ReadsCaller() const { return reads_caller_; }
 
  private:
   ServedEndpoint(const spec::Endpoint& endpoint, warehouse::Warehouse& warehouse,
@@ -78,6 +81,7 @@ class ServedEndpoint {
   warehouse::Statement statement_;
   std::set<std::string> path_names_;
   bool has_suffixes_ = false;
+  bool reads_caller_ = false;
   std::vector<schema::Column> columns_;
   std::unique_ptr<const warehouse::RowJsonWriter> rows_;
 };

@@ -32,6 +32,8 @@ struct Parsed {
   QueryOptions query;
   std::string init_directory = ".";
   std::string spec_file = "afluente.yaml";
+  std::string token_user;
+  std::string token_audience;
   int drain_seconds = 60;
   bool ephemeral_ports = false;
   bool json = false;
@@ -62,6 +64,9 @@ void AddUp(CLI::App& app, Parsed& parsed) {
   WithEnvironment(up->add_option("--admin-listen", parsed.up.doors.admin,
                                  "HOST:PORT of metrics, health and client commands")
                       ->capture_default_str());
+  WithEnvironment(up->add_option("--proxy-listen", parsed.up.doors.proxy,
+                                 "HOST:PORT of the identity-aware proxy, with access:")
+                      ->capture_default_str());
   WithEnvironment(up->add_flag("--ephemeral-ports", parsed.ephemeral_ports,
                                "let the kernel choose every port"));
   WithEnvironment(up->add_flag("--testing", parsed.up.testing,
@@ -69,7 +74,7 @@ void AddUp(CLI::App& app, Parsed& parsed) {
   up->callback([&parsed] {
     parsed.run = [&parsed] {
       if (parsed.ephemeral_ports) {
-        parsed.up.doors = {"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"};
+        parsed.up.doors = {"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"};
       }
       return roles::RunUp(parsed.up);
     };
@@ -198,6 +203,16 @@ void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
   CLI::App* env = app.add_subcommand("env", "print the clients' environment, for eval");
   AddLocation(env, parsed);
   env->callback([&parsed] { parsed.run = [&parsed] { return RunEnv(parsed.location); }; });
+
+  CLI::App* token = app.add_subcommand("token", "print a developer's ID token (loopback only)");
+  token->add_option("--as", parsed.token_user, "email of the user")->required();
+  token->add_option("--audience", parsed.token_audience, "audience (default: the proxy's)");
+  AddLocation(token, parsed);
+  token->callback([&parsed] {
+    parsed.run = [&parsed] {
+      return RunToken(parsed.location, parsed.token_user, parsed.token_audience);
+    };
+  });
 
   CLI::App* health = app.add_subcommand("health", "exit 0 when the instance is ready");
   AddLocation(health, parsed);

@@ -63,6 +63,9 @@ int RunQuery(const InstanceLocation& location, const QueryOptions& options);
 int RunCheck(const InstanceLocation& location, bool json);
 int RunDrain(const InstanceLocation& location, int timeout_seconds);
 int RunEnv(const InstanceLocation& location);
+// Prints an ID token of the developer issuer for `user`; an empty audience is the proxy's.
+int RunToken(const InstanceLocation& location, const std::string& user,
+             const std::string& audience);
 int RunHealth(const InstanceLocation& location);
 
 }  // namespace afluente::cli

@@ -30,6 +30,7 @@ absl::StatusOr<Instance> FindInstance(const InstanceLocation& location) {
   instance.api = json.value("api", "");
   instance.admin = json.value("admin", "");
   instance.pubsub = json.value("pubsub", "");
+  instance.proxy = json.value("proxy", "");
   // A killed process leaves its file behind.
   if (instance.pid <= 0 || kill(instance.pid, 0) != 0) return none();
   return instance;

@@ -20,6 +20,7 @@ struct Instance {
   std::string api;
   std::string admin;
   std::string pubsub;
+  std::string proxy;
 };
 
 // NOT_FOUND, saying how to start one, when none is running there.

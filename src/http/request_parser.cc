@@ -44,7 +44,7 @@ absl::string_view View(string_view text) { return {text.data(), text.size()}; }
 class RequestParser::Message final : public beast_http::basic_parser<true> {
  public:
   explicit Message(const ParserLimits& limits) : body_bytes_max_(limits.body_bytes_max) {
-    eager(true);
+    eager(!limits.head_only);
     body_limit(limits.body_bytes_max);
     header_limit(limits.header_bytes_max);
   }
@@ -201,10 +201,11 @@ RequestParser::Step RequestParser::Feed(std::string_view bytes) {
     const bool head_open = !message.is_header_done();
     if (head_open && head_bytes_ + rest >= limits_.header_bytes_max) {
       error = beast_http::make_error_code(beast_http::error::header_limit);
-    } else if (!head_open && !message.is_done() && rest > kChunkLineMax) {
+    } else if (!head_open && !limits_.head_only && !message.is_done() && rest > kChunkLineMax) {
       message.Refuse(400, "a chunk's size line or the trailer is too long");
     }
-    step.progress = message.is_done() ? Progress::kDone : Progress::kNeedMore;
+    const bool done = limits_.head_only ? !head_open : message.is_done();
+    step.progress = done ? Progress::kDone : Progress::kNeedMore;
   }
   if (error && error != beast_http::error::need_more) {
     if (error == beast_http::error::header_limit && !message.request_line_done) {

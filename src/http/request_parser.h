@@ -11,6 +11,8 @@ namespace afluente::http {
 struct ParserLimits {
   uint64_t body_bytes_max = 10 << 20;
   uint32_t header_bytes_max = 16 << 10;
+  // A request is done with its head; whoever takes it reads the body that the head promises.
+  bool head_only = false;
 };
 
 // Reads HTTP/1.1 requests (RFC 9112) from bytes as they come, one after the other, and is stricter

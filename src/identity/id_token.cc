@@ -29,6 +29,7 @@ absl::StatusOr<std::string> MintIdToken(const Signer& signer, const IdTokenClaim
       {"sub", subject},
       {"iat", issued},
       {"exp", issued + claims.life.count()}};
+  if (!claims.nonce.empty()) token["nonce"] = claims.nonce;
   if (!claims.email.empty()) {
     token["email"] = claims.email;
     token["email_verified"] = true;

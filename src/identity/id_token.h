@@ -20,6 +20,7 @@ struct IdTokenClaims {
   std::string subject{};           // empty: made from the email, the same each time
   std::string email{};             // empty: no `email` and no `email_verified`
   std::string authorized_party{};  // `azp`; empty: the subject
+  std::string nonce{};             // empty: none
   std::chrono::seconds life{3600};
 };
 

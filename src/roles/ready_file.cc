@@ -35,15 +35,17 @@ absl::Status WriteAtomically(const std::string& file, const std::string& text) {
 
 std::string ReadyLine(const ReadyDoors& doors) {
   return absl::StrCat("afluente ready  api http://", doors.api, "  pubsub ", doors.pubsub,
-                      "  admin http://", doors.admin);
+                      "  admin http://", doors.admin, doors.proxy.empty() ? "" : "  proxy http://",
+                      doors.proxy);
 }
 
 absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors) {
-  const nlohmann::json json = {{"pid", getpid()},
-                               {"project", doors.project},
-                               {"api", "http://" + doors.api},
-                               {"pubsub", doors.pubsub},
-                               {"admin", "http://" + doors.admin}};
+  nlohmann::json json = {{"pid", getpid()},
+                         {"project", doors.project},
+                         {"api", "http://" + doors.api},
+                         {"pubsub", doors.pubsub},
+                         {"admin", "http://" + doors.admin}};
+  if (!doors.proxy.empty()) json["proxy"] = "http://" + doors.proxy;
   const std::string text = json.dump() + "\n";
   AFLUENTE_RETURN_IF_ERROR(WriteAtomically(DefaultFile(options), text));
   if (options.ready_file.empty()) return absl::OkStatus();

@@ -13,6 +13,7 @@ struct ReadyDoors {
   std::string api;
   std::string pubsub;
   std::string admin;
+  std::string proxy;  // empty: not open
 };
 
 // "afluente ready" and the doors, on one line.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "api/caller_parameters.h"
 #include "roles/apply_spec.h"
 #include "warehouse/dead_letter_table.h"
 #include "warehouse/googlesql/translate.h"
@@ -88,6 +89,9 @@ absl::Status ValidateSql(const spec::Spec& spec) {
     warehouse::googlesql::TranslateOptions options;
     options.default_project = spec.project;
     for (const spec::EndpointParameter& parameter : endpoint.parameters) {
+      options.parameter_types.push_back({parameter.name, parameter.type});
+    }
+    for (const warehouse::Parameter& parameter : api::CallerParameters({})) {
       options.parameter_types.push_back({parameter.name, parameter.type});
     }
     const absl::Status status =

@@ -21,7 +21,9 @@
 #include "http/connection_pool.h"
 #include "http/loopback_guard.h"
 #include "http/server.h"
+#include "roles/doorkeeper.h"
 #include "roles/pipeline.h"
+#include "roles/proxy_door.h"
 #include "roles/pubsub_metrics.h"
 #include "roles/push_tokens.h"
 #include "roles/ready_file.h"
@@ -53,25 +55,18 @@ struct Serving {
   std::unique_ptr<PushTokens> push_tokens;
   std::unique_ptr<broker::push::PushService> push;
   std::unique_ptr<broker::wire::PubsubDoor> pubsub;
+  host::PosixFileSystem files;
+  std::unique_ptr<Doorkeeper> doorkeeper;  // nullptr: identity is off
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> api_door;
   std::unique_ptr<http::Server> admin_door;
+  std::unique_ptr<ProxyDoor> proxy_door;
   ReadyDoors doors;
 };
 
 // HOST:PORT with the port that was bound.
 std::string WithPort(const std::string& address, uint16_t port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
-}
-
-absl::Status RequireLoopback(const std::string& flag, const std::string& address) {
-  const std::string host = address.substr(0, address.rfind(':'));
-  for (const char* loopback : {"127.0.0.1", "localhost", "[::1]"}) {
-    if (host == loopback) return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      flag, " ", address,
-      ": without identity every door stays on loopback (127.0.0.1, localhost, [::1])"));
 }
 
 broker::Publisher& PublisherOf(Serving& serving) {
@@ -133,6 +128,11 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
   api::ApiOptions api_options;
   api_options.title = spec.project;
   api_options.endpoints.project = spec.project;
+  if (spec.access) api_options.hosts = spec.access->hosts;
+  if (serving.doorkeeper) {
+    api_options.guard = serving.doorkeeper->guard();
+    api_options.identify = serving.doorkeeper->identify();
+  }
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.api, api::Api::Create(spec.endpoints, serving.pipeline->database().warehouse(),
                                     *serving.workers, serving.metrics, api_options));
@@ -142,6 +142,19 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
       http::Server::Create(*serving.io_threads, server_options, serving.api->handler());
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.api_door->Listen(options.doors.api));
   serving.doors.api = WithPort(options.doors.api, port);
+  return absl::OkStatus();
+}
+
+absl::Status OpenProxy(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
+  if (!serving.doorkeeper || serving.doorkeeper->assertion_keys() == nullptr) {
+    return absl::OkStatus();
+  }
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.proxy_door,
+      ProxyDoor::Open(
+          spec, {options.doors.proxy, serving.doors.api, options.data_dir}, *serving.doorkeeper,
+          {serving.files, serving.system_clock, *serving.io_threads, *serving.workers}));
+  serving.doors.proxy = WithPort(options.doors.proxy, serving.proxy_door->port());
   return absl::OkStatus();
 }
 
@@ -171,10 +184,16 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
     serving.testing =
         std::make_unique<TestingParts>(broker, serving.pipeline->subscriptions(), serving.clock);
   }
+  if (spec.access) {
+    AFLUENTE_ASSIGN_OR_RETURN(
+        serving.doorkeeper,
+        Doorkeeper::Open(spec, options.data_dir, serving.files, serving.system_clock));
+  }
   serving.pipeline->StartFunctions();
   OpenPush(options, serving);
   AFLUENTE_RETURN_IF_ERROR(OpenPubsub(options, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
+  AFLUENTE_RETURN_IF_ERROR(OpenProxy(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
   serving.doors.project = spec.project;
   AFLUENTE_RETURN_IF_ERROR(RememberSpec(options));
@@ -193,6 +212,7 @@ void Close(const UpOptions& options, Serving& serving) {
   if (serving.testing) serving.testing->Finish();
   if (serving.pubsub) serving.pubsub->Stop(left());
   if (serving.push) serving.push->Stop(left());
+  if (serving.proxy_door) serving.proxy_door->Stop(left());
   if (serving.api_door) serving.api_door->Stop(left());
   if (serving.admin_door) serving.admin_door->Stop(left());
   // Whoever has not had an answer by now has no connection for it either.
@@ -223,17 +243,24 @@ int RunUp(const UpOptions& options) {
   const std::pair<const char*, const std::string*> addresses[] = {
       {"--api-listen", &options.doors.api},
       {"--pubsub-listen", &options.doors.pubsub},
-      {"--admin-listen", &options.doors.admin}};
+      {"--admin-listen", &options.doors.admin},
+      {"--proxy-listen", &options.doors.proxy}};
   for (const auto& [flag, address] : addresses) {
     if (!options.testing || http::IsLoopbackAuthority(*address, {})) continue;
     return Fail(absl::InvalidArgumentError(
         absl::StrCat(flag, " ", *address, ": with --testing every door stays on loopback")));
   }
-  for (const auto& [flag, address] : addresses) {
-    if (auto status = RequireLoopback(flag, *address); !status.ok()) return Fail(status);
-  }
   auto spec = spec::Load(options.spec_file);
   if (!spec.ok()) return Fail(spec.status());
+  for (const auto& [flag, address] : addresses) {
+    if (auto status = CheckAddress(*spec, flag, *address); !status.ok()) return Fail(status);
+  }
+  if (spec->tls) {
+    return Fail(absl::UnimplementedError(
+        absl::StrCat(options.spec_file,
+                     ": tls: the doors of this version do not speak TLS; let a "
+                     "proxy before them end it, and leave tls: out")));
+  }
   if (auto status = ValidateSql(*spec); !status.ok()) return Fail(status);
   host::ShutdownSignal shutdown;
   RaiseDescriptorLimit();

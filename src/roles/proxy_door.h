@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace afluente::host {
+class Clock;
+class FileSystem;
+class WorkerPool;
+}  // namespace afluente::host
+namespace afluente::http {
+class IoThreads;
+}
+namespace afluente::spec {
+struct Spec;
+}
+
+namespace afluente::roles {
+
+class Doorkeeper;
+
+// The built-in identity-aware proxy on its door, with the developer issuer where the specification
+// names no login. Owned by a role; stopped before the API and the pool that it uses.
+class ProxyDoor {
+ public:
+  struct Addresses {
+    std::string listen;
+    std::string api;  // IP:PORT
+    std::string data_dir;
+  };
+  struct Machine {
+    host::FileSystem& files;
+    const host::Clock& clock;
+    http::IoThreads& io_threads;
+    host::WorkerPool& workers;
+  };
+  static absl::StatusOr<std::unique_ptr<ProxyDoor>> Open(const spec::Spec& spec,
+                                                         const Addresses& addresses,
+                                                         Doorkeeper& doorkeeper,
+                                                         const Machine& machine);
+  ~ProxyDoor();
+  uint16_t port() const;
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  struct State;
+  explicit ProxyDoor(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace afluente::roles

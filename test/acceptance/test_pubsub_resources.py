@@ -151,7 +151,6 @@ UNSUPPORTED_SUBSCRIPTIONS = {
     "push_config": {"push_config": {"push_endpoint": "http://127.0.0.1:1/push"}},
     "dead_letter_policy": {"dead_letter_policy": {"dead_letter_topic": f"projects/{PROJECT}/topics/Data-dead"}},
     "enable_exactly_once_delivery": {"enable_exactly_once_delivery": True},
-    "bigquery_config": {"bigquery_config": {"table": "p.d.t"}},
     "cloud_storage_config": {"cloud_storage_config": {"bucket": "b"}},
 }
 

@@ -62,6 +62,7 @@ def on_subscription(s):
     dead = s.topic()
     letters = s.subscription(dead)
     failing = s.subscription(topic, message_transforms=[script("upper", UPPER)],
+                             retry_policy={"minimum_backoff": {"seconds": 0}, "maximum_backoff": {"seconds": 0}},
                              dead_letter_policy={"dead_letter_topic": dead, "max_delivery_attempts": 5})
     s.publish_messages(topic, [{"data": b"throw"}])
     s.pull(failing, seconds=5)

@@ -163,8 +163,11 @@ absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.pubsub,
       broker::wire::PubsubDoor::Create(
-          {PublisherOf(serving), broker, SubscriptionsOf(serving), broker, broker, broker,
-           *serving.io_threads, *serving.workers, serving.metrics, serving.clock},
+          {{PublisherOf(serving), broker, SubscriptionsOf(serving), broker, broker, broker},
+           *serving.io_threads,
+           *serving.workers,
+           serving.metrics,
+           serving.clock},
           {}));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.pubsub->Listen(options.doors.pubsub));
   serving.doors.pubsub = WithPort(options.doors.pubsub, port);

@@ -19,11 +19,14 @@ std::unique_ptr<Broker> OpenInMemory(const host::Clock& clock) {
 
 DoorTest::DoorTest(Behind behind) : real_broker_(OpenInMemory(clock_)) {
   Broker& real = *real_broker_;
-  DoorParts parts{real, real, real, real, real, real, io_threads_, workers_, metrics_, clock_};
+  DoorParts parts{{real, real, real, real, real, real}, io_threads_, workers_, metrics_, clock_};
   auto door = PubsubDoor::Create(behind == Behind::kBroker
                                      ? parts
-                                     : DoorParts{broker_, broker_, broker_, real, real, real,
-                                                 io_threads_, workers_, metrics_, clock_},
+                                     : DoorParts{{broker_, broker_, broker_, real, real, real},
+                                                 io_threads_,
+                                                 workers_,
+                                                 metrics_,
+                                                 clock_},
                                  DoorOptions());
   EXPECT_TRUE(door.ok()) << door.status();
   door_ = *std::move(door);

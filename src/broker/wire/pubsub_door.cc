@@ -58,9 +58,7 @@ class OnePortDoor final : public PubsubDoor {
         options_(options),
         open_calls_(std::make_shared<OpenCalls>(options.open_pulls_max)),
         traffic_(parts.metrics),
-        service_({parts.publisher, parts.topics, parts.subscriptions, parts.snapshots,
-                  parts.schemas, parts.policies},
-                 parts.workers, *open_calls_, calls_, traffic_),
+        service_(parts.ports, parts.workers, *open_calls_, calls_, traffic_),
         methods_(service_, parts.metrics, parts.clock),
         transcoder_(methods_, parts.workers) {}
 

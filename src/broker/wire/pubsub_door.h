@@ -6,19 +6,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "broker/wire/ports.h"
 #include "host/clock.h"
 #include "host/worker_pool.h"
 #include "http/server.h"
 #include "telemetry/metrics.h"
-
-namespace afluente::broker {
-class Policies;
-class Publisher;
-class Schemas;
-class Snapshots;
-class Subscriptions;
-class Topics;
-}  // namespace afluente::broker
 
 namespace afluente::broker::wire {
 
@@ -32,12 +24,7 @@ struct DoorOptions {
 
 // What the door serves and runs on; all outlive it.
 struct DoorParts {
-  Publisher& publisher;
-  Topics& topics;
-  Subscriptions& subscriptions;
-  Snapshots& snapshots;
-  Schemas& schemas;
-  Policies& policies;
+  Ports ports;
   http::IoThreads& io_threads;
   host::WorkerPool& workers;  // for changes of resources, which block
   telemetry::Metrics& metrics;

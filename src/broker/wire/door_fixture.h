@@ -14,7 +14,6 @@
 #include "google/pubsub/v1/pubsub.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "host/clock.h"
-#include "http/client.h"
 
 namespace afluente::broker {
 class Broker;
@@ -47,11 +46,7 @@ class DoorTest : public testing::Test {
                                      grpc::InsecureChannelCredentials(), arguments);
   }
   http::Response Rest(const std::string& method, const std::string& path,
-                      const std::string& body = "") {
-    auto response = http::Fetch(method, absl::StrCat("http://127.0.0.1:", port_, path), body);
-    EXPECT_TRUE(response.ok()) << response.status();
-    return response.ok() ? *response : http::Response{.status = 0, .headers = {}, .body = ""};
-  }
+                      const std::string& body = "");
 
   grpc::Status CreateTopic(const std::string& name = kTopic) {
     grpc::ClientContext context;

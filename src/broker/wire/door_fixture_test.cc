@@ -2,6 +2,7 @@
 
 #include "broker/embedded_broker.h"
 #include "broker/memory_journal.h"
+#include "http/client.h"
 
 namespace afluente::broker::wire {
 namespace {
@@ -36,6 +37,13 @@ DoorTest::DoorTest(Behind behind) : real_broker_(OpenInMemory(clock_)) {
   channel_ = NewChannel();
   publisher_ = pubsub::Publisher::NewStub(channel_);
   subscriber_ = pubsub::Subscriber::NewStub(channel_);
+}
+
+http::Response DoorTest::Rest(const std::string& method, const std::string& path,
+                              const std::string& body) {
+  auto response = http::Fetch(method, absl::StrCat("http://127.0.0.1:", port_, path), body);
+  EXPECT_TRUE(response.ok()) << response.status();
+  return response.ok() ? *response : http::Response{.status = 0, .headers = {}, .body = ""};
 }
 
 DoorTest::~DoorTest() = default;

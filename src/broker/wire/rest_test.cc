@@ -3,6 +3,7 @@
 
 #include "broker/wire/door_fixture.h"
 #include "gmock/gmock.h"
+#include "http/client.h"
 
 namespace afluente::broker::wire {
 namespace {

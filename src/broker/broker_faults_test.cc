@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "broker/embedded_broker.h"
+#include "broker/small_broker.h"
 #include "gtest/gtest.h"
 #include "host/faulty_file_system.h"
 #include "host/manual_clock.h"
@@ -33,24 +33,10 @@ class FaultModel {
 
   absl::Status Open() {
     Close();
-    EmbeddedBroker::Options options;
-    options.threads = false;
     // Sometimes all is read from disk.
-    options.memory_bytes_max = random_() % 2 == 0 ? 0 : 1 << 20;
-    options.snapshot_every_bytes = 2000;
-    log::JournalOptions journal;
-    journal.segment_bytes = 8192;
-    journal.queue_bytes_max = 1 << 20;
-    journal.group_bytes_max = 2048;
-    journal.record_bytes_max = 4096;
-    journal.reserve_bytes = 16384;
-    journal.idle = std::chrono::milliseconds(1);
-    auto broker = EmbeddedBroker::Create(clock_, options, [&](log::Recovery& recovery) {
-      return log::Journal::Open(files_, "/journal", journal, recovery);
-    });
+    auto broker = OpenSmallBroker(files_, clock_, random_() % 2 == 0 ? 0 : 1 << 20);
     if (!broker.ok()) return broker.status();
     broker_ = *std::move(broker);
-    broker_->AllowCleaning();
     return absl::OkStatus();
   }
   void Close() { broker_ = nullptr; }

@@ -1,6 +1,5 @@
 #include "broker/records.h"
 
-#include <random>
 #include <set>
 
 #include "broker/ack_id.h"
@@ -246,24 +245,6 @@ TEST(Records, ASnapshotComesBack) {
   EXPECT_EQ(index.Find(11)->place, (log::Place{3, 164, 1000}));
 }
 
-// Every way to read bytes, for hostile ones.
-void ReadAll(const std::string& bytes) {
-  auto record = Decode(bytes);
-  EXPECT_TRUE(record.ok() || absl::IsDataLoss(record.status())) << record.status();
-  auto batch = DecodeNumbered(bytes, 1);
-  EXPECT_TRUE(batch.ok() || absl::IsDataLoss(batch.status())) << batch.status();
-  auto image = DecodeSnapshot(bytes);
-  EXPECT_TRUE(image.ok() || absl::IsDataLoss(image.status())) << image.status();
-  if (!image.ok()) return;
-  for (const TopicImage& topic : image->topics) {
-    MessageIndex index(topic.index, topic.end);
-    for (uint64_t sequence : {uint64_t{1}, topic.end - 1, topic.end, topic.end / 2}) {
-      auto found = index.Find(sequence);
-      EXPECT_TRUE(!found || found->count > 0);
-    }
-  }
-}
-
 TEST(Records, APrefixIsDataLoss) {
   std::vector<std::string> all = OtherRecords();
   for (const std::string& whole : all) {
@@ -278,25 +259,6 @@ TEST(Records, APrefixIsDataLoss) {
   std::string snapshot = SomeSnapshot();
   for (size_t size = 0; size < snapshot.size(); ++size)
     EXPECT_TRUE(absl::IsDataLoss(DecodeSnapshot(snapshot.substr(0, size)).status())) << size;
-}
-
-TEST(Records, HostileBytesNeverCrash) {
-  const uint64_t seed = std::random_device()();
-  SCOPED_TRACE(seed);
-  std::mt19937_64 random(seed);
-  std::vector<std::string> seeds = OtherRecords();
-  seeds.push_back(SomePublish());
-  seeds.push_back(SomeDeadLetter());
-  seeds.push_back(SomeSnapshot());
-  for (int round = 0; round < 20'000; ++round) {
-    std::string bytes = seeds[random() % seeds.size()];
-    for (uint64_t flips = 1 + random() % 4; flips > 0; --flips) {
-      char& byte = bytes[random() % bytes.size()];
-      byte = random() % 3 == 0 ? '\xff' : static_cast<char>(random());
-    }
-    if (random() % 4 == 0) bytes.resize(random() % (bytes.size() + 1));
-    ReadAll(bytes);
-  }
 }
 
 TEST(AckIds, ComeBackAndRefuseNonsense) {

@@ -5,7 +5,6 @@ AFLUENTE_KILL_ROUNDS and AFLUENTE_SEED repeat a run or make it longer (`make soa
 import base64
 import collections
 import json
-import os
 import random
 import threading
 import time
@@ -13,11 +12,9 @@ import time
 import grpc
 import pytest
 from google.pubsub_v1 import types
-
+from kill_game import CHANNEL_OPTIONS, ROUNDS, SEED
 from pipeline import PROJECT
 
-ROUNDS = int(os.environ.get("AFLUENTE_KILL_ROUNDS", "15"))
-SEED = int(os.environ.get("AFLUENTE_SEED") or random.SystemRandom().randrange(1 << 32))
 TOPIC = f"projects/{PROJECT}/topics/Data"
 SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/all"
 PUBLISHERS = 3
@@ -51,8 +48,6 @@ FILES = {
     "parts.sql": "SELECT JSON_VALUE(data, '$.uid') AS uid, CAST(part AS INT64) AS part\n"
                  "FROM messages, UNNEST(JSON_VALUE_ARRAY(data, '$.parts')) AS part\n",
 }
-CHANNEL_OPTIONS = [("grpc.min_reconnect_backoff_ms", 20), ("grpc.initial_reconnect_backoff_ms", 20),
-                   ("grpc.max_reconnect_backoff_ms", 100), ("grpc.use_local_subchannel_pool", 1)]
 
 
 class Caller:

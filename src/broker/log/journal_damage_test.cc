@@ -1,12 +1,9 @@
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <cstdlib>
 #include <random>
 
 #include "absl/strings/str_cat.h"
 #include "broker/log/format.h"
-#include "broker/log/journal_fuzz_entry.h"
 #include "broker/log/journal_model.h"
 #include "host/check.h"
 #include "host/faulty_file_system.h"
@@ -289,50 +286,6 @@ TEST(JournalDamageTest, ASegmentOfAnotherJournalIsTold) {
   std::vector<Image> swapped = one.images;
   std::swap(swapped[0].bytes, swapped[1].bytes);
   EXPECT_EQ(Recovered(swapped).status().code(), absl::StatusCode::kDataLoss);
-}
-
-// Two seconds of mutated journals: recovery ends, with a journal or a status, and never crashes.
-TEST(JournalDamageTest, NoBytesCrashRecovery) {
-  const char* given = std::getenv("AFLUENTE_SEED");
-  const uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-  RecordProperty("seed", absl::StrCat(seed));
-  std::printf("AFLUENTE_SEED=%llu\n", static_cast<unsigned long long>(seed));
-  std::mt19937_64 random(seed);
-  const Written written = WriteJournal(20, true, true);
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
-  int recovered = 0;
-  int refused = 0;
-  while (std::chrono::steady_clock::now() < end) {
-    std::vector<Image> images = written.images;
-    for (uint64_t i = 0; i <= random() % 6; ++i) {
-      Image& image = images[random() % images.size()];
-      if (image.bytes.empty()) continue;
-      const size_t at = random() % image.bytes.size();
-      switch (random() % 5) {
-        case 0:
-          image.bytes[at] = static_cast<char>(random());
-          break;
-        case 1:
-          image.bytes.resize(at);
-          break;
-        case 2:
-          image.bytes.insert(at, std::string(random() % 100, static_cast<char>(random())));
-          break;
-        case 3:
-          image.bytes.erase(at, random() % 200);
-          break;
-        default:
-          image.name = images[random() % images.size()].name;
-          break;
-      }
-    }
-    std::string input;
-    for (const Image& image : images) AppendFuzzFile(image.name, image.bytes, input);
-    (RecoverArbitraryBytes(input).ok() ? recovered : refused) += 1;
-  }
-  EXPECT_GT(recovered, 0);
-  EXPECT_GT(refused, 0);
 }
 
 }  // namespace

@@ -1,15 +1,15 @@
-#include "broker/log/journal_fuzz_entry.h"
-
-#include <algorithm>
+// Takes the input as the files of a journal's directory (for each: length of the name, 1 byte;
+// name; length of the content, 4 bytes, little-endian; content; what does not parse is cut) and
+// recovers from them twice, in memory. Any status is right; a second recovery that differs is not.
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "broker/log/format.h"
 #include "broker/log/journal.h"
+#include "fuzz/accepted.h"
 #include "host/check.h"
 #include "host/faulty_file_system.h"
-#include "host/file_system.h"
 
 namespace afluente::broker::log {
 namespace {
@@ -54,16 +54,7 @@ void LayFiles(std::string_view input, host::FaultyFileSystem& files) {
   }
 }
 
-}  // namespace
-
-void AppendFuzzFile(std::string_view name, std::string_view content, std::string& input) {
-  input.push_back(static_cast<char>(name.size()));
-  input.append(name);
-  AppendUint32(static_cast<uint32_t>(content.size()), input);
-  input.append(content);
-}
-
-absl::Status RecoverArbitraryBytes(std::string_view input) {
+absl::Status RecoverTwice(std::string_view input) {
   host::FaultyFileSystem files;
   AFLUENTE_RETURN_IF_ERROR(files.CreateDirectory(kDirectory));
   LayFiles(input, files);
@@ -74,10 +65,16 @@ absl::Status RecoverArbitraryBytes(std::string_view input) {
     AFLUENTE_CHECK((*journal)->Read(place).value() == payload);
   journal->reset();
   Contents second;
-  const auto again = Journal::Open(files, kDirectory, FuzzOptions(), second);
-  AFLUENTE_CHECK(again.ok());
+  AFLUENTE_CHECK(Journal::Open(files, kDirectory, FuzzOptions(), second).ok());
   AFLUENTE_CHECK(first.snapshot == second.snapshot && first.records == second.records);
   return absl::OkStatus();
 }
 
+}  // namespace
 }  // namespace afluente::broker::log
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  afluente::fuzz::accepted =
+      afluente::broker::log::RecoverTwice({reinterpret_cast<const char*>(bytes), size}).ok();
+  return 0;
+}

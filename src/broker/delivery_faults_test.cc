@@ -120,9 +120,9 @@ class DeliveryGame {
         return (each.first == Source::kWaiting) != (seen.first == Source::kWaiting) ||
                each.second != seen.second;
       });
-      EXPECT_FALSE(message.states.empty()) << text << " is where it cannot be: waiting "
-                                           << (seen.first == Source::kWaiting) << ", dead letters "
-                                           << seen.second;
+      EXPECT_FALSE(message.states.empty())
+          << text << " is where it cannot be: waiting " << (seen.first == Source::kWaiting)
+          << ", dead letters " << seen.second;
       if (message.states.size() == 1)
         publishes[message.publish].insert(message.states.begin()->first != Source::kAbsent);
       buried_ += seen.second;
@@ -231,9 +231,8 @@ class DeliveryGame {
     });
   }
   void SeekToTime(bool back) {
-    Seek(clock_.Now() + std::chrono::hours(back ? -1 : 1), [back](const std::string&) {
-      return std::set{back ? Source::kWaiting : Source::kAcked};
-    });
+    Seek(clock_.Now() + std::chrono::hours(back ? -1 : 1),
+         [back](const std::string&) { return std::set{back ? Source::kWaiting : Source::kAcked}; });
   }
   template <typename SourcesOf>
   void Seek(const SeekTarget& target, SourcesOf sources_of) {

@@ -2,8 +2,11 @@
 # *.cc; *_test.cc become one test program, X_fuzz.cc one fuzz target each, whose seeds are in test/fuzz/X.
 # PURE folders need neither gRPC nor DuckDB and are built under the sanitizers too.
 add_library(warnings INTERFACE)
-target_compile_options(warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror)
-if(AFLUENTE_SANITIZE)
+target_compile_options(warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+if(NOT AFLUENTE_LIBFUZZER)
+  target_compile_options(warnings INTERFACE -Werror)
+endif()
+if(AFLUENTE_SANITIZE AND NOT AFLUENTE_LIBFUZZER)
   # GCC 12 sees uninitialised members in std::variant once the sanitizers' checks are in.
   target_compile_options(warnings INTERFACE -Wno-maybe-uninitialized)
 endif()

@@ -77,8 +77,8 @@ TEST_P(EachAlgorithm, TheSetHoldsNoPrivateMember) {
   host::FaultyFileSystem files;
   host::ManualClock clock;
   auto store = OpenStore(files, clock, {.algorithm = GetParam()});
-  const json keys = json::parse(store->PublicKeys()).at("keys");
-  for (const json& key : keys) {
+  const json set = json::parse(store->PublicKeys());
+  for (const json& key : set.at("keys")) {
     for (const char* name : {"d", "p", "q", "dp", "dq", "qi"}) EXPECT_FALSE(key.contains(name));
   }
 }

@@ -29,6 +29,10 @@ class Caller:
                                         response_deserializer=kind.FromString if kind else lambda b: b)
         return call(request, timeout=timeout)
 
+    def connect(self):
+        """On a busy machine an attempt may time out, and a call that waits for it is told UNAVAILABLE: no answer of the server's."""
+        grpc.channel_ready_future(self.channel).result(timeout=60)
+
     def close(self):
         self.channel.close()
 
@@ -124,6 +128,7 @@ def play(instance, players, rounds=ROUNDS):
                 raise player.failure
             player.call.close()
             player.call = Caller(instance.doors["pubsub"])
+            player.call.connect()
             player.verify()
         for player in players:
             player.paused.clear()

@@ -261,12 +261,14 @@ class Pushed(SubscriptionGame):
     SIZES = (0, 100)
 
     def settings(self):
-        self.refused = 0
+        self.refused = set()
         self.endpoint = Endpoint(answer=self.answer)
         return {"push_config": {"push_endpoint": self.endpoint.url}}
 
     def answer(self, push):
-        self.refused += (refuse := zlib.crc32(push.body) % 50 == 0 and self.refused < 10 * ROUNDS)
+        refuse = zlib.crc32(push.body) % 20 == 0 and push.body not in self.refused  # once each
+        if refuse:
+            self.refused.add(push.body)
         return 503 if refuse else 200
 
     def act(self):
@@ -280,7 +282,7 @@ class Pushed(SubscriptionGame):
         assert not made_up, f"{len(made_up)} pushes were never published"
 
     def summary(self):
-        return {**super().summary(), "pushes": len(self.endpoint.pushes), "refused": self.refused}
+        return {**super().summary(), "pushes": len(self.endpoint.pushes), "refused": len(self.refused)}
 
 
 class Stored(SubscriptionGame):

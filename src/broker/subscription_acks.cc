@@ -103,7 +103,8 @@ void Subscription::TakeOrHold(const AckId& id, Acking& acking) {
 
 bool Subscription::Leads(const KeyOrder::Key* key, uint64_t sequence) {
   uint64_t before = key == nullptr ? 0 : KeyOrder::Before(*key, sequence);
-  if (before == 0) return true;
+  // An acked one waits until its turn comes and it is dropped.
+  if (before == 0 || acked_.Contains(before)) return true;
   const Lease* earlier = leases_.Find(before);
   return earlier != nullptr && earlier->acking;
 }

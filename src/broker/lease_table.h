@@ -11,12 +11,15 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "broker/key_order.h"
 #include "broker/sequence_set.h"
 #include "broker/subscriptions.h"
 #include "host/clock.h"
 
 namespace afluente::broker {
+
+class DeliveryTransform;
 
 // What one consumer holds, against what it may hold. Guarded by its subscription's mutex.
 struct Flow {
@@ -29,6 +32,26 @@ struct Flow {
     return (options.outstanding_messages_max <= 0 || messages < options.outstanding_messages_max) &&
            (options.outstanding_bytes_max <= 0 || bytes < options.outstanding_bytes_max);
   }
+};
+
+// A call of Consumer::Next that waits for its answer.
+struct Waiter {
+  std::shared_ptr<Flow> flow;
+  size_t messages_max;
+  size_t bytes_max;
+  Consumer::Ready ready;
+};
+
+// An answer to one waiter as it is being put together.
+struct Building {
+  Waiter waiter;
+  uint64_t run = 0;  // see KeyOrder
+  size_t messages_max = 0;
+  size_t bytes = 0;
+  std::vector<Delivered> messages;
+  std::shared_ptr<DeliveryTransform> transform;
+  absl::Status status;
+  bool full = false;
 };
 
 // One delivery that was neither acked nor given back.

@@ -21,7 +21,6 @@
 #include "broker/sequence_set.h"
 #include "broker/subscriptions.h"
 #include "broker/turn.h"
-#include "broker/waiter.h"
 #include "event/filter.h"
 
 namespace afluente::broker {

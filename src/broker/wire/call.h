@@ -5,7 +5,10 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "host/cancellation.h"
+
+namespace afluente::host {
+class Cancellation;
+}
 
 namespace afluente::broker::wire {
 

@@ -12,6 +12,7 @@
 #include "broker/publisher.h"
 #include "broker/wire/grpc_bytes.h"
 #include "broker/wire/streaming_pull.h"
+#include "host/cancellation.h"
 
 namespace afluente::broker::wire {
 namespace {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/wire/traffic.h"
+#include "host/cancellation.h"
 
 namespace afluente::broker::wire {
 

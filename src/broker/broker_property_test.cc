@@ -16,6 +16,7 @@ using std::chrono::seconds;
 struct Lease {
   std::string ack_id;
   host::MonotonicTime deadline;
+  bool held = false;  // acked, and an earlier message of its key was out
 };
 
 struct SubscriptionModel {
@@ -26,6 +27,7 @@ struct SubscriptionModel {
   std::map<std::string, Lease> leases;
   std::vector<std::string> old_ack_ids;
   std::map<std::string, std::string> text_of;  // by ack id
+  std::map<std::string, int> life_of;          // by ack id
 };
 
 struct MessageModel {
@@ -133,12 +135,14 @@ class Game {
     ASSERT_TRUE(absl::IsUnavailable(ids.status()));
     SubscriptionModel& subscription = AnySubscription();
     auto chosen = ChooseAckIds(subscription);
-    // OK when all of them were acked before; else nothing changes.
+    // OK when none of them had to be stored; else no message is acked by it.
     harness_.Ack(chosen, subscription.settings.name).status.IgnoreError();
+    AckModel(subscription, chosen, /*refused=*/true);
+    EndExpired();
     harness_.journal().Refuse(absl::OkStatus());
   }
 
-  bool Runs(const Lease& lease) const { return lease.deadline > now_; }
+  bool Runs(const Lease& lease) const { return lease.held || lease.deadline > now_; }
 
   void Check(SubscriptionModel& subscription, const std::vector<Delivered>& delivered,
              seconds deadline) {
@@ -163,6 +167,8 @@ class Game {
     for (const Delivered& each : delivered) {
       subscription.leases[each.message->data] = {each.ack_id, now_ + deadline};
       subscription.text_of[each.ack_id] = each.message->data;
+      subscription.life_of[each.ack_id] = life_;
+      subscription.maybe_acked.erase(each.message->data);
       subscription.old_ack_ids.push_back(each.ack_id);
     }
   }
@@ -208,7 +214,7 @@ class Game {
   std::vector<std::string> ChooseAckIds(SubscriptionModel& subscription) {
     std::vector<std::string> ids;
     for (const auto& [text, lease] : subscription.leases) {
-      if (Pick(2) == 0) ids.push_back(lease.ack_id);
+      if (!lease.held && Pick(2) == 0) ids.push_back(lease.ack_id);
     }
     if (!subscription.old_ack_ids.empty() && Pick(3) == 0)
       ids.push_back(subscription.old_ack_ids[Pick(subscription.old_ack_ids.size())]);
@@ -220,7 +226,8 @@ class Game {
     for (const std::string& id : ack_ids) {
       const std::string& text = subscription.text_of[id];
       auto lease = subscription.leases.find(text);
-      if (lease == subscription.leases.end() || lease->second.ack_id != id) continue;
+      if (lease == subscription.leases.end() || lease->second.ack_id != id || lease->second.held)
+        continue;
       EndFollowers(subscription, text);
       subscription.leases.erase(text);
     }
@@ -238,10 +245,74 @@ class Game {
   void AckSome(SubscriptionModel& subscription) {
     std::vector<std::string> ids = ChooseAckIds(subscription);
     ASSERT_TRUE(harness_.Ack(ids, subscription.settings.name).ok());
-    for (const std::string& id : ids) {
+    AckModel(subscription, ids, /*refused=*/false);
+  }
+
+  enum class Before { kNothing, kMaybe, kSomething };
+  // What of the message's key is before it and not acked.
+  Before IsBefore(const SubscriptionModel& subscription, const std::string& text,
+                  const std::set<std::string>& taken) {
+    const MessageModel& message = messages_[text];
+    Before before = Before::kNothing;
+    if (!subscription.settings.enable_message_ordering || message.key.empty()) return before;
+    for (const auto& [sequence, other] : by_sequence_) {
+      if (sequence >= message.sequence) break;
+      if (messages_[other].key != message.key || subscription.acked.contains(other) ||
+          taken.contains(other) ||
+          (!subscription.settings.filter.empty() && !messages_[other].audit))
+        continue;
+      if (!subscription.maybe_acked.contains(other)) return Before::kSomething;
+      before = Before::kMaybe;
+    }
+    return before;
+  }
+
+  // An ack counts when all before it in its key are acked; until then it is held.
+  void AckModel(SubscriptionModel& subscription, const std::vector<std::string>& ids,
+                bool refused) {
+    std::multimap<uint64_t, std::string> ascending;
+    for (const std::string& id : ids)
+      ascending.emplace(messages_[subscription.text_of[id]].sequence, id);
+    std::set<std::string> taken;
+    for (const auto& [sequence, id] : ascending) {
       const std::string& text = subscription.text_of[id];
-      subscription.acked.insert(text);
-      subscription.leases.erase(text);
+      if (subscription.acked.contains(text)) continue;
+      auto lease = subscription.leases.find(text);
+      bool newest = lease != subscription.leases.end() && lease->second.ack_id == id;
+      Before before = IsBefore(subscription, text, taken);
+      if (before == Before::kNothing) {
+        taken.insert(text);
+        if (!refused) subscription.acked.insert(text);
+        if (!refused) subscription.leases.erase(text);
+      } else if (before == Before::kMaybe) {
+        subscription.maybe_acked.insert(text);
+        if (newest) subscription.leases.erase(lease);
+      } else if (newest) {
+        lease->second.held = true;
+      } else if (subscription.life_of[id] != life_) {
+        // The broker knows no key of deliveries of an earlier life.
+        subscription.maybe_acked.insert(text);
+      }
+      LetGo(subscription, taken, refused);
+    }
+  }
+
+  // Held acks that nothing is before any more.
+  void LetGo(SubscriptionModel& subscription, std::set<std::string>& taken, bool refused) {
+    for (const auto& [sequence, text] : by_sequence_) {
+      auto lease = subscription.leases.find(text);
+      if (lease == subscription.leases.end() || !lease->second.held) continue;
+      Before before = IsBefore(subscription, text, taken);
+      if (before == Before::kSomething) continue;
+      if (before == Before::kMaybe) {
+        subscription.maybe_acked.insert(text);
+      } else {
+        taken.insert(text);
+        lease->second.held = false;
+        if (refused) continue;  // it runs on
+        subscription.acked.insert(text);
+      }
+      subscription.leases.erase(lease);
     }
   }
 
@@ -257,7 +328,7 @@ class Game {
     ASSERT_TRUE(harness_.Modify(ids, seconds(20), subscription.settings.name).ok());
     for (const std::string& id : ids) {
       auto lease = subscription.leases.find(subscription.text_of[id]);
-      if (lease != subscription.leases.end() && lease->second.ack_id == id)
+      if (lease != subscription.leases.end() && lease->second.ack_id == id && !lease->second.held)
         lease->second.deadline = now_ + seconds(20);
     }
   }
@@ -265,6 +336,9 @@ class Game {
   void Advance(milliseconds by) {
     harness_.Advance(by);
     now_ += by;
+    EndExpired();
+  }
+  void EndExpired() {
     for (SubscriptionModel& each : subscriptions_) {
       std::vector<std::string> expired;
       for (const auto& [text, lease] : each.leases) {
@@ -284,8 +358,12 @@ class Game {
       std::vector<std::string> ids = ChooseAckIds(each);
       harness_.Ack(ids, each.settings.name).status.IgnoreError();
       for (const std::string& id : ids) each.maybe_acked.insert(each.text_of[id]);
+      for (const auto& [text, lease] : each.leases) {
+        if (lease.held) each.maybe_acked.insert(text);
+      }
       each.consumer = nullptr;
     }
+    ++life_;
     ASSERT_TRUE(harness_.CrashAndRestart(Pick(5)).ok());
     if (Pick(2) == 0) harness_.broker().AllowCleaning();
     for (SubscriptionModel& each : subscriptions_) each.leases.clear();
@@ -302,7 +380,7 @@ class Game {
         ASSERT_TRUE(answer.value->ok());
         Check(each, **answer.value, seconds(10));
         ASSERT_TRUE(harness_.Ack(answer.ack_ids(), each.settings.name).ok());
-        for (const std::string& text : answer.texts()) each.acked.insert(text);
+        AckModel(each, answer.ack_ids(), /*refused=*/false);
       }
       for (const std::string& text : published_) {
         if (!each.settings.filter.empty() && !messages_[text].audit) continue;
@@ -333,6 +411,7 @@ class Game {
   BrokerHarness harness_;
   host::MonotonicTime now_{};
   int texts_made_ = 0;
+  int life_ = 0;
   std::map<std::string, MessageModel> messages_;  // by text; not those refused
   std::set<std::string> published_;               // answered, or seen
   std::map<uint64_t, std::string> by_sequence_;

@@ -259,6 +259,45 @@ TEST_F(DeadLetters, ADeadLetterWedgesNeitherItsKeyNorOthers) {
   EXPECT_EQ(harness_.Backlog(), 0);
 }
 
+TEST_F(DeadLetters, ADeadLetterLetsHeldAcksGo) {
+  settings_.enable_message_ordering = true;
+  Subscribe();
+  ASSERT_TRUE(harness_.Publish({Text("a1", "a"), Text("a2", "a"), Text("a3", "a")}).ok());
+  for (int i = 0; i < 4; ++i) FailOne();
+  auto ids = harness_.Pull().ack_ids();
+  ASSERT_EQ(ids.size(), 3);
+  ASSERT_TRUE(harness_.Ack({ids[1]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 3);
+  ASSERT_TRUE(harness_.Modify({ids[0]}, seconds(0)).ok());
+  EXPECT_THAT(harness_.Pull(10, kDeadSubscription).texts(), ElementsAre("a1"));
+  EXPECT_EQ(harness_.Backlog(), 1);
+  ASSERT_TRUE(harness_.Ack({ids[2]}).ok());
+  ASSERT_TRUE(harness_.CrashAndRestart().ok());
+  EXPECT_THAT(harness_.Pull().texts(), IsEmpty());
+}
+
+// The one on its way to the dead-letter topic is not taken along by an earlier one's failure.
+TEST_F(DeadLetters, AnEarlierFailureLeavesADyingMessage) {
+  settings_.enable_message_ordering = true;
+  Subscribe();
+  ASSERT_TRUE(harness_.Publish({Text("a1", "a"), Text("a2", "a"), Text("a3", "a")}).ok());
+  for (int i = 0; i < 4; ++i) {
+    auto ids = harness_.Pull().ack_ids();
+    ASSERT_EQ(ids.size(), 3);
+    ASSERT_TRUE(harness_.Modify({ids[2]}, seconds(0)).ok());
+    ASSERT_TRUE(harness_.Modify({ids[0]}, seconds(0)).ok());
+  }
+  auto ids = harness_.Pull().ack_ids();
+  ASSERT_TRUE(harness_.Ack({ids[0]}).ok());
+  harness_.journal().Hold(true);
+  ASSERT_TRUE(harness_.Modify({ids[2]}, seconds(0)).ok());
+  ASSERT_TRUE(harness_.Modify({ids[1]}, seconds(0)).ok());
+  harness_.journal().Hold(false);
+  harness_.Settle();
+  EXPECT_THAT(harness_.Pull(10, kDeadSubscription).texts(), ElementsAre("a3"));
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a2"));
+}
+
 TEST_F(DeadLetters, ARunThatExpiresCountsAgainstItsFirstMessageOnly) {
   settings_.enable_message_ordering = true;
   Subscribe();

@@ -29,6 +29,7 @@ struct MessageModel {
   bool poison = false;       // no subscriber ever acks it
   std::string ack_id;        // of the newest delivery
   bool leased = false;
+  bool held = false;          // acked, and an earlier message of its key was out
   bool lease_unsure = false;  // it went with its key's earlier message, or did not
   host::MonotonicTime deadline;
   host::MonotonicTime not_before{};  // by the retry policy
@@ -126,7 +127,8 @@ class Game {
     MessageModel& message = messages_.at(text);
     ASSERT_FALSE(message.acked) << text << " was acked";
     ASSERT_FALSE(message.dead) << text << " is a dead letter";
-    ASSERT_FALSE(message.leased && !message.lease_unsure && message.deadline > Now())
+    ASSERT_FALSE(message.leased && !message.lease_unsure &&
+                 (message.held || message.deadline > Now()))
         << text << " is under a lease";
     ASSERT_GE(Now(), message.not_before) << text << " did not wait";
     ASSERT_GT(delivered.delivery_attempt, 0);
@@ -143,16 +145,20 @@ class Game {
     message.ack_id = delivered.ack_id;
     message.leased = true;
     message.lease_unsure = false;
+    message.held = false;
+    message.maybe_acked = false;
     message.deadline = Now() + kAckDeadline;
     message.attempt = delivered.delivery_attempt;
     old_ack_ids_.emplace_back(delivered.ack_id, text);
+    life_of_[delivered.ack_id] = life_;
   }
 
   // Some messages whose newest ack ids the model believes in, in their order.
   std::vector<std::string> Choose(bool with_poison) {
     std::map<uint64_t, std::string> chosen;
     for (const auto& [text, message] : messages_) {
-      if (message.leased && !message.acked && Pick(2) == 0 && (with_poison || !message.poison))
+      if (message.leased && !message.held && !message.acked && Pick(2) == 0 &&
+          (with_poison || !message.poison))
         chosen[message.order] = text;
     }
     std::vector<std::string> texts;
@@ -175,13 +181,85 @@ class Game {
     ASSERT_TRUE(answer.ok()) << answer.status;
     std::map<std::string, AckFault> faults;
     for (const AckFailure& each : answer.failures) faults[each.ack_id] = each.fault;
+    if (!settings_.enable_exactly_once_delivery) {
+      AckModel(text_of, /*refused=*/false);
+      return;
+    }
     for (const auto& [id, text] : text_of) {
       MessageModel& message = messages_[text];
       auto fault = faults.find(id);
-      if (settings_.enable_exactly_once_delivery) CheckOutcome(id, message, fault, faults.end());
+      CheckOutcome(id, message, fault, faults.end());
       if (fault == faults.end()) {
         if (!message.dead) message.acked = true;
         message.leased = false;
+      }
+    }
+  }
+
+  enum class Before { kNothing, kMaybe, kSomething };
+  // What of the message's key is before it and not done.
+  Before IsBefore(const MessageModel& message, const std::set<uint64_t>& taken) const {
+    Before before = Before::kNothing;
+    if (message.key.empty()) return before;
+    for (const auto& [text, other] : messages_) {
+      if (other.key != message.key || other.order >= message.order || other.acked || other.dead ||
+          taken.contains(other.order))
+        continue;
+      if (!other.maybe_acked) return Before::kSomething;
+      before = Before::kMaybe;
+    }
+    return before;
+  }
+
+  // Without exactly-once delivery an ack counts when all before it in its key is done; until then
+  // it is held. Returns whether something had to be stored.
+  bool AckModel(const std::map<std::string, std::string>& text_of, bool refused) {
+    std::multimap<uint64_t, std::pair<std::string, MessageModel*>> ascending;
+    for (const auto& [id, text] : text_of) {
+      MessageModel& message = messages_[text];
+      ascending.emplace(message.order, std::pair(id, &message));
+    }
+    std::set<uint64_t> taken;
+    for (auto& [order, named] : ascending) {
+      auto& [id, message] = named;
+      if (message->acked || message->dead) continue;
+      bool newest = message->leased && message->ack_id == id;
+      Before before = IsBefore(*message, taken);
+      if (before == Before::kNothing) {
+        taken.insert(order);
+        if (!refused) message->acked = true;
+        if (!refused) message->leased = false;
+      } else if (before == Before::kMaybe) {
+        message->maybe_acked = true;
+        if (newest) message->leased = false;
+      } else if (newest) {
+        message->held = true;
+      } else if (life_of_[id] != life_) {
+        // The broker knows no key of deliveries of an earlier life.
+        message->maybe_acked = true;
+      }
+      LetGo(taken, refused);
+    }
+    return !taken.empty();
+  }
+
+  // Held acks that nothing is before any more.
+  void LetGo(std::set<uint64_t>& taken, bool refused) {
+    std::map<uint64_t, MessageModel*> held;
+    for (auto& [text, message] : messages_) {
+      if (message.leased && message.held) held[message.order] = &message;
+    }
+    for (auto& [order, message] : held) {
+      Before before = IsBefore(*message, taken);
+      if (before == Before::kSomething) continue;
+      message->held = false;
+      if (before == Before::kMaybe || message->lease_unsure) {
+        message->maybe_acked = true;
+        message->leased = false;
+      } else {
+        taken.insert(order);
+        message->acked = !refused;
+        message->leased = refused;  // it runs on
       }
     }
   }
@@ -213,6 +291,7 @@ class Game {
         other.lease_unsure = true;
       } else {
         other.leased = false;
+        other.held = false;
       }
     }
   }
@@ -230,9 +309,13 @@ class Game {
 
   void Advance(milliseconds by) {
     harness_.Advance(by);
+    EndExpired();
+  }
+  void EndExpired() {
     std::map<uint64_t, MessageModel*> expired;
     for (auto& [text, message] : messages_) {
-      if (message.leased && message.deadline <= Now()) expired[message.order] = &message;
+      if (message.leased && !message.held && message.deadline <= Now())
+        expired[message.order] = &message;
     }
     for (auto& [order, message] : expired) {
       if (message->leased) Failed(*message);
@@ -242,14 +325,19 @@ class Game {
   void Refuse() {
     harness_.journal().Refuse(absl::UnavailableError("refused"));
     std::vector<std::string> ids;
-    for (const std::string& text : Choose(/*with_poison=*/false))
+    std::map<std::string, std::string> text_of;
+    for (const std::string& text : Choose(/*with_poison=*/false)) {
       ids.push_back(messages_[text].ack_id);
+      text_of[ids.back()] = text;
+    }
     AckAnswer answer = harness_.Ack(ids);
     if (settings_.enable_exactly_once_delivery) {
       ASSERT_TRUE(answer.ok());
       ASSERT_EQ(answer.failures.size(), ids.size());
     } else {
-      ASSERT_EQ(answer.ok(), ids.empty());
+      bool stored = AckModel(text_of, /*refused=*/true);
+      ASSERT_TRUE(!answer.ok() || !stored);
+      EndExpired();
     }
     if (Pick(2) == 0) Nack();
     harness_.journal().Refuse(absl::OkStatus());
@@ -266,8 +354,11 @@ class Game {
     for (const std::string& text : texts) messages_[text].maybe_acked = true;
     harness_.clock().Advance(milliseconds(1));  // as any restart takes
     ASSERT_TRUE(harness_.CrashAndRestart(Pick(3)).ok());
+    ++life_;
     for (auto& [text, message] : messages_) {
+      if (message.held) message.maybe_acked = true;
       message.leased = false;
+      message.held = false;
       if (!attempts_unsure_) continue;
       message.attempt = 0;
       message.not_before = {};
@@ -289,6 +380,8 @@ class Game {
       ASSERT_EQ(each.message->ordering_key, message.key);
       message.dead = true;
       message.leased = false;
+      std::set<uint64_t> taken;
+      LetGo(taken, /*refused=*/false);
     }
     ASSERT_TRUE(harness_.Ack(answer.ack_ids(), kDeadSubscription).ok());
   }
@@ -301,11 +394,18 @@ class Game {
       Pull(50);
       if (::testing::Test::HasFatalFailure()) return;
       std::vector<std::string> ids;
+      std::map<std::string, std::string> text_of;
       for (auto& [text, message] : messages_) {
-        if (!message.leased || message.deadline <= Now() || message.poison) continue;
+        if (!message.leased || message.held || message.deadline <= Now() || message.poison)
+          continue;
         ids.push_back(message.ack_id);
+        text_of[ids.back()] = text;
       }
       AckAnswer answer = harness_.Ack(ids);
+      if (!settings_.enable_exactly_once_delivery) {
+        AckModel(text_of, /*refused=*/false);
+        continue;
+      }
       std::set<std::string> failed;
       for (const AckFailure& each : answer.failures) failed.insert(each.ack_id);
       for (auto& [text, message] : messages_) {
@@ -328,6 +428,8 @@ class Game {
   SubscriptionSettings settings_;
   std::map<std::string, MessageModel> messages_;                  // by text
   std::vector<std::pair<std::string, std::string>> old_ack_ids_;  // and their texts
+  std::map<std::string, int> life_of_;                            // by ack id
+  int life_ = 0;
   bool attempts_unsure_ = false;
 };
 

@@ -11,12 +11,12 @@ KeyOrder::Key* KeyOrder::Offer(std::string_view name, uint64_t sequence, uint64_
   bool held = key.held_until != kNotHeld || (!key.out.empty() && key.run != run);
   bool overtakes = !key.waiting.empty() && *key.waiting.begin() < sequence;
   if (held || overtakes) {
-    if (key.waiting.insert(sequence).second) ++waiting_;
+    Wait(&key, sequence);
     Settle(&key);
     return nullptr;
   }
-  if (key.waiting.erase(sequence) > 0) {
-    --waiting_;
+  if (waiting_.erase(sequence) > 0) {
+    key.waiting.erase(sequence);
     last_ready_ = sequence;
   }
   key.out.insert(sequence);
@@ -37,7 +37,8 @@ std::optional<std::pair<KeyOrder::Key*, uint64_t>> KeyOrder::NextReady(uint64_t 
 }
 
 void KeyOrder::Drop(Key* key, uint64_t sequence) {
-  waiting_ -= key->waiting.erase(sequence);
+  waiting_.erase(sequence);
+  key->waiting.erase(sequence);
   Settle(key);
 }
 
@@ -57,7 +58,7 @@ void KeyOrder::Hold(Key* key, host::MonotonicTime until) {
 void KeyOrder::HoldNew(std::string_view name, uint64_t sequence, host::MonotonicTime until) {
   Key& key = keys_[std::string(name)];
   if (key.name.empty()) key.name = std::string(name);
-  if (key.waiting.insert(sequence).second) ++waiting_;
+  Wait(&key, sequence);
   Hold(&key, until);
 }
 
@@ -74,9 +75,23 @@ host::MonotonicTime KeyOrder::next_release() const {
   return held_.empty() ? host::MonotonicTime::max() : held_.begin()->first;
 }
 
-uint64_t KeyOrder::OutBefore(const Key& key, uint64_t sequence) {
-  auto it = key.out.lower_bound(sequence);
-  return it == key.out.begin() ? 0 : *std::prev(it);
+uint64_t KeyOrder::Before(const Key& key, uint64_t sequence) {
+  uint64_t before = 0;
+  for (const auto* each : {&key.out, &key.waiting}) {
+    auto it = each->lower_bound(sequence);
+    if (it != each->begin()) before = std::max(before, *std::prev(it));
+  }
+  return before;
+}
+
+uint64_t KeyOrder::OutAfter(const Key& key, uint64_t sequence) {
+  auto it = key.out.upper_bound(sequence);
+  return it == key.out.end() ? 0 : *it;
+}
+
+const KeyOrder::Key* KeyOrder::FindWaiting(uint64_t sequence) const {
+  auto it = waiting_.find(sequence);
+  return it == waiting_.end() ? nullptr : it->second;
 }
 
 void KeyOrder::Clear() {
@@ -84,7 +99,12 @@ void KeyOrder::Clear() {
   ready_.clear();
   held_.clear();
   current_ = nullptr;
-  waiting_ = 0;
+  waiting_.clear();
+}
+
+void KeyOrder::Wait(Key* key, uint64_t sequence) {
+  key->waiting.insert(sequence);
+  waiting_.emplace(sequence, key);
 }
 
 void KeyOrder::Settle(Key* key) {

@@ -9,6 +9,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
 #include "host/clock.h"
 
@@ -53,23 +54,28 @@ class KeyOrder {
   void ReleaseDue(host::MonotonicTime now);
   host::MonotonicTime next_release() const;
 
-  // The last message of the key that is out before `sequence`; 0 when none is.
-  static uint64_t OutBefore(const Key& key, uint64_t sequence);
+  // The last message of the key before `sequence` that is out or waits; 0 when none does.
+  static uint64_t Before(const Key& key, uint64_t sequence);
+  // The first message of the key that is out after `sequence`; 0 when none is.
+  static uint64_t OutAfter(const Key& key, uint64_t sequence);
+  // The key of a message that waits, or null.
+  const Key* FindWaiting(uint64_t sequence) const;
 
-  size_t waiting() const { return waiting_; }
+  size_t waiting() const { return waiting_.size(); }
   bool ready() const { return !ready_.empty(); }
   void Clear();
 
  private:
+  void Wait(Key* key, uint64_t sequence);
   // Puts the key where its sets say: among the ready ones, or away when it is empty.
   void Settle(Key* key);
 
   absl::node_hash_map<std::string, Key> keys_;
   absl::btree_map<uint64_t, Key*> ready_;  // by first waiting message
   absl::btree_set<std::pair<host::MonotonicTime, Key*>> held_;
-  Key* current_ = nullptr;   // of the last run
-  uint64_t last_ready_ = 0;  // so that ready keys take turns
-  size_t waiting_ = 0;
+  Key* current_ = nullptr;                       // of the last run
+  uint64_t last_ready_ = 0;                      // so that ready keys take turns
+  absl::flat_hash_map<uint64_t, Key*> waiting_;  // by sequence
 };
 
 template <typename Keeps>
@@ -80,9 +86,8 @@ std::vector<uint64_t> KeyOrder::Fail(Key* key, uint64_t sequence, Keeps keeps) {
   }
   for (uint64_t each : failed) {
     key->out.erase(each);
-    key->waiting.insert(each);
+    Wait(key, each);
   }
-  waiting_ += failed.size();
   key->run = 0;
   Settle(key);
   return failed;

@@ -1,14 +1,27 @@
 #include "broker/lease_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "host/check.h"
 
 namespace afluente::broker {
+namespace {
 
-void LeaseTable::Grant(uint64_t sequence, Lease lease) {
+void TakeRoom(const Lease& lease) {
   ++lease.flow->messages;
   lease.flow->bytes += lease.bytes;
+}
+
+void GiveRoom(const Lease& lease) {
+  --lease.flow->messages;
+  lease.flow->bytes -= lease.bytes;
+}
+
+}  // namespace
+
+void LeaseTable::Grant(uint64_t sequence, Lease lease) {
+  TakeRoom(lease);
   deadlines_.push({lease.deadline, sequence, lease.generation});
   bool fresh = leases_.emplace(sequence, std::move(lease)).second;
   AFLUENTE_CHECK(fresh);
@@ -25,13 +38,24 @@ void LeaseTable::Extend(uint64_t sequence, Lease& lease, host::MonotonicTime dea
   if (deadlines_.size() > 4 * leases_.size() + 1024) Compact();
 }
 
+void LeaseTable::Hold(Lease& lease) {
+  if (lease.held) return;
+  lease.held = true;
+  GiveRoom(lease);
+}
+
+void LeaseTable::Resume(uint64_t sequence, Lease& lease) {
+  if (std::exchange(lease.held, false)) TakeRoom(lease);
+  lease.acking = false;
+  Extend(sequence, lease, lease.deadline);
+}
+
 Lease LeaseTable::Take(uint64_t sequence) {
   auto it = leases_.find(sequence);
   AFLUENTE_CHECK(it != leases_.end());
   Lease lease = std::move(it->second);
   leases_.erase(it);
-  --lease.flow->messages;
-  lease.flow->bytes -= lease.bytes;
+  if (!lease.held) GiveRoom(lease);
   if (leases_.empty()) deadlines_ = {};
   return lease;
 }
@@ -39,7 +63,7 @@ Lease LeaseTable::Take(uint64_t sequence) {
 bool LeaseTable::IsCurrent(const Deadline& deadline) const {
   auto it = leases_.find(deadline.sequence);
   return it != leases_.end() && it->second.generation == deadline.generation &&
-         it->second.deadline == deadline.at && !it->second.acking;
+         it->second.deadline == deadline.at && !it->second.acking && !it->second.held;
 }
 
 std::vector<uint64_t> LeaseTable::Expired(host::MonotonicTime now) {
@@ -61,7 +85,7 @@ host::MonotonicTime LeaseTable::next_deadline() const {
 void LeaseTable::Compact() {
   deadlines_ = {};
   for (const auto& [sequence, lease] : leases_) {
-    if (!lease.acking) deadlines_.push({lease.deadline, sequence, lease.generation});
+    if (!lease.acking && !lease.held) deadlines_.push({lease.deadline, sequence, lease.generation});
   }
 }
 

@@ -1,19 +1,25 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <queue>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "broker/key_order.h"
+#include "broker/sequence_set.h"
 #include "broker/subscriptions.h"
 #include "host/clock.h"
 
 namespace afluente::broker {
+
+class DeliveryTransform;
 
 // What one consumer holds, against what it may hold. Guarded by its subscription's mutex.
 struct Flow {
@@ -28,6 +34,26 @@ struct Flow {
   }
 };
 
+// A call of Consumer::Next that waits for its answer.
+struct Waiter {
+  std::shared_ptr<Flow> flow;
+  size_t messages_max;
+  size_t bytes_max;
+  Consumer::Ready ready;
+};
+
+// An answer to one waiter as it is being put together.
+struct Building {
+  Waiter waiter;
+  uint64_t run = 0;  // see KeyOrder
+  size_t messages_max = 0;
+  size_t bytes = 0;
+  std::vector<Delivered> messages;
+  std::shared_ptr<DeliveryTransform> transform;
+  absl::Status status;
+  bool full = false;
+};
+
 // One delivery that was neither acked nor given back.
 struct Lease {
   host::MonotonicTime deadline;
@@ -36,6 +62,7 @@ struct Lease {
   std::shared_ptr<Flow> flow;  // shared: the lease outlives its consumer
   uint32_t bytes = 0;
   bool acking = false;  // its ack is on the way to the disk
+  bool held = false;    // acked; until `acking`, an earlier message of its key is still out
   KeyOrder::Key* key = nullptr;
 };
 
@@ -45,6 +72,10 @@ class LeaseTable {
   void Grant(uint64_t sequence, Lease lease);
   Lease* Find(uint64_t sequence);
   void Extend(uint64_t sequence, Lease& lease, host::MonotonicTime deadline);
+  // It is acked: its deadline counts no more, and its consumer has room again.
+  void Hold(Lease& lease);
+  // As if it had not been acked: it runs on.
+  void Resume(uint64_t sequence, Lease& lease);
   // Takes the lease away and gives its consumer room; returns it.
   Lease Take(uint64_t sequence);
   // The leases that ran out by `now`, ascending. The caller takes them: they come up once.
@@ -73,6 +104,15 @@ class LeaseTable {
 
   absl::flat_hash_map<uint64_t, Lease> leases_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
+};
+
+// Messages whose acks one record makes durable, as it is being put together.
+struct Acking {
+  std::vector<uint64_t> sequences;
+  std::vector<std::string> ack_ids;  // with exactly-once delivery: those to answer
+  bool held = false;                 // acks were held
+  std::vector<SequenceSet::Range> ranges;
+  std::atomic<int>* appending = nullptr;  // counts it until it is in the journal's queue
 };
 
 // Which delivery acked a message, for the last acks of a subscription: an ack that is sent again

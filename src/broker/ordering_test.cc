@@ -70,6 +70,16 @@ TEST(KeyOrder, ReadyKeysTakeTurns) {
   EXPECT_THAT(turns, ::testing::Contains(3).Times(2));
 }
 
+TEST(KeyOrder, NothingGoesOutOfAHeldKey) {
+  KeyOrder order;
+  host::MonotonicTime until = host::MonotonicTime() + seconds(1);
+  order.HoldNew("k", 1, until);
+  EXPECT_EQ(order.Offer("k", 1, 1), nullptr);
+  EXPECT_FALSE(order.NextReady(1));
+  order.ReleaseDue(until);
+  EXPECT_NE(order.Offer("k", 1, 1), nullptr);
+}
+
 class Ordering : public ::testing::Test {
  protected:
   Ordering() {
@@ -115,7 +125,125 @@ TEST_F(Ordering, AnExpiredRunComesBackInOrder) {
   auto first = harness_.Pull();
   ASSERT_TRUE(harness_.Ack({first.ack_ids()[1]}).ok());
   harness_.Advance(seconds(10));
-  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a1", "a3"));
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a1", "a2", "a3"));
+}
+
+TEST_F(Ordering, AFailureBringsAckedFollowersBackToo) {
+  Publish({"a0", "a1", "a2", "a3", "b0"});
+  auto first = harness_.Pull().ack_ids();
+  ASSERT_EQ(first.size(), 5);
+  ASSERT_TRUE(harness_.Ack({first[0], first[2], first[3], first[4]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 3);
+  ASSERT_TRUE(harness_.Modify({first[1]}, seconds(0)).ok());
+  EXPECT_EQ(harness_.Backlog(), 3);
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a1", "a2", "a3"));
+}
+
+TEST_F(Ordering, AcksThatComeAfterTheFailureDoNotCount) {
+  Publish({"a0", "a1", "a2", "a3"});
+  auto first = harness_.Pull().ack_ids();
+  ASSERT_TRUE(harness_.Modify({first[1]}, seconds(0)).ok());
+  ASSERT_TRUE(harness_.Ack({first[2], first[3]}).ok());  // as they wait behind a0
+  ASSERT_TRUE(harness_.Ack({first[0]}).ok());
+  auto again = harness_.Pull();
+  EXPECT_THAT(again.texts(), ElementsAre("a1", "a2", "a3"));
+  ASSERT_TRUE(harness_.Ack({first[2], first[3]}).ok());  // as they are out once more
+  ASSERT_TRUE(harness_.Ack({again.ack_ids()[0]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 2);
+}
+
+TEST_F(Ordering, AHeldAckIsStoredWhenTheEarlierOnesAre) {
+  Publish({"a0", "a1", "a2", "a3"});
+  auto ids = harness_.Pull().ack_ids();
+  ASSERT_TRUE(harness_.Ack({ids[3]}).ok());
+  ASSERT_TRUE(harness_.Ack({ids[1]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 4);
+  ASSERT_TRUE(harness_.Ack({ids[0]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 2);
+  ASSERT_TRUE(harness_.CrashAndRestart().ok());
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a2", "a3"));
+}
+
+TEST_F(Ordering, OneRequestMayAckAKeyInAnyOrder) {
+  Publish({"a0", "a1", "a2"});
+  auto ids = harness_.Pull().ack_ids();
+  ASSERT_TRUE(harness_.Ack({ids[2], ids[0], ids[1]}).ok());
+  ASSERT_TRUE(harness_.CrashAndRestart().ok());
+  EXPECT_THAT(harness_.Pull().texts(), IsEmpty());
+}
+
+TEST_F(Ordering, LateAcksOfAWholeRunCount) {
+  Publish({"a0", "a1", "a2"});
+  auto ids = harness_.Pull().ack_ids();
+  harness_.Advance(seconds(10));
+  ASSERT_TRUE(harness_.Ack({ids[1], ids[0]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 1);
+  ASSERT_TRUE(harness_.Ack({ids[2]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 0);
+}
+
+TEST_F(Ordering, AHeldAckNeitherExpiresNorIsTakenBack) {
+  Publish({"a0", "a1"});
+  auto ids = harness_.Pull().ack_ids();
+  ASSERT_TRUE(harness_.Ack({ids[1]}).ok());
+  ASSERT_TRUE(harness_.Modify({ids[1]}, seconds(0)).ok());
+  ASSERT_TRUE(harness_.Modify({ids[0]}, seconds(60)).ok());
+  harness_.Advance(seconds(30));
+  EXPECT_THAT(harness_.Pull().texts(), IsEmpty());
+  ASSERT_TRUE(harness_.Ack({ids[0]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 0);
+}
+
+TEST_F(Ordering, AHeldAckGivesItsConsumerRoom) {
+  Publish({"a0", "a1", "b0"});
+  ConsumerOptions options;
+  options.outstanding_messages_max = 2;
+  auto consumer = harness_.Open(options);
+  auto first = harness_.Next(*consumer);
+  ASSERT_THAT(first->texts(), ElementsAre("a0", "a1"));
+  auto second = harness_.Next(*consumer);
+  EXPECT_FALSE(second->value);
+  ASSERT_TRUE(harness_.Ack({first->ack_ids()[1]}).ok());
+  EXPECT_THAT(second->texts(), ElementsAre("b0"));
+  // The room is given once: two of "a" and one of "b" were out, two are left.
+  ASSERT_TRUE(harness_.Ack({first->ack_ids()[0]}).ok());
+  Publish({"c0", "d0"});
+  EXPECT_THAT(harness_.Next(*consumer)->texts(), ElementsAre("c0"));
+}
+
+TEST_F(Ordering, ASeekForgetsHeldAcks) {
+  Publish({"a0", "a1"});
+  auto ids = harness_.Pull().ack_ids();
+  ASSERT_TRUE(harness_.Ack({ids[1]}).ok());
+  ASSERT_TRUE(harness_.broker().Seek(kSubscription, host::WallTime()).ok());
+  auto again = harness_.Pull();
+  ASSERT_THAT(again.texts(), ElementsAre("a0", "a1"));
+  ASSERT_TRUE(harness_.Ack({again.ack_ids()[0]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 1);
+}
+
+TEST_F(Ordering, AHeldAckThatTheDiskRefusesIsTakenBack) {
+  Publish({"a0", "a1", "a2"});
+  auto ids = harness_.Pull().ack_ids();
+  ASSERT_TRUE(harness_.Ack({ids[1]}).ok());
+  harness_.journal().Refuse(absl::UnavailableError("disk"));
+  EXPECT_FALSE(harness_.Ack({ids[0]}).ok());
+  harness_.journal().Refuse(absl::OkStatus());
+  ASSERT_TRUE(harness_.Ack({ids[0]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 2);
+  harness_.Advance(seconds(10));
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a1", "a2"));
+}
+
+TEST_F(Ordering, ExactlyOnceDeliveryTakesOverHeldAcks) {
+  Publish({"a0", "a1"});
+  auto ids = harness_.Pull().ack_ids();
+  ASSERT_TRUE(harness_.Ack({ids[1]}).ok());
+  SubscriptionSettings settings = *harness_.broker().GetSubscription(kSubscription);
+  settings.enable_exactly_once_delivery = true;
+  ASSERT_TRUE(harness_.broker().UpdateSubscription(settings).ok());
+  ASSERT_TRUE(harness_.Ack({ids[0]}).failures.empty());
+  EXPECT_EQ(harness_.Backlog(), 0);
 }
 
 TEST_F(Ordering, AWaiterGetsTheNextRunWhenTheLastIsAcked) {

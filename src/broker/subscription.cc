@@ -93,7 +93,8 @@ std::vector<Subscription::Call> Subscription::ApplyAcks(
     retries_.Forget(first, last);
   }
   std::vector<Call> calls;
-  if (!waiters_.empty()) calls.push_back([self = shared_from_this()] { self->PostTurn(); });
+  if (!waiters_.empty() || !released_.empty())
+    calls.push_back([self = shared_from_this()] { self->PostTurn(); });
   return calls;
 }
 
@@ -130,16 +131,21 @@ void Subscription::EndLeases(uint64_t first, uint64_t last) {
       auto took = surroundings_.clock.Monotonic() - lease.delivered;
       counters_.ack_latencies.Observe(std::chrono::duration<double>(took).count());
     }
-    if (lease.key != nullptr) order_.Done(lease.key, sequence);
+    if (lease.key != nullptr) EndOut(lease.key, sequence);
     if (settings_.enable_exactly_once_delivery) last_acks_.Add(sequence, lease.generation);
   }
 }
 
 void Subscription::RaiseFloor(uint64_t sequence) {
-  absl::MutexLock lock(&mutex_);
-  if (sequence > acked_.floor()) EndLeases(acked_.floor() + 1, sequence);
-  acked_.RaiseFloor(sequence);
-  retries_.Forget(0, sequence);
+  bool released = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (sequence > acked_.floor()) EndLeases(acked_.floor() + 1, sequence);
+    acked_.RaiseFloor(sequence);
+    retries_.Forget(0, sequence);
+    released = !released_.empty();
+  }
+  if (released) PostTurn();
 }
 
 std::vector<Subscription::Call> Subscription::MarkDeleted() {
@@ -155,6 +161,7 @@ std::vector<Subscription::Call> Subscription::MarkDeleted() {
   waiters_.clear();
   leases_.Clear();
   order_.Clear();
+  released_.clear();
   redeliver_.clear();
   retries_.Clear();
   dying_.clear();

@@ -98,23 +98,6 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   SubscriptionImage Capture() const;
 
  private:
-  struct Waiter {
-    std::shared_ptr<Flow> flow;
-    size_t messages_max;
-    size_t bytes_max;
-    Consumer::Ready ready;
-  };
-  // An answer to one waiter as it is being put together.
-  struct Building {
-    Waiter waiter;
-    uint64_t run = 0;  // see KeyOrder
-    size_t messages_max = 0;
-    size_t bytes = 0;
-    std::vector<Delivered> messages;
-    std::shared_ptr<DeliveryTransform> transform;
-    absl::Status status;
-    bool full = false;
-  };
   // So many skipped messages become a record of their own.
   static constexpr uint64_t kSkippedMax = 1000;
   enum class Source { kNew, kRedeliver, kOrdered };
@@ -124,11 +107,6 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
     KeyOrder::Key* key;
   };
 
-  // Messages that one ack request names, as it is being put together.
-  struct Acking {
-    std::vector<uint64_t> sequences;
-    std::vector<std::string> ack_ids;  // with exactly-once delivery, in the same order
-  };
   // A message that failed too often: it goes to the dead-letter topic instead of a consumer. Until
   // then it counts as out in its key's order.
   struct Dying {
@@ -155,6 +133,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   void Bury(uint64_t sequence, const DeadLetterPolicy& policy);
   void OnBuried(uint64_t sequence, const absl::Status& status);
   void RecordFailures();
+  void RecordReleased();
 
   std::optional<Target> PickTarget(const Building& building) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Target> PickOld(const Building& building) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -174,6 +153,18 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   Acking TakeAcks(const std::vector<std::string>& ack_ids) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Acking TakeAcksExactly(const std::vector<std::string>& ack_ids, AckAnswer& answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeOrHold(const AckId& id, Acking& acking) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the ack, and the held ones that it lets go.
+  void TakeAck(uint64_t sequence, Lease& lease, std::vector<uint64_t>& taken)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeHeld(uint64_t sequence, std::vector<uint64_t>& taken)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether all before it in its key is done, or about to be.
+  bool Leads(const KeyOrder::Key* key, uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndOut(KeyOrder::Key* key, uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What is needed to append it without the lock.
+  void Seal(Acking& acking) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Append(Acking acking, absl::AnyInvocable<void(const absl::Status&)> then);
   // The lease that the ack id names, or null.
   Lease* FindLease(const AckId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The delivery of a leased message failed: it is delivered again, or dies.
@@ -224,6 +215,8 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   LeaseTable leases_ ABSL_GUARDED_BY(mutex_);
   KeyOrder order_ ABSL_GUARDED_BY(mutex_);
   RetryTable retries_ ABSL_GUARDED_BY(mutex_);
+  // Held acks that were let go otherwise than by an ack.
+  std::vector<uint64_t> released_ ABSL_GUARDED_BY(mutex_);
   AckMemory last_acks_ ABSL_GUARDED_BY(mutex_);  // with exactly-once delivery
   absl::btree_map<uint64_t, Dying> dying_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<DeliveryTransform> transform_ ABSL_GUARDED_BY(mutex_);  // shared: one runs on

@@ -62,8 +62,8 @@ Lease* Subscription::FindLease(const AckId& id) {
   return lease != nullptr && lease->generation == id.generation ? lease : nullptr;
 }
 
-Subscription::Acking Subscription::TakeAcks(const std::vector<std::string>& ack_ids) {
-  Acking acking;
+Acking Subscription::TakeAcks(const std::vector<std::string>& ack_ids) {
+  std::vector<AckId> ids;
   for (const std::string& text : ack_ids) {
     std::optional<AckId> id = ParseAckId(text);
     if (!id || id->subscription != incarnation_ || id->sequence == 0 ||
@@ -71,21 +71,74 @@ Subscription::Acking Subscription::TakeAcks(const std::vector<std::string>& ack_
         acked_.Contains(id->sequence)) {
       continue;
     }
-    acking.sequences.push_back(id->sequence);
-    if (Lease* lease = leases_.Find(id->sequence)) lease->acking = true;
+    ids.push_back(*id);
   }
-  std::sort(acking.sequences.begin(), acking.sequences.end());
+  // Ascending, so that one request may ack several of a key in any order.
+  std::sort(ids.begin(), ids.end(),
+            [](const AckId& a, const AckId& b) { return a.sequence < b.sequence; });
+  Acking acking;
+  for (const AckId& id : ids) TakeOrHold(id, acking);
   return acking;
 }
 
-Subscription::Acking Subscription::TakeAcksExactly(const std::vector<std::string>& ack_ids,
-                                                   AckAnswer& answer) {
+void Subscription::TakeOrHold(const AckId& id, Acking& acking) {
+  std::vector<uint64_t>& taken = acking.sequences;
+  Lease* lease = leases_.Find(id.sequence);
+  if (lease == nullptr) {
+    const KeyOrder::Key* key = order_.FindWaiting(id.sequence);
+    // Its delivery ended with an earlier message's: it comes again after that one.
+    if (!Leads(key, id.sequence) && std::find(taken.rbegin(), taken.rend(),
+                                              KeyOrder::Before(*key, id.sequence)) == taken.rend())
+      return;
+    taken.push_back(id.sequence);
+  } else if (lease->acking) {
+    taken.push_back(id.sequence);
+  } else if (Leads(lease->key, id.sequence)) {
+    TakeAck(id.sequence, *lease, taken);
+  } else if (lease->generation == id.generation) {
+    leases_.Hold(*lease);
+    acking.held = true;
+  }
+}
+
+bool Subscription::Leads(const KeyOrder::Key* key, uint64_t sequence) {
+  uint64_t before = key == nullptr ? 0 : KeyOrder::Before(*key, sequence);
+  // An acked one waits until its turn comes and it is dropped.
+  if (before == 0 || acked_.Contains(before)) return true;
+  const Lease* earlier = leases_.Find(before);
+  return earlier != nullptr && earlier->acking;
+}
+
+void Subscription::TakeAck(uint64_t sequence, Lease& lease, std::vector<uint64_t>& taken) {
+  lease.acking = true;
+  taken.push_back(sequence);
+  if (lease.key != nullptr) TakeHeld(KeyOrder::OutAfter(*lease.key, sequence), taken);
+}
+
+void Subscription::TakeHeld(uint64_t sequence, std::vector<uint64_t>& taken) {
+  Lease* lease = leases_.Find(sequence);
+  while (lease != nullptr && lease->held && !lease->acking) {
+    lease->acking = true;
+    taken.push_back(sequence);
+    sequence = KeyOrder::OutAfter(*lease->key, sequence);
+    lease = leases_.Find(sequence);
+  }
+}
+
+void Subscription::EndOut(KeyOrder::Key* key, uint64_t sequence) {
+  uint64_t next = KeyOrder::OutAfter(*key, sequence);
+  order_.Done(key, sequence);
+  // With one left, the key is still there.
+  if (next != 0 && Leads(key, next)) TakeHeld(next, released_);
+}
+
+Acking Subscription::TakeAcksExactly(const std::vector<std::string>& ack_ids, AckAnswer& answer) {
   host::MonotonicTime now = surroundings_.clock.Monotonic();
   std::vector<std::pair<uint64_t, const std::string*>> valid;
   for (const std::string& text : ack_ids) {
     std::optional<AckId> id = ParseAckId(text);
     const Lease* lease = id ? FindLease(*id) : nullptr;
-    if (lease != nullptr && (lease->acking || lease->deadline > now)) {
+    if (lease != nullptr && (lease->acking || lease->held || lease->deadline > now)) {
       valid.emplace_back(id->sequence, &text);
     } else if (id && id->subscription == incarnation_ &&
                last_acks_.Holds(id->sequence, id->generation)) {
@@ -99,58 +152,64 @@ Subscription::Acking Subscription::TakeAcksExactly(const std::vector<std::string
   Acking acking;
   for (auto [sequence, text] : valid) {
     Lease* lease = leases_.Find(sequence);
-    uint64_t before = lease->key == nullptr ? 0 : KeyOrder::OutBefore(*lease->key, sequence);
-    const Lease* earlier = leases_.Find(before);
-    if (before != 0 && (earlier == nullptr || !earlier->acking)) {
+    if (!lease->acking && !Leads(lease->key, sequence)) {
       answer.failures.push_back({*text, AckFault::kUnordered});
       continue;
     }
-    lease->acking = true;
-    acking.sequences.push_back(sequence);
+    TakeAck(sequence, *lease, acking.sequences);
     acking.ack_ids.push_back(*text);
   }
   return acking;
 }
 
+void Subscription::Seal(Acking& acking) {
+  std::vector<uint64_t>& sequences = acking.sequences;
+  if (sequences.empty()) return;
+  std::sort(sequences.begin(), sequences.end());
+  sequences.erase(std::unique(sequences.begin(), sequences.end()), sequences.end());
+  acking.ranges = Merge(RangesOf(sequences), TakeSkipped());
+  acking.appending = &appending_[seeks_ % 2];
+  ++*acking.appending;
+}
+
+void Subscription::Append(Acking acking, absl::AnyInvocable<void(const absl::Status&)> then) {
+  if (acking.sequences.empty()) return then(absl::OkStatus());
+  std::atomic<int>* appending = acking.appending;
+  surroundings_.recorder.Append(AcksRecord{incarnation_, std::move(acking.ranges)},
+                                [self = shared_from_this(), sequences = std::move(acking.sequences),
+                                 then = std::move(then)](const absl::Status& status) mutable {
+                                  if (!status.ok()) self->AckFailed(sequences);
+                                  then(status);
+                                });
+  --*appending;
+}
+
 void Subscription::Acknowledge(const std::vector<std::string>& ack_ids, Subscriptions::Done done) {
   Acking acking;
   AckAnswer answer;
-  AcksRecord record{incarnation_, {}};
-  std::atomic<int>* appending = nullptr;
   {
     absl::MutexLock lock(&mutex_);
     NoteActivity();
     answer.exactly_once = settings_.enable_exactly_once_delivery;
     acking = answer.exactly_once ? TakeAcksExactly(ack_ids, answer) : TakeAcks(ack_ids);
-    std::vector<uint64_t> unique = acking.sequences;
-    unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
-    if (!unique.empty()) record.ranges = Merge(RangesOf(unique), TakeSkipped());
-    appending = &appending_[seeks_ % 2];
-    ++*appending;
+    Seal(acking);
   }
-  if (acking.sequences.empty()) {
-    --*appending;
-    done(std::move(answer));
-    return;
-  }
-  surroundings_.recorder.Append(
-      std::move(record),
-      [self = shared_from_this(), acking = std::move(acking), answer = std::move(answer),
-       done = std::move(done)](const absl::Status& status) mutable {
-        if (status.ok()) self->counters_.acked.Add(acking.sequences.size());
-        if (!status.ok()) {
-          self->AckFailed(acking.sequences);
-          if (!answer.exactly_once) answer.status = status;
-        }
-        for (std::string& id : acking.ack_ids) {
-          if (status.ok())
-            answer.successes.push_back(std::move(id));
-          else
-            answer.failures.push_back({std::move(id), AckFault::kTransient});
-        }
-        done(std::move(answer));
-      });
-  --*appending;
+  if (acking.held) PostTurn();  // their consumers have room
+  size_t count = acking.sequences.size();
+  std::vector<std::string> named = std::move(acking.ack_ids);
+  Append(std::move(acking),
+         [self = shared_from_this(), count, named = std::move(named), answer = std::move(answer),
+          done = std::move(done)](const absl::Status& status) mutable {
+           if (status.ok()) self->counters_.acked.Add(count);
+           if (!status.ok() && !answer.exactly_once) answer.status = status;
+           for (std::string& id : named) {
+             if (status.ok())
+               answer.successes.push_back(std::move(id));
+             else
+               answer.failures.push_back({std::move(id), AckFault::kTransient});
+           }
+           done(std::move(answer));
+         });
 }
 
 void Subscription::AckFailed(const std::vector<uint64_t>& sequences) {
@@ -158,25 +217,45 @@ void Subscription::AckFailed(const std::vector<uint64_t>& sequences) {
     absl::MutexLock lock(&mutex_);
     for (uint64_t sequence : sequences) {
       Lease* lease = leases_.Find(sequence);
-      if (lease == nullptr || !lease->acking) continue;
-      // As if it had not been acked: the lease runs on, and its deadline counts again.
-      lease->acking = false;
-      leases_.Extend(sequence, *lease, lease->deadline);
+      if (lease != nullptr && lease->acking) leases_.Resume(sequence, *lease);
     }
   }
   PostTurn();
 }
 
+void Subscription::RecordReleased() {
+  Acking acking;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (uint64_t sequence : std::exchange(released_, {})) {
+      Lease* lease = leases_.Find(sequence);
+      if (lease == nullptr || !lease->acking) continue;
+      // A seek that is under way voids it.
+      if (lease->generation <= seek_generation_)
+        leases_.Resume(sequence, *lease);
+      else
+        acking.sequences.push_back(sequence);
+    }
+    Seal(acking);
+  }
+  size_t count = acking.sequences.size();
+  Append(std::move(acking), [self = shared_from_this(), count](const absl::Status& status) {
+    if (status.ok()) self->counters_.acked.Add(count);
+  });
+}
+
 void Subscription::DropAndFail(Building& building, const std::vector<uint64_t>& dropped,
                                const std::vector<uint64_t>& failed) {
-  std::vector<uint64_t> acking;
+  Acking acking;
   {
     absl::MutexLock lock(&mutex_);
     for (uint64_t sequence : dropped) {
       Lease* lease = leases_.Find(sequence);
       if (lease == nullptr) continue;
-      lease->acking = true;
-      acking.push_back(sequence);
+      if (Leads(lease->key, sequence))
+        TakeAck(sequence, *lease, acking.sequences);
+      else
+        leases_.Hold(*lease);
     }
     for (uint64_t sequence : failed) {
       if (leases_.Find(sequence) != nullptr) Fail(sequence, Cause::kTransform);
@@ -187,13 +266,9 @@ void Subscription::DropAndFail(Building& building, const std::vector<uint64_t>& 
       if (leases_.Find(each.message->sequence) != nullptr) kept.push_back(std::move(each));
     }
     building.messages = std::move(kept);
+    Seal(acking);
   }
-  if (acking.empty()) return;
-  std::sort(acking.begin(), acking.end());
-  surroundings_.recorder.Append(AcksRecord{incarnation_, RangesOf(acking)},
-                                [self = shared_from_this(), acking](const absl::Status& status) {
-                                  if (!status.ok()) self->AckFailed(acking);
-                                });
+  Append(std::move(acking), [](const absl::Status&) {});
 }
 
 AckAnswer Subscription::ModifyAckDeadline(const std::vector<std::string>& ack_ids,
@@ -207,12 +282,13 @@ AckAnswer Subscription::ModifyAckDeadline(const std::vector<std::string>& ack_id
     for (const std::string& text : ack_ids) {
       std::optional<AckId> id = ParseAckId(text);
       Lease* lease = id ? FindLease(*id) : nullptr;
-      if (answer.exactly_once && (lease == nullptr || (lease->deadline <= now && !lease->acking))) {
+      if (answer.exactly_once &&
+          (lease == nullptr || (lease->deadline <= now && !lease->acking && !lease->held))) {
         answer.failures.push_back({text, AckFault::kInvalid});
         continue;
       }
       if (answer.exactly_once) answer.successes.push_back(text);
-      if (lease == nullptr || lease->acking) continue;
+      if (lease == nullptr || lease->acking || lease->held) continue;
       if (deadline.count() == 0) {
         Fail(id->sequence, Cause::kSubscriber);
         failed = true;
@@ -314,6 +390,7 @@ host::MonotonicTime Subscription::Take(host::MonotonicTime now) {
     record_skipped = skipped_count_ >= kSkippedMax;
   }
   RecordFailures();
+  RecordReleased();
   BuryDying();
   Dispatch(/*may_block=*/true);
   if (record_skipped) RecordSkipped();
@@ -381,7 +458,7 @@ void Subscription::OnBuried(uint64_t sequence, const absl::Status& status) {
     dying_.erase(it);
     if (status.ok()) counters_.dead_lettered.Add();
     if (status.ok() || acked_.Contains(sequence)) {
-      if (key != nullptr) order_.Done(key, sequence);
+      if (key != nullptr) EndOut(key, sequence);
     } else {
       // Its topic is gone, or the disk refused: it is delivered again.
       Requeue(sequence, key, BackoffOf(sequence, Cause::kSubscriber));

@@ -79,7 +79,7 @@ void Subscription::Watch() {
   });
 }
 
-std::optional<Subscription::Building> Subscription::Begin(bool may_block) {
+std::optional<Building> Subscription::Begin(bool may_block) {
   absl::MutexLock lock(&mutex_);
   caught_up_ = false;
   auto may_take = [](const Waiter& each) { return each.flow->HasRoom(); };

@@ -87,6 +87,7 @@ std::vector<Subscription::Call> Subscription::Reset(SequenceSet acked, uint64_t 
   // One by one, so that their consumers have room again.
   for (uint64_t sequence : leased) leases_.Take(sequence);
   order_.Clear();
+  released_.clear();
   retries_.Clear();
   dying_.clear();
   last_acks_ = AckMemory();

@@ -44,6 +44,8 @@ struct ServerOptions {
   // Bodies being received or handled, all connections together; beyond it 503.
   uint64_t bodies_bytes_max = 256 << 20;
   RefusalForm refusal = nullptr;  // null = application/problem+json
+  // Completes the refusals that the server gives itself; any thread.
+  std::function<void(Response&)> on_refusal = nullptr;
 };
 
 // An HTTP/1.1 server: keep-alive, pipelining answered in order, limits with named refusals (400,

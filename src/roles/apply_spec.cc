@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "broker/broker.h"
 #include "host/check.h"
+#include "telemetry/log.h"
 #include "warehouse/catalog.h"
 #include "warehouse/dead_letter_table.h"
 
@@ -24,6 +25,17 @@ absl::Status ApplyTopic(const std::string& project, const spec::Topic& topic,
   return topics.UpdateTopic(wanted).status();
 }
 
+// As in Pub/Sub, a subscription outlives its topic, and a new topic of that name is another one. It
+// may hold messages that nobody else has: it is left as it is.
+void WarnOfDeletedTopic(const spec::Subscription& subscription) {
+  telemetry::Log(
+      telemetry::Severity::kWarning,
+      "a subscription's topic was deleted: it keeps the messages it has and gets none of "
+      "the new topic of that name; delete it when it is drained, and the next start "
+      "makes it anew, or give the specification's one a new name",
+      {{"subscription", subscription.name}, {"topic", subscription.topic}});
+}
+
 absl::Status ApplySubscription(const std::string& project, const spec::Subscription& subscription,
                                broker::Subscriptions& subscriptions) {
   broker::SubscriptionSettings wanted;
@@ -41,6 +53,10 @@ absl::Status ApplySubscription(const std::string& project, const spec::Subscript
     return absl::FailedPreconditionError(absl::StrCat("subscription ", subscription.name, ": its ",
                                                       what, " cannot change; use a new name"));
   };
+  if (existing->topic == broker::kDeletedTopic) {
+    WarnOfDeletedTopic(subscription);
+    return absl::OkStatus();
+  }
   if (existing->topic != wanted.topic) return refuse("topic");
   if (existing->filter != wanted.filter) return refuse("filter");
   if (existing->enable_message_ordering != wanted.enable_message_ordering) {

@@ -206,6 +206,64 @@ def test_acks_beside_invalid_ones_succeed_for_the_callback(clients):
     assert clients.nothing_to_pull(name)
 
 
+# Ordering.
+
+def test_a_nack_brings_back_the_acknowledged_followers_of_its_key(clients):
+    topic, name = clients.pair(enable_message_ordering=True)
+    clients.publish_messages(topic, [{"data": str(i).encode(), "ordering_key": "k"} for i in range(5)])
+    seen, nacked, lock = [], [], threading.Lock()
+
+    def callback(message):
+        with lock:
+            seen.append(int(message.data))
+            first = message.data == b"1" and not nacked
+            if first:
+                nacked.append(message)
+        if first:
+            message.nack()
+        else:
+            message.ack()
+
+    stream = clients.stream(name, callback)
+    wait_until(lambda: len(seen) >= 9, 30, "the followers come again")
+    stream.cancel()
+    stream.result(timeout=20)
+    assert seen == [0, 1, 2, 3, 4, 1, 2, 3, 4]
+    assert clients.nothing_to_pull(name)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["acks before the nack", "acks after the nack"])
+def test_a_unary_nack_brings_back_the_acknowledged_followers_of_its_key(clients, late):
+    topic, name = clients.pair(enable_message_ordering=True)
+    clients.publish_messages(topic, [{"data": str(i).encode(), "ordering_key": "k"} for i in range(5)])
+    received = clients.pull(name, 5)
+    assert datas(received) == [b"0", b"1", b"2", b"3", b"4"]
+    steps = [lambda: clients.ack(name, received[2:]), lambda: clients.extend(name, received[1:2], 0)]
+    for step in reversed(steps) if late else steps:
+        step()
+    clients.ack(name, received[:1])
+    again = clients.pull_all(name, 4)
+    assert datas(again) == [b"1", b"2", b"3", b"4"]
+    clients.ack(name, again)
+    assert clients.nothing_to_pull(name)
+
+
+def test_acks_of_a_key_in_any_order_are_durable_once_the_earliest_is(launch):
+    instance = launch()
+    clients = Clients(instance)
+    topic, name = clients.pair(enable_message_ordering=True)
+    clients.publish_messages(topic, [{"data": str(i).encode(), "ordering_key": "k"} for i in range(5)])
+    received = clients.pull(name, 5)
+    assert len(received) == 5
+    for each in (received[2], received[1]):
+        clients.ack(name, [each])
+    clients.ack(name, received[:1])
+    instance.kill()
+    instance.start(keep_ports=True)
+    assert wait_for_server(lambda: datas(clients.pull_all(name, 2))) == [b"3", b"4"]
+    clients.close()
+
+
 # Retries.
 
 def test_a_nacked_message_waits_longer_each_time(clients):

@@ -127,6 +127,21 @@ def test_an_ordering_key_travels_over_rest(shared, topic, subscription):
     assert pull(shared, subscription)[0]["message"]["orderingKey"] == "k"
 
 
+def test_a_pull_whose_caller_left_takes_no_message(shared, topic, subscription):
+    address, port = shared.doors["pubsub"].rsplit(":", 1)
+    body = b'{"maxMessages": 1}'
+    with socket.create_connection((address.strip("[]"), int(port)), timeout=10) as caller:
+        caller.sendall(f"POST /v1/{P}/subscriptions/{subscription}:pull HTTP/1.1\r\nHost: {address}\r\n"
+                       f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        caller.settimeout(1)
+        with pytest.raises(TimeoutError):
+            caller.recv(1)
+    time.sleep(0.5)
+    [published] = publish(shared, [message("not for who left")], topic)
+    # Its lease would last a minute.
+    assert [r["message"]["messageId"] for r in pull(shared, subscription)] == [published]
+
+
 def test_an_empty_pull_is_an_empty_object(shared, subscription):
     answer = shared.rest("POST", f"{P}/subscriptions/{subscription}:pull",
                          {"maxMessages": 1, "returnImmediately": True})

@@ -1,4 +1,5 @@
 """validate, init, version, and the exit codes of wrong usage: no instance runs."""
+import base64
 import json
 import pathlib
 import re
@@ -10,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from instance import ROOT, Instance, run_afluente, write_pipeline
-from pipeline import EVENTS, EVENTS_FILES
+from pipeline import EVENTS, EVENTS_FILES, PROJECT, publish
 
 GOOD = """\
 project: test-project
@@ -270,3 +271,33 @@ def test_up_takes_afluente_yaml_of_the_current_directory(tmp_path):
     result = run_afluente("validate", code=2, cwd=directory)
     assert "afluente.yaml" in result.stderr
     assert pathlib.Path(directory / "other.yaml").exists()
+
+
+def pulled(instance):
+    return [base64.b64decode(json.loads(line)["data"])
+            for line in instance.run("pull", "all", "--json").stdout.splitlines()]
+
+
+def test_up_starts_when_a_topic_of_its_specification_was_deleted(launch):
+    instance = launch()
+    topic, subscription = f"projects/{PROJECT}/topics/Data", f"projects/{PROJECT}/subscriptions/all"
+    publish(instance, ["kept"])
+    assert instance.rest("DELETE", topic).status_code == 200
+    instance.terminate()
+    instance.start()
+    warning = next(line for line in instance.log().splitlines() if "topic was deleted" in line)
+    fields = json.loads(warning)
+    assert (fields["severity"], fields["subscription"], fields["topic"]) == ("WARNING", "all", "Data")
+    # The topic is there again, and the old one's subscription keeps what it has.
+    assert instance.rest("GET", topic).status_code == 200
+    assert instance.rest("GET", subscription).json()["topic"] == "_deleted-topic_"
+    publish(instance, ["of the new topic"])
+    assert pulled(instance) == [b"kept"]
+    # What the warning says to do.
+    assert instance.rest("DELETE", subscription).status_code == 200
+    instance.terminate()
+    instance.start()
+    assert "topic was deleted" not in instance.log().split(warning)[1]
+    assert instance.rest("GET", subscription).json()["topic"] == topic
+    publish(instance, ["for both"])
+    assert pulled(instance) == [b"for both"]

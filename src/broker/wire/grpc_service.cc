@@ -12,6 +12,7 @@
 #include "broker/publisher.h"
 #include "broker/wire/grpc_bytes.h"
 #include "broker/wire/streaming_pull.h"
+#include "host/cancellation.h"
 
 namespace afluente::broker::wire {
 namespace {
@@ -25,14 +26,14 @@ using BidiHandler = grpc::internal::CallbackBidiHandler<grpc::ByteBuffer, grpc::
 // it, which is after the answer.
 class WaitingReactor final : public grpc::ServerUnaryReactor {
  public:
-  explicit WaitingReactor(std::shared_ptr<Cancellation> cancellation)
+  explicit WaitingReactor(std::shared_ptr<host::Cancellation> cancellation)
       : cancellation_(std::move(cancellation)) {}
   void OnCancel() override { cancellation_->Cancel(); }
   void OnDone() override { delete this; }
 
  private:
   // Shared with the waiting call.
-  const std::shared_ptr<Cancellation> cancellation_;
+  const std::shared_ptr<host::Cancellation> cancellation_;
 };
 
 std::chrono::milliseconds TimeLeft(const grpc::CallbackServerContext& context) {
@@ -50,7 +51,7 @@ grpc::ServerUnaryReactor* RunUnary(const MethodTable& methods, Publisher& publis
   Call call;
   if (method.waits) {
     call.time_left = TimeLeft(context);
-    call.cancellation = std::make_shared<Cancellation>();
+    call.cancellation = std::make_shared<host::Cancellation>();
     reactor = new WaitingReactor(call.cancellation);
   } else {
     reactor = context.DefaultReactor();

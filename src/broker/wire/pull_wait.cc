@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/wire/traffic.h"
+#include "host/cancellation.h"
 
 namespace afluente::broker::wire {
 
@@ -57,7 +58,7 @@ void PullWait::Watch(const Call& call, std::chrono::milliseconds wait) {
   }
   if (answered) return service_.open_calls().Remove(*ticket);
   if (call.cancellation)
-    call.cancellation->Listen([weak = weak_from_this()] {
+    call.cancellation->OnCancel([weak = weak_from_this()] {
       if (auto pull = weak.lock()) pull->End(absl::CancelledError("The caller went away."));
     });
 }

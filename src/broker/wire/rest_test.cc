@@ -1,9 +1,11 @@
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "broker/wire/door_fixture.h"
 #include "gmock/gmock.h"
 #include "http/client.h"
+#include "http/raw_connection.h"
 
 namespace afluente::broker::wire {
 namespace {
@@ -151,6 +153,27 @@ TEST_F(RestTest, TheOtherMethods) {
   EXPECT_EQ(Rest("DELETE", "/v1/projects/p/subscriptions/s").body, "{}");
   EXPECT_EQ(Rest("DELETE", "/v1/projects/p/topics/t").body, "{}");
   EXPECT_EQ(Rest("GET", "/v1/projects/p/topics/t").status, 404);
+}
+
+TEST_F(RestTest, APullEndsWhenItsCallerLeaves) {
+  ASSERT_TRUE(CreateTopic().ok());
+  ASSERT_TRUE(CreateSubscription().ok());
+  const std::string body = R"({"maxMessages":1})";
+  {
+    http::RawConnection caller(port_);
+    ASSERT_TRUE(caller.Send(absl::StrCat(
+        "POST /v1/", kSubscription,
+        ":pull HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ", body.size(), "\r\n\r\n", body)));
+    ASSERT_TRUE(broker_.queues().AwaitConsumers(1));
+    ASSERT_TRUE(broker_.queues().AwaitWaiting());
+  }
+  const auto left = std::chrono::steady_clock::now();
+  EXPECT_TRUE(broker_.queues().AwaitConsumers(0));
+  // Not because its ten seconds were over.
+  EXPECT_LT(std::chrono::steady_clock::now() - left, std::chrono::seconds(5));
+  ASSERT_TRUE(Publish({"a"}).ok());
+  EXPECT_THAT(Rest("POST", absl::StrCat("/v1/", kSubscription, ":pull"), body).body,
+              HasSubstr(R"("data":"YQ==")"));
 }
 
 TEST_F(RestTest, LargeBodiesAreReadOnAWorker) {

@@ -225,8 +225,10 @@ void Transcoder::Run(const Match& match, const http::Request& request,
     status = SetFromText(field, value, *message);
   }
   if (!status.ok()) return responder(ErrorResponse(status));
+  Call call;
+  if (binding.method->waits) call.cancellation = request.cancellation;
   methods_.Run(
-      *binding.method, std::move(message), Call(),
+      *binding.method, std::move(message), call,
       [style, responder = std::move(responder)](const absl::Status& answer,
                                                 const Message* response) mutable {
         std::string json;

@@ -9,9 +9,12 @@
 #include "api/request_id.h"
 #include "api/request_metrics.h"
 #include "host/check.h"
+#include "host/clock.h"
+#include "host/random.h"
 #include "http/loopback_guard.h"
 #include "http/problem.h"
 #include "http/router.h"
+#include "schema/text.h"
 #include "spec/spec.h"
 #include "telemetry/metrics.h"
 #include "warehouse/warehouse.h"
@@ -32,18 +35,32 @@ http::Response Page(std::string content_type, std::string body) {
   return response;
 }
 
+const host::SystemClock kSystemClock;
+
+http::Response ForeignPage() {
+  return http::Problem(403, "Forbidden", "pages of this origin may not read this endpoint");
+}
+
 class RoutedApi final : public Api {
  public:
   RoutedApi(telemetry::Metrics& metrics, ApiOptions options)
-      : options_(std::move(options)), metrics_(metrics), unrouted_(metrics, "") {}
+      : options_(std::move(options)),
+        metrics_(metrics),
+        clock_(options_.clock == nullptr ? kSystemClock : *options_.clock),
+        cache_(options_.cache_bytes_max),
+        unrouted_(metrics, "") {
+    if (options_.endpoints.secret.empty()) options_.endpoints.secret = host::RandomBytes(32);
+  }
 
   absl::Status AddEndpoint(const spec::Endpoint& endpoint, warehouse::Warehouse& warehouse,
                            host::WorkerPool& workers) {
-    AFLUENTE_ASSIGN_OR_RETURN(auto served, ServedEndpoint::Create(endpoint, warehouse, workers,
-                                                                  metrics_, options_.endpoints));
+    const EndpointPorts ports{warehouse, workers, metrics_, clock_, cache_};
+    AFLUENTE_ASSIGN_OR_RETURN(auto served,
+                              ServedEndpoint::Create(endpoint, ports, options_.endpoints));
     ServedEndpoint* const raw = served.get();
     endpoints_.push_back(std::move(served));
-    return raw->Locate(AddRoutes(raw));
+    origins_.insert(origins_.end(), endpoint.cors.begin(), endpoint.cors.end());
+    return raw->query().Locate(AddRoutes(raw));
   }
 
   absl::Status AddRoutes(ServedEndpoint* raw) {
@@ -53,22 +70,30 @@ class RoutedApi final : public Api {
       return absl::InvalidArgumentError(
           "/health, /openapi.json, /docs and /docs/... are the API's own paths");
     }
-    AFLUENTE_RETURN_IF_ERROR(router_.Add(
-        "GET", endpoint.path,
-        [raw](http::Request request, http::PathParameters path, http::Responder responder) {
-          raw->Negotiate(std::move(request), path, std::move(responder));
-        }));
+    AFLUENTE_RETURN_IF_ERROR(AddRoute(raw, endpoint.path, std::nullopt));
     if (!raw->HasSuffixes()) return absl::OkStatus();
-    for (const auto& [suffix, format] :
-         {std::pair(".csv", AnswerFormat::kCsv), std::pair(".ndjson", AnswerFormat::kNdjson)}) {
+    for (const FormatName& offered : OfferedFormats()) {
       AFLUENTE_RETURN_IF_ERROR(
-          router_.Add("GET", endpoint.path + suffix,
-                      [raw, chosen = format](http::Request request, http::PathParameters path,
-                                             http::Responder responder) {
-                        raw->Serve(chosen, std::move(request), path, std::move(responder));
-                      }));
+          AddRoute(raw, schema::Concat(endpoint.path, offered.suffix), offered.format));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status AddRoute(ServedEndpoint* raw, const std::string& path,
+                        std::optional<AnswerFormat> format) {
+    AFLUENTE_RETURN_IF_ERROR(router_.Add(
+        "GET", path,
+        [this, raw, format](http::Request request, http::PathParameters parameters,
+                            http::Responder responder) {
+          if (!MayRead(*raw, request)) return responder(ForeignPage());
+          auto caller = CallerOf(request);
+          if (!caller.ok()) return responder(http::Problem(caller.status()));
+          raw->Serve(format, *caller, std::move(request), parameters, std::move(responder));
+        }));
+    return router_.Add(
+        "OPTIONS", path,
+        [raw](const http::Request& request, const http::PathParameters&,
+              http::Responder responder) { raw->Options(request, std::move(responder)); });
   }
 
   absl::Status AddOwnPages() {
@@ -99,7 +124,7 @@ class RoutedApi final : public Api {
         [this](http::Request request, http::Responder responder) {
           router_.Handle(std::move(request), std::move(responder));
         },
-        options_.hosts));
+        options_.hosts, "/health", origins_));
   }
 
  private:
@@ -112,8 +137,23 @@ class RoutedApi final : public Api {
                        });
   }
 
-  const ApiOptions options_;
+  // The door lets in every origin that some endpoint lists.
+  bool MayRead(const ServedEndpoint& endpoint, const http::Request& request) const {
+    const std::string* origin = request.headers.Find("Origin");
+    return origin == nullptr || endpoint.cors().Allows(*origin) ||
+           http::IsLoopbackOrigin(*origin, options_.hosts);
+  }
+
+  absl::StatusOr<Caller> CallerOf(const http::Request& request) const {
+    if (options_.identify) return options_.identify(request);
+    return Caller{.email = {}, .groups = {}, .address = request.remote_address};
+  }
+
+  ApiOptions options_;
   telemetry::Metrics& metrics_;
+  const host::Clock& clock_;
+  AnswerCache cache_;
+  std::vector<std::string> origins_;  // that some endpoint lets in
   RequestMetrics unrouted_;
   std::vector<std::unique_ptr<ServedEndpoint>> endpoints_;
   std::vector<std::unique_ptr<RequestMetrics>> pages_;

@@ -5,12 +5,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "api/caller.h"
 #include "api/endpoint_options.h"
 #include "http/server.h"
 
 namespace afluente::host {
+class Clock;
 class WorkerPool;
-}
+}  // namespace afluente::host
 namespace afluente::spec {
 struct Endpoint;
 }
@@ -28,6 +30,9 @@ struct ApiOptions {
   std::string title = "Afluente";
   std::string version = "0.1.0";
   std::vector<std::string> hosts;  // names it answers to besides loopback
+  Identify identify;               // without it, callers are known by their address alone
+  size_t cache_bytes_max = 64 << 20;
+  const host::Clock* clock = nullptr;  // the system's when nullptr; outlives the Api
 };
 
 // The HTTP API: the spec's endpoints, /health, /openapi.json and /docs. Made by roles/, which also

@@ -14,6 +14,10 @@ bool IsRequestId(std::string_view text) {
   });
 }
 
+void AddRequestId(http::Response& response) {
+  response.headers.Set("X-Request-Id", host::RandomHex(16));
+}
+
 http::Handler WithRequestId(http::Handler handler) {
   return [handler = std::move(handler)](http::Request request, http::Responder responder) {
     const std::string* given = request.headers.Find("X-Request-Id");

@@ -40,8 +40,9 @@ void Sweep(const std::shared_ptr<ServerShared>& shared, Shard& shard) {
 }
 
 // The answer to a connection too many: best effort, it must not wait.
-void RefuseConnection(int fd) {
-  const Response problem = Problem(503, ReasonPhrase(503), "too many connections");
+void RefuseConnection(const ServerOptions& options, int fd) {
+  Response problem = Problem(503, ReasonPhrase(503), "too many connections");
+  if (options.on_refusal) options.on_refusal(problem);
   std::string bytes;
   AppendHead(bytes, problem, {.keep_alive = false, .date = {}});
   bytes += problem.body;
@@ -74,7 +75,7 @@ class AsioServer final : public Server {
   }
 
   void Adopt(int fd) override {
-    if (!shared_->Enter()) return RefuseConnection(fd);
+    if (!shared_->Enter()) return RefuseConnection(shared_->options, fd);
     Shard& shard = *shared_->shards[context_.NextLoop()];
     boost::asio::post(shard.io, [shared = shared_, &shard, fd] {
       std::make_shared<Connection>(shared, shard, fd)->Start();

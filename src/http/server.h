@@ -39,6 +39,8 @@ struct ServerOptions {
   int connections_max = 10'000;
   // Bodies being received or handled, all connections together; beyond it 503.
   uint64_t bodies_bytes_max = 256 << 20;
+  // Completes the refusals that the server gives itself; any thread.
+  std::function<void(Response&)> on_refusal = nullptr;
 };
 
 // An HTTP/1.1 server: keep-alive, pipelining answered in order, limits with named refusals (400,

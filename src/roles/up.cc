@@ -9,10 +9,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/api.h"
+#include "api/request_id.h"
 #include "broker/broker.h"
 #include "broker/wire/pubsub_door.h"
 #include "console/admin_door.h"
 #include "host/check.h"
+#include "host/file_system.h"
+#include "host/secret_file.h"
 #include "host/shutdown.h"
 #include "host/worker_pool.h"
 #include "http/server.h"
@@ -80,11 +83,16 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
   api::ApiOptions api_options;
   api_options.title = spec.project;
   api_options.endpoints.project = spec.project;
+  host::PosixFileSystem files;
+  AFLUENTE_ASSIGN_OR_RETURN(
+      api_options.endpoints.secret,
+      host::LoadOrCreateSecret(files, absl::StrCat(options.data_dir, "/api.key"), 32));
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.api, api::Api::Create(spec.endpoints, serving.pipeline->database().warehouse(),
                                     *serving.workers, serving.metrics, api_options));
   http::ServerOptions server_options;
   server_options.body_bytes_max = spec.limits.request_bytes;
+  server_options.on_refusal = api::AddRequestId;
   serving.api_door =
       http::Server::Create(*serving.io_threads, server_options, serving.api->handler());
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.api_door->Listen(options.doors.api));

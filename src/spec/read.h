@@ -27,6 +27,9 @@ void ReadDatasets(const YamlNode& datasets, Reading* reading);
 // After topics and datasets.
 void ReadFunctions(const YamlNode& functions, Reading* reading);
 void ReadEndpoints(const YamlNode& endpoints, Reading* reading);
+// The `parameters` of one endpoint: the path's first, as `in_path` names them.
+void ReadParameters(const YamlEntry& endpoint, const std::vector<std::string>& in_path,
+                    std::vector<EndpointParameter>* parameters, Reading* reading);
 void ReadLimits(const YamlNode& limits, Reading* reading);
 
 // Of a map's key; "" when it is missing or no scalar.

@@ -140,6 +140,10 @@ absl::StatusOr<StatementFacts> DuckdbWarehouse::Describe(const Statement& statem
   facts.tables_written = translation->tables_written;
   facts.deterministic = translation->deterministic;
   facts.query = translation->kind == googlesql::StatementKind::kQuery;
+  for (const googlesql::ResultOrder& key : translation->order) {
+    facts.order->push_back({key.column, key.descending, key.nulls_first});
+  }
+  if (!translation->order_is_of_columns) facts.order.reset();
   if (translation->sql.empty()) return facts;
   AFLUENTE_ASSIGN_OR_RETURN(ReadPool::Lease session, Reader(engine_));
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Prepared> prepared,

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "http/message.h"
+
+namespace afluente::api {
+
+// Who asks, as far as it is proven. Without identity only the address is known.
+struct Caller {
+  std::string email;
+  std::vector<std::string> groups;
+  std::string address;
+
+  // Whom limits are counted for.
+  std::string key() const { return email.empty() ? "address " + address : "email " + email; }
+};
+
+// Proves a request's caller on an I/O thread. UNAUTHENTICATED or PERMISSION_DENIED with words that
+// the caller may see.
+using Identify = std::function<absl::StatusOr<Caller>(const http::Request&)>;
+
+}  // namespace afluente::api

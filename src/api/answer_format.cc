@@ -59,6 +59,7 @@ const std::vector<FormatName>& OfferedFormats() {
       {AnswerFormat::kJson, "application/json", ".json"},
       {AnswerFormat::kNdjson, "application/x-ndjson", ".ndjson"},
       {AnswerFormat::kCsv, "text/csv", ".csv"},
+      {AnswerFormat::kArrow, "application/vnd.apache.arrow.stream", ".arrow"},
   };
   return kFormats;
 }

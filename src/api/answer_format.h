@@ -7,7 +7,7 @@
 
 namespace afluente::api {
 
-enum class AnswerFormat { kJson, kNdjson, kCsv };
+enum class AnswerFormat { kJson, kNdjson, kCsv, kArrow };
 
 // A format as requests and answers name it.
 struct FormatName {

@@ -5,6 +5,7 @@
 #include "api/answer_format.h"
 #include "api/csv_writer.h"
 #include "telemetry/json_string.h"
+#include "warehouse/arrow/arrow_stream.h"
 #include "warehouse/row_json.h"
 
 namespace afluente::api {
@@ -80,6 +81,24 @@ class CsvWriter final : public AnswerWriter {
   std::string body_;
 };
 
+class ArrowWriter final : public AnswerWriter {
+ public:
+  explicit ArrowWriter(const std::vector<schema::Column>& columns)
+      : stream_(warehouse::arrow::ArrowStream::Create(columns)) {}
+
+  absl::Status Append(const warehouse::ColumnBatch& batch) override {
+    return stream_.ok() ? (*stream_)->Append(batch) : stream_.status();
+  }
+  size_t bytes() const override { return stream_.ok() ? (*stream_)->bytes() : 0; }
+  absl::StatusOr<std::string> Finish(const std::optional<std::string>&) override {
+    if (!stream_.ok()) return stream_.status();
+    return (*stream_)->Finish();
+  }
+
+ private:
+  const absl::StatusOr<std::unique_ptr<warehouse::arrow::ArrowStream>> stream_;
+};
+
 }  // namespace
 
 std::unique_ptr<AnswerWriter> MakeAnswerWriter(AnswerFormat format,
@@ -91,6 +110,8 @@ std::unique_ptr<AnswerWriter> MakeAnswerWriter(AnswerFormat format,
       return std::make_unique<NdjsonWriter>(columns);
     case AnswerFormat::kCsv:
       return std::make_unique<CsvWriter>(columns);
+    case AnswerFormat::kArrow:
+      return std::make_unique<ArrowWriter>(columns);
   }
   return nullptr;
 }

@@ -102,8 +102,7 @@ class RoutedApi final : public Api {
     AFLUENTE_RETURN_IF_ERROR(AddPage("/health", http::Response::Json(200, "{\"status\":\"ok\"}")));
     AFLUENTE_RETURN_IF_ERROR(AddPage(
         "/openapi.json",
-        Page("application/json", OpenApiDocument(endpoints, options_.title, options_.version,
-                                                 options_.endpoints.rows_max))));
+        Page("application/json", OpenApiDocument(endpoints, options_.title, options_.version))));
     AFLUENTE_RETURN_IF_ERROR(
         AddPage("/docs", Page("text/html; charset=utf-8", std::string(kDocsHtml))));
     AFLUENTE_RETURN_IF_ERROR(

@@ -59,7 +59,7 @@ FILES = {
     "one.sql": "SELECT id FROM ds.readings WHERE id = @id",
     "slow.sql": "SELECT SUM(MOD(a * b, 7)) AS n FROM UNNEST(GENERATE_ARRAY(1, 100000)) AS a, UNNEST(GENERATE_ARRAY(1, 100000)) AS b",
 }
-DIGITS = "12345678901234567890.12345678901234567890123456789012345678"
+DIGITS = "12345678901234567890.123456789012345678"
 
 
 def reading(i):
@@ -238,7 +238,7 @@ def test_a_client_that_leaves_takes_its_statement_along(api):
         with pytest.raises(requests.exceptions.ReadTimeout):
             requests.get(api.doors["api"] + "/slow_long", timeout=0.1)
     begin = time.monotonic()
-    assert api.get("/kept?fields=n", timeout=30).status_code == 200  # the workers are free again
+    assert api.get("/kept?fields=n").status_code == 200  # the workers are free again
     assert time.monotonic() - begin < 10
 
 

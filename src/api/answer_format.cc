@@ -97,4 +97,13 @@ std::optional<AnswerFormat> NegotiateFormat(std::string_view accept) {
   return best;
 }
 
+bool WantsEvents(std::string_view accept) {
+  while (!accept.empty()) {
+    std::string_view entry = NextPiece(accept, ',');
+    const std::string_view range = NextPiece(entry, ';');
+    if (schema::EqualsIgnoreCase(range, "text/event-stream")) return Quality(entry) > 0;
+  }
+  return false;
+}
+
 }  // namespace afluente::api

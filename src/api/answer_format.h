@@ -28,4 +28,7 @@ bool IsCompressible(AnswerFormat format);
 // nullopt when it takes none. An empty header takes anything.
 std::optional<AnswerFormat> NegotiateFormat(std::string_view accept);
 
+// It names server-sent events, which only who tails an endpoint does.
+bool WantsEvents(std::string_view accept);
+
 }  // namespace afluente::api

@@ -43,18 +43,19 @@ http::Response ForeignPage() {
 
 class RoutedApi final : public Api {
  public:
-  RoutedApi(telemetry::Metrics& metrics, ApiOptions options)
+  RoutedApi(host::WorkerPool& workers, telemetry::Metrics& metrics, ApiOptions options)
       : options_(std::move(options)),
         metrics_(metrics),
         clock_(options_.clock == nullptr ? kSystemClock : *options_.clock),
         cache_(options_.cache_bytes_max),
+        tail_(workers, clock_),
         unrouted_(metrics, "") {
     if (options_.endpoints.secret.empty()) options_.endpoints.secret = host::RandomBytes(32);
   }
 
   absl::Status AddEndpoint(const spec::Endpoint& endpoint, warehouse::Warehouse& warehouse,
                            host::WorkerPool& workers) {
-    const EndpointPorts ports{warehouse, workers, metrics_, clock_, cache_};
+    const EndpointPorts ports{warehouse, workers, metrics_, clock_, cache_, tail_};
     AFLUENTE_ASSIGN_OR_RETURN(auto served,
                               ServedEndpoint::Create(endpoint, ports, options_.endpoints));
     ServedEndpoint* const raw = served.get();
@@ -118,6 +119,8 @@ class RoutedApi final : public Api {
     return absl::OkStatus();
   }
 
+  void StopTails() override { tail_.Stop(); }
+
   http::Handler handler() override {
     return WithRequestId(http::GuardLoopback(
         [this](http::Request request, http::Responder responder) {
@@ -152,6 +155,7 @@ class RoutedApi final : public Api {
   telemetry::Metrics& metrics_;
   const host::Clock& clock_;
   AnswerCache cache_;
+  LiveTail tail_;
   std::vector<std::string> origins_;  // that some endpoint lets in
   RequestMetrics unrouted_;
   std::vector<std::unique_ptr<ServedEndpoint>> endpoints_;
@@ -165,7 +169,7 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Create(const std::vector<spec::Endpoin
                                                  warehouse::Warehouse& warehouse,
                                                  host::WorkerPool& workers,
                                                  telemetry::Metrics& metrics, ApiOptions options) {
-  auto api = std::make_unique<RoutedApi>(metrics, std::move(options));
+  auto api = std::make_unique<RoutedApi>(workers, metrics, std::move(options));
   for (const spec::Endpoint& endpoint : endpoints) {
     AFLUENTE_RETURN_IF_ERROR(api->AddEndpoint(endpoint, warehouse, workers));
   }

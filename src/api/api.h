@@ -49,6 +49,8 @@ class Api {
   virtual ~Api() = default;
   // Does not block. Valid as long as the Api.
   virtual http::Handler handler() = 0;
+  // Ends the live tails. Before the warehouse and the workers go.
+  virtual void StopTails() = 0;
 };
 
 }  // namespace afluente::api

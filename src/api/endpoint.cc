@@ -144,6 +144,9 @@ void ServedEndpoint::Serve(std::optional<AnswerFormat> format, const Caller& cal
                            http::Responder responder) {
   responder = Admit(request, caller, std::move(responder));
   if (responder == nullptr) return;
+  if (!format.has_value() && WantsEvents(FieldOf(request, "Accept"))) {
+    return responder(Tail(request, path));
+  }
   if (!format.has_value()) format = NegotiateFormat(FieldOf(request, "Accept"));
   if (!format.has_value()) {
     return responder(
@@ -161,6 +164,41 @@ void ServedEndpoint::Serve(std::optional<AnswerFormat> format, const Caller& cal
   visit->deadline = ports_.clock.Monotonic() + endpoint().timeout.value_or(options_.timeout);
   visit->responder = std::move(responder);
   Answer(std::move(visit));
+}
+
+// New rows as they come, for as long as the client stays.
+http::Response ServedEndpoint::Tail(const http::Request& request,
+                                    const http::PathParameters& path) {
+  if (!query_->deterministic()) {
+    return http::Problem(406, "Not Acceptable",
+                         "this endpoint's answers change by themselves, so there is no telling "
+                         "new rows");
+  }
+  auto question = query_->Read(AnswerFormat::kNdjson, request, path);
+  if (!question.ok()) return http::Problem(question.status());
+  question->page_rows.reset();
+  question->order.clear();
+  LiveTail::Source source;
+  source.key = question->key;
+  source.version = [this, asked = *question] { return query_->Tag(asked); };
+  source.rows_as_lines = [this, asked = *question]() -> absl::StatusOr<std::string> {
+    warehouse::QueryLimits limits;
+    limits.timeout = endpoint().timeout.value_or(options_.timeout);
+    AFLUENTE_ASSIGN_OR_RETURN(http::Response answer, query_->Run(asked, limits));
+    return std::move(answer.body);
+  };
+  http::Response response = http::Response::Text(200, "text/event-stream", "");
+  response.headers.Add("Cache-Control", "no-store");
+  response.headers.Add("Vary", vary_);
+  response.headers.Add("X-Accel-Buffering", "no");  // proxies would hold the events back
+  response.stream = std::make_shared<http::BodyStream>();
+  const absl::Status joined =
+      ports_.tail.Join(std::move(source), FieldOf(request, "Last-Event-ID"), response.stream);
+  if (joined.ok()) return response;
+  http::Response refusal =
+      http::Problem(503, "Service Unavailable", "no more live tails can be opened now");
+  refusal.headers.Add("Retry-After", "10");
+  return refusal;
 }
 
 // From memory, by 304, by waiting for another's answer, or by a worker.

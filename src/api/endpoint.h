@@ -10,6 +10,7 @@
 #include "api/caller.h"
 #include "api/cors.h"
 #include "api/endpoint_query.h"
+#include "api/live_tail.h"
 #include "api/rate_limiter.h"
 
 namespace afluente::host {
@@ -30,6 +31,7 @@ struct EndpointPorts {
   telemetry::Metrics& metrics;
   const host::Clock& clock;
   AnswerCache& cache;
+  LiveTail& tail;
 };
 
 // One endpoint of the spec: limits its callers, answers from memory or 304 on the I/O thread, and
@@ -64,6 +66,7 @@ class ServedEndpoint {
   bool ReadSuffixes() const;
   http::Responder Admit(const http::Request& request, const Caller& caller,
                         http::Responder responder);
+  http::Response Tail(const http::Request& request, const http::PathParameters& path);
   void Answer(std::shared_ptr<Visit> visit);
   void Submit(std::shared_ptr<Visit> visit);
   AnswerCache::Kept Make(const Visit& visit) const;

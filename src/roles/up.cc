@@ -138,6 +138,7 @@ void Close(const UpOptions& options, Serving& serving) {
         std::chrono::duration_cast<std::chrono::milliseconds>(until - serving.clock.Monotonic()));
   };
   if (serving.pubsub) serving.pubsub->Stop(left());
+  if (serving.api) serving.api->StopTails();
   if (serving.api_door) serving.api_door->Stop(left());
   if (serving.admin_door) serving.admin_door->Stop(left());
   // Whoever has not had an answer by now has no connection for it either.

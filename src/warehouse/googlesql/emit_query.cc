@@ -213,7 +213,7 @@ QueryOutput Emitter::EmitSelect(const Query& query, const Scope* outer, bool wit
       select.from == nullptr ? "" : Cat(" FROM ", EmitFrom(*select.from, &scope));
   std::vector<SelectAlias> items = EmitItems(select, scope);
   std::string where;
-  if (select.where != nullptr) where = Cat(" WHERE ", Emit(*select.where, scope).sql);
+  if (select.where != nullptr) where = Cat(" WHERE ", EmitWhere(select, scope));
   scope.aliases = std::move(items);
   QueryOutput output;
   output.as = select.as;

@@ -2,9 +2,13 @@
 
 #include <utility>
 
+#include "api/answer_cache.h"
 #include "api/answer_format.h"
+#include "api/cors.h"
 #include "api/docs_page.h"
 #include "api/endpoint.h"
+#include "api/endpoint_query.h"
+#include "api/live_tail.h"
 #include "api/openapi.h"
 #include "api/request_id.h"
 #include "api/request_metrics.h"

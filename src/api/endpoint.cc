@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/answer_cache.h"
 #include "api/answer_format.h"
+#include "api/cors.h"
+#include "api/endpoint_query.h"
 #include "api/entity_tag.h"
+#include "api/live_tail.h"
+#include "api/rate_limiter.h"
 #include "api/request_metrics.h"
 #include "host/check.h"
 #include "host/worker_pool.h"
@@ -82,8 +87,8 @@ ServedEndpoint::ServedEndpoint(std::unique_ptr<EndpointQuery> query, const Endpo
     : query_(std::move(query)),
       ports_(ports),
       options_(options),
-      cors_(endpoint().cors),
-      vary_(cors_.any() ? "Accept, Accept-Encoding, Origin" : "Accept, Accept-Encoding"),
+      cors_(std::make_unique<Cors>(endpoint().cors)),
+      vary_(cors_->any() ? "Accept, Accept-Encoding, Origin" : "Accept, Accept-Encoding"),
       metrics_(std::make_unique<RequestMetrics>(ports.metrics, endpoint().path)),
       limiter_(endpoint().rate_limit
                    ? std::make_unique<RateLimiter>(endpoint().rate_limit->requests,
@@ -99,6 +104,12 @@ absl::StatusOr<std::unique_ptr<ServedEndpoint>> ServedEndpoint::Create(
   return std::unique_ptr<ServedEndpoint>(new ServedEndpoint(std::move(query), ports, options));
 }
 
+const spec::Endpoint& ServedEndpoint::endpoint() const { return query_->endpoint(); }
+const std::vector<schema::Column>& ServedEndpoint::columns() const {
+  return query_->rules().columns;
+}
+bool ServedEndpoint::InPath(const std::string& name) const { return query_->InPath(name); }
+
 bool ServedEndpoint::ReadSuffixes() const {
   const std::string& path = endpoint().path;
   if (path.empty() || path.back() != '}') return true;
@@ -109,7 +120,7 @@ bool ServedEndpoint::ReadSuffixes() const {
 }
 
 void ServedEndpoint::Options(const http::Request& request, http::Responder responder) {
-  metrics_->Measure(std::move(responder))(cors_.Options(request));
+  metrics_->Measure(std::move(responder))(cors_->Options(request));
 }
 
 // Counts the answer and completes it with what every answer to this caller has. nullptr when the
@@ -117,9 +128,9 @@ void ServedEndpoint::Options(const http::Request& request, http::Responder respo
 http::Responder ServedEndpoint::Admit(const http::Request& request, const Caller& caller,
                                       http::Responder responder) {
   responder = metrics_->Measure(std::move(responder));
-  if (cors_.any()) {
+  if (cors_->any()) {
     http::Response fields;
-    cors_.Decorate(request, fields);
+    cors_->Decorate(request, fields);
     responder = [fields = std::move(fields),
                  next = std::move(responder)](http::Response response) mutable {
       for (const auto& [name, value] : fields.headers.entries()) response.headers.Set(name, value);

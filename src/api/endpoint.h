@@ -6,23 +6,36 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "api/answer_cache.h"
 #include "api/caller.h"
-#include "api/cors.h"
-#include "api/endpoint_query.h"
-#include "api/live_tail.h"
-#include "api/rate_limiter.h"
+#include "api/endpoint_options.h"
+#include "http/path_parameters.h"
+#include "http/server.h"
+#include "schema/type.h"
 
 namespace afluente::host {
+class Clock;
 class WorkerPool;
+}  // namespace afluente::host
+namespace afluente::spec {
+struct Endpoint;
 }
 namespace afluente::telemetry {
 class Metrics;
 }
+namespace afluente::warehouse {
+class Warehouse;
+}
 
 namespace afluente::api {
 
+class AnswerCache;
+class Cors;
+class EndpointQuery;
+class LiveTail;
+class RateLimiter;
 class RequestMetrics;
+enum class AnswerFormat;
+struct KeptAnswer;
 
 // What endpoints share. All outlive them.
 struct EndpointPorts {
@@ -52,10 +65,10 @@ class ServedEndpoint {
   void Options(const http::Request& request, http::Responder responder);
 
   const EndpointQuery& query() const { return *query_; }
-  const spec::Endpoint& endpoint() const { return query_->endpoint(); }
-  const std::vector<schema::Column>& columns() const { return query_->rules().columns; }
-  const Cors& cors() const { return cors_; }
-  bool InPath(const std::string& name) const { return query_->InPath(name); }
+  const spec::Endpoint& endpoint() const;
+  const std::vector<schema::Column>& columns() const;
+  const Cors& cors() const { return *cors_; }
+  bool InPath(const std::string& name) const;
   // The path with ".csv" and the like after it is told apart from any value of its parameters.
   bool HasSuffixes() const { return has_suffixes_; }
 
@@ -69,15 +82,15 @@ class ServedEndpoint {
   http::Response Tail(const http::Request& request, const http::PathParameters& path);
   void Answer(std::shared_ptr<Visit> visit);
   void Submit(std::shared_ptr<Visit> visit);
-  AnswerCache::Kept Make(const Visit& visit) const;
-  void Finish(const std::shared_ptr<Visit>& visit, AnswerCache::Kept answer);
+  std::shared_ptr<const KeptAnswer> Make(const Visit& visit) const;
+  void Finish(const std::shared_ptr<Visit>& visit, std::shared_ptr<const KeptAnswer> answer);
   void Give(Visit& visit, const KeptAnswer& kept) const;
   http::Response Refusal(const absl::Status& status, const std::string& request_id) const;
 
   const std::unique_ptr<EndpointQuery> query_;
   const EndpointPorts ports_;
   const EndpointOptions options_;
-  const Cors cors_;
+  const std::unique_ptr<const Cors> cors_;
   const std::string vary_;
   const std::unique_ptr<RequestMetrics> metrics_;
   const std::unique_ptr<RateLimiter> limiter_;  // nullptr: no limit

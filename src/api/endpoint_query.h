@@ -11,7 +11,8 @@
 #include "api/controls.h"
 #include "api/cursor.h"
 #include "api/endpoint_options.h"
-#include "http/router.h"
+#include "http/message.h"
+#include "http/path_parameters.h"
 #include "spec/spec.h"
 #include "warehouse/warehouse.h"
 

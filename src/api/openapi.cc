@@ -5,6 +5,7 @@
 
 #include "api/answer_format.h"
 #include "api/endpoint.h"
+#include "api/endpoint_query.h"
 #include "schema/format_value.h"
 #include "schema/text.h"
 

@@ -5,7 +5,8 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "http/router.h"
+#include "http/message.h"
+#include "http/path_parameters.h"
 #include "spec/spec.h"
 #include "warehouse/warehouse.h"
 

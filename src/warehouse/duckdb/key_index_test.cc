@@ -33,10 +33,10 @@ class KeyIndexTest : public testing::Test {
 
   // How many rows a lookup by key and number finds.
   int64_t Count(const std::string& condition) {
-    const auto rows = QueryRows(
-        database_.warehouse(), "SELECT COUNT(*) FROM keyed AS t WHERE " + condition,
-        {{"k", Scalar(schema::TypeKind::kString), Text("7")},
-         {"n", Scalar(schema::TypeKind::kInt64), Int(5007)}});
+    const auto rows =
+        QueryRows(database_.warehouse(), "SELECT COUNT(*) FROM keyed AS t WHERE " + condition,
+                  {{"k", Scalar(schema::TypeKind::kString), Text("7")},
+                   {"n", Scalar(schema::TypeKind::kInt64), Int(5007)}});
     EXPECT_TRUE(rows.ok()) << rows.status();
     return rows.ok() ? std::get<int64_t>((*rows)[0][0].data) : -1;
   }

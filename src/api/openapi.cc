@@ -267,9 +267,15 @@ Json Responses(const ServedEndpoint& served) {
   Json content = Json::object();
   for (const FormatName& offered : OfferedFormats()) {
     const bool binary = offered.format == AnswerFormat::kArrow;
-    content[std::string(offered.media_type)] = binary ? Json::object() : text;
+    content[std::string(offered.media_type)] = text;
+    // OpenAPI 3.1 would have no schema here; generators know the older form.
+    if (binary) content[std::string(offered.media_type)]["schema"]["format"] = "binary";
   }
   content["application/json"] = {{"schema", std::move(answer)}};
+  if (served.query().deterministic()) {
+    content["text/event-stream"] = {
+        {"schema", {{"type", "string"}, {"description", "New rows as they come: live tail"}}}};
+  }
   Json responses;
   responses["200"] = {{"description", "The rows; none is an empty list"},
                       {"headers", AnswerHeaders(served)},

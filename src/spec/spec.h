@@ -80,12 +80,12 @@ struct EndpointParameter {
   std::string name;
   schema::Type type;
   bool optional = false;  // NULL when the request gives none
-  std::optional<schema::Value> default_value;
+  std::optional<schema::Value> default_value = std::nullopt;
   // Of the type, or of its elements for an ARRAY.
-  std::vector<schema::Value> choices;
-  std::optional<schema::Value> minimum;
-  std::optional<schema::Value> maximum;
-  std::string description;
+  std::vector<schema::Value> choices = {};
+  std::optional<schema::Value> minimum = std::nullopt;
+  std::optional<schema::Value> maximum = std::nullopt;
+  std::string description = {};
 };
 
 struct RateLimit {

@@ -2,7 +2,7 @@
 import createClient from "openapi-fetch";
 import type { paths } from "./api";
 
-const client = createClient<paths>({ baseUrl: process.argv[2] });
+const client = createClient<paths, "application/json">({ baseUrl: process.argv[2] });
 
 async function main() {
   const ids: number[] = [];

@@ -268,7 +268,7 @@ TEST_F(ApiTest, FormatsByAccept) {
             "{\"user_email\":\"b@x\",\"action_id\":-9223372036854775808}\n");
   EXPECT_EQ(*GetAs("text/html,application/xml;q=0.9,*/*;q=0.8").headers.Find("Content-Type"),
             "application/json");
-  EXPECT_EQ(*GetAs("text/csv").headers.Find("Vary"), "Accept");
+  EXPECT_EQ(*GetAs("text/csv").headers.Find("Vary"), "Accept, Accept-Encoding");
   EXPECT_EQ(GetAs("image/png").status, 406);
 }
 

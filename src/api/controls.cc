@@ -93,21 +93,30 @@ bool IsControl(const ControlRules& rules, std::string_view name) {
 absl::StatusOr<Controls> ReadControls(
     const ControlRules& rules, const std::vector<std::pair<std::string, std::string>>& query) {
   Controls controls;
-  for (size_t i = 0; i < query.size(); ++i) {
-    const auto& [name, text] = query[i];
+  // Lists come with commas or by repeating the name: generated clients do either.
+  std::optional<std::string> order;
+  std::optional<std::string> fields;
+  const auto add = [](std::optional<std::string>& list, const std::string& text) {
+    list = list.has_value() ? Concat(*list, ",", text) : text;
+  };
+  for (const auto& [name, text] : query) {
     if (!IsControl(rules, name)) continue;
-    for (size_t other = 0; other < i; ++other) {
-      if (query[other].first == name) return Wrong(name, "given more than once");
-    }
+    const bool again = (name == "page_size" && controls.page_size.has_value()) ||
+                       (name == "cursor" && controls.cursor.has_value());
+    if (again) return Wrong(name, "given more than once");
     if (name == "page_size") {
       AFLUENTE_ASSIGN_OR_RETURN(controls.page_size, ReadPageSize(rules, text));
     } else if (name == "cursor") {
       controls.cursor = text;
-    } else if (name == "order_by") {
-      AFLUENTE_ASSIGN_OR_RETURN(controls.order, ReadOrder(rules, text));
     } else {
-      AFLUENTE_ASSIGN_OR_RETURN(controls.fields, ReadFields(rules, text));
+      add(name == "order_by" ? order : fields, text);
     }
+  }
+  if (order.has_value()) {
+    AFLUENTE_ASSIGN_OR_RETURN(controls.order, ReadOrder(rules, *order));
+  }
+  if (fields.has_value()) {
+    AFLUENTE_ASSIGN_OR_RETURN(controls.fields, ReadFields(rules, *fields));
   }
   return controls;
 }

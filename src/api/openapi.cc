@@ -170,10 +170,10 @@ void AddControls(const ServedEndpoint& served, Json& parameters) {
             {"minItems", 1},
             {"uniqueItems", true}};
   };
-  const auto comma_separated = [&](std::string_view name, std::string_view text, Json choices) {
+  const auto add_list = [&](std::string_view name, std::string_view text, Json choices) {
     Json control = Control(name, text, list(std::move(choices)));
     control["style"] = "form";
-    control["explode"] = false;
+    control["explode"] = true;
     parameters.push_back(std::move(control));
   };
   if (rules.paged) {
@@ -191,12 +191,12 @@ void AddControls(const ServedEndpoint& served, Json& parameters) {
     sortable.push_back("-" + rules.columns[column].name);
   }
   if (!sortable.empty()) {
-    comma_separated("order_by", "Columns to sort by, with '-' before descending ones",
-                    std::move(sortable));
+    add_list("order_by", "Columns to sort by, with '-' before descending ones",
+             std::move(sortable));
   }
   Json names = Json::array();
   for (const schema::Column& column : rules.columns) names.push_back(column.name);
-  comma_separated("fields", "The columns to answer, all of them by default", std::move(names));
+  add_list("fields", "The columns to answer, all of them by default", std::move(names));
 }
 
 Json Parameters(const ServedEndpoint& served) {

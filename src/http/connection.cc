@@ -12,6 +12,7 @@
 #include <exception>
 #include <utility>
 
+#include "http/body_stream.h"
 #include "http/problem.h"
 #include "http/status_line.h"
 #include "telemetry/log.h"
@@ -103,11 +104,14 @@ void Connection::Close() {
   const auto self = shared_from_this();
   shard_.connections.erase(place_);
   shared_->Leave();
+  if (cancellation_ != nullptr) cancellation_->Cancel();
+  if (stream_ != nullptr) std::exchange(stream_, nullptr)->PeerGone();
 }
 
 void Connection::Drain() {
   close_after_ = true;
-  if (waiting_ == Waiting::kIdle) Close();
+  // A stream may go on for ever.
+  if (waiting_ == Waiting::kIdle || stream_ != nullptr) Close();
 }
 
 void Connection::Await(Waiting waiting) {
@@ -126,6 +130,7 @@ void Connection::Await(Waiting waiting) {
       deadline_ = now + options.header_timeout;
       return;
     case Waiting::kHandler:
+    case Waiting::kStream:
       deadline_ = std::chrono::steady_clock::time_point::max();
       return;
     case Waiting::kLinger:
@@ -150,11 +155,27 @@ void Connection::CheckDeadline(std::chrono::steady_clock::time_point now) {
 }
 
 void Connection::WaitReadable() {
+  if (std::exchange(reading_, true)) return;
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
+    self->reading_ = false;
     if (!self->open_) return;
     if (error) return self->Close();
-    self->OnReadable();
+    const bool busy = self->waiting_ == Waiting::kHandler || self->waiting_ == Waiting::kStream;
+    if (busy) return self->OnReadableWhileHandled();
+    // While an answer is being written, input waits until it is.
+    if (self->waiting_ != Waiting::kWrite) self->OnReadable();
   });
+}
+
+// What a waiting peer sends stays in the socket; only its going matters.
+void Connection::OnReadableWhileHandled() {
+  char byte;
+  const ssize_t n = recv(socket_.native_handle(), &byte, 1, MSG_PEEK);
+  if (n > 0) return;
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return WaitReadable();
+  if (n < 0 || stream_ != nullptr) return Close();
+  // It may have closed its sending side alone: it still gets the answer.
+  if (cancellation_ != nullptr) cancellation_->Cancel();
 }
 
 void Connection::OnReadable() {
@@ -229,6 +250,8 @@ bool Connection::Handle(std::string_view rest) {
   continued_ = false;
   Request request = parser_.Take();
   request.remote_address = remote_address_;
+  cancellation_ = std::make_shared<host::Cancellation>();
+  request.cancellation = cancellation_;
   Await(Waiting::kHandler);
   in_handler_ = true;
   try {
@@ -242,9 +265,15 @@ bool Connection::Handle(std::string_view rest) {
   if (!inline_answer_) {
     pending_ = std::string(rest);
     Send();  // earlier answers; what does not fit now goes with this one
+    if (open_ && pending_.empty()) WaitReadable();
     return false;
   }
   Append(*std::exchange(inline_answer_, std::nullopt));
+  if (stream_ != nullptr) {
+    pending_ = std::string(rest);
+    AwaitWritable();
+    return false;
+  }
   if (!close_after_ && out_.size() < kGatherBytes && tail_.empty()) return true;
   if (Send() && !close_after_) return open_;
   pending_ = std::string(rest);
@@ -266,7 +295,7 @@ void Connection::Answer(Response response) {
 void Connection::OnAnswer(Response response) {
   if (!open_) return;
   Append(std::move(response));
-  if (close_after_) return AwaitWritable();
+  if (close_after_ || stream_ != nullptr) return AwaitWritable();
   OnBytes({});
 }
 
@@ -284,16 +313,58 @@ void Connection::Refuse(int status, std::string_view detail) {
 }
 
 void Connection::Append(Response response) {
-  close_after_ = close_after_ || !keep_alive_ || shared_->stopping;
-  AppendHead(out_, response, {.keep_alive = !close_after_, .http_1_0 = http_1_0_, .date = Date()});
+  cancellation_ = nullptr;
+  const bool streamed = response.stream != nullptr && !is_head_;
+  close_after_ = close_after_ || !keep_alive_ || shared_->stopping || (streamed && http_1_0_);
+  AppendHead(out_, response,
+             {.keep_alive = !close_after_,
+              .http_1_0 = http_1_0_,
+              .chunked = response.stream != nullptr,
+              .date = Date()});
   shared_->body_bytes -= std::exchange(charged_, 0);
   timed_ = 0;
+  if (is_head_ && response.stream != nullptr) response.stream->PeerGone();
   if (is_head_ || response.status == 204 || response.status == 304) return;
+  if (streamed) {
+    stream_ = std::move(response.stream);
+    stream_->Attach([weak = weak_from_this(), &io = shard_.io] {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      boost::asio::post(io, [self] {
+        if (self->open_ && self->waiting_ == Waiting::kStream) self->Pump();
+      });
+    });
+    return;
+  }
   if (response.body.size() < kTailBytes) {
     out_ += response.body;
   } else {
     tail_ = std::move(response.body);
   }
+}
+
+// Sends what the stream's writer has given since.
+void Connection::Pump() {
+  std::string bytes;
+  const BodyStream::State state = stream_->Take(bytes);
+  if (state == BodyStream::State::kAborted) {
+    // Where the connection's end is the body's, a reset keeps it from looking whole.
+    error_code ignored;
+    if (bytes.empty() && http_1_0_) socket_.set_option(Socket::linger(true, 0), ignored);
+    if (bytes.empty()) return Close();
+  }
+  if (!bytes.empty()) {
+    if (!http_1_0_) AppendChunkSize(out_, bytes.size());
+    out_ += bytes;
+    if (!http_1_0_) out_ += "\r\n";
+  } else if (state == BodyStream::State::kEnded) {
+    if (!http_1_0_) out_ += "0\r\n\r\n";
+    stream_ = nullptr;
+  } else {
+    Await(Waiting::kStream);
+    return WaitReadable();
+  }
+  AwaitWritable();
 }
 
 // True when all is sent. On an error the connection is closed.
@@ -344,6 +415,7 @@ void Connection::AwaitWritable() {
 }
 
 void Connection::OnSent() {
+  if (stream_ != nullptr) return Pump();
   if (linger_ || (close_after_ && HasUnread())) return Linger();
   if (close_after_) return Close();
   OnBytes({});

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "host/cancellation.h"
 #include "http/io_context.h"
 #include "http/request_parser.h"
 #include "http/server.h"
@@ -67,9 +68,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Close();
 
  private:
-  enum class Waiting { kIdle, kHead, kBody, kHandler, kWrite, kLinger };
+  enum class Waiting { kIdle, kHead, kBody, kHandler, kStream, kWrite, kLinger };
 
   void WaitReadable();
+  void OnReadableWhileHandled();
   void OnReadable();
   void OnBytes(std::string_view bytes);
   bool Handle(std::string_view rest);
@@ -78,6 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Refuse(int status, std::string_view detail);
   void OnAnswer(Response response);
   void Append(Response response);
+  void Pump();
   bool Send();
   void AwaitWritable();
   void OnSent();
@@ -99,6 +102,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string tail_;
   size_t sent_ = 0;
   std::optional<Response> inline_answer_;
+  std::shared_ptr<BodyStream> stream_;                // that is being sent
+  std::shared_ptr<host::Cancellation> cancellation_;  // of the request that is being handled
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point write_end_;
   uint64_t charged_ = 0;  // of shared_->body_bytes
@@ -107,6 +112,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Waiting waiting_ = Waiting::kIdle;
   bool open_ = true;
   bool in_handler_ = false;
+  bool reading_ = false;  // a wait for input is under way
   bool close_after_ = false;
   bool linger_ = false;
   bool continued_ = false;

@@ -1,9 +1,14 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+namespace afluente::host {
+class Cancellation;
+}
 
 namespace afluente::http {
 
@@ -31,12 +36,18 @@ struct Request {
   Headers headers;
   std::string body;
   std::string remote_address;
+  // Cancelled when the peer goes before its answer. Shared with the connection; may be nullptr.
+  std::shared_ptr<host::Cancellation> cancellation = nullptr;
 };
+
+class BodyStream;
 
 struct Response {
   int status = 200;
   Headers headers;
   std::string body;
+  // Instead of a body: what its writer gives, in chunks, until it ends. Shared with the writer.
+  std::shared_ptr<BodyStream> stream = nullptr;
 
   static Response Json(int status, std::string body);
   static Response Text(int status, std::string content_type, std::string body);

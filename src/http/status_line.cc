@@ -94,12 +94,20 @@ void AppendHead(std::string& out, const Response& response, const HeadOptions& o
   } else if (options.http_1_0) {
     out += "Connection: keep-alive\r\n";
   }
-  if (response.status != 204 && response.status != 304) {
+  if (options.chunked) {
+    if (!options.http_1_0) out += "Transfer-Encoding: chunked\r\n";
+  } else if (response.status != 204 && response.status != 304) {
     out += "Content-Length: ";
     AppendNumber(out, response.body.size());
     out += "\r\n";
   }
   out += "\r\n";
+}
+
+void AppendChunkSize(std::string& out, size_t size) {
+  char digits[17];
+  const int count = std::snprintf(digits, sizeof digits, "%zx", size);
+  out.append(digits, static_cast<size_t>(count)).append("\r\n");
 }
 
 std::string HttpDate(long long unix_seconds) {

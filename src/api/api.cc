@@ -97,14 +97,13 @@ class RoutedApi final : public Api {
           if (!MayRead(*raw, request)) return responder(ForeignPage());
           raw->Serve(format, *caller, std::move(request), parameters, std::move(responder));
         }));
-    return router_.Add(
-        "OPTIONS", path,
-        [this, raw](const http::Request& request, const http::PathParameters&,
-                    http::Responder responder) {
-          const auto caller = CallerOf(request, raw->endpoint().path);
-          if (!caller.ok()) return responder(Refusal(caller.status()));
-          raw->Options(request, std::move(responder));
-        });
+    return router_.Add("OPTIONS", path,
+                       [this, raw](const http::Request& request, const http::PathParameters&,
+                                   http::Responder responder) {
+                         const auto caller = CallerOf(request, raw->endpoint().path);
+                         if (!caller.ok()) return responder(Refusal(caller.status()));
+                         raw->Options(request, std::move(responder));
+                       });
   }
 
   absl::Status AddOwnPages() {
@@ -137,8 +136,7 @@ class RoutedApi final : public Api {
     };
     // A page of another site cannot add the assertion, so that it is guard enough.
     if (options_.guard) return WithRequestId(options_.guard(std::move(routed)));
-    return WithRequestId(
-        http::GuardLoopback(std::move(routed), options_.hosts, kHealth, origins_));
+    return WithRequestId(http::GuardLoopback(std::move(routed), options_.hosts, kHealth, origins_));
   }
 
  private:

@@ -11,6 +11,7 @@
 #include "api/live_tail.h"
 #include "api/rate_limiter.h"
 #include "api/request_metrics.h"
+#include "host/cancellation.h"
 #include "host/check.h"
 #include "host/worker_pool.h"
 #include "http/content_coding.h"
@@ -302,8 +303,8 @@ void ServedEndpoint::Give(Visit& visit, const KeptAnswer& kept) const {
   visit.responder(std::move(response));
 }
 
-// People who share a browser share its memory, so that an answer that is one caller's alone is asked
-// for again each time; its tag tells callers apart.
+// People who share a browser share its memory, so that an answer that is one caller's alone is
+// asked for again each time; its tag tells callers apart.
 std::string ServedEndpoint::CacheControl(const KeptAnswer& kept) const {
   if (query_->ReadsCaller()) return kept.tag.empty() ? "private, no-store" : "private, no-cache";
   if (!endpoint().cache.has_value()) return "private, no-cache";

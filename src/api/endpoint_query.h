@@ -13,7 +13,7 @@
 #include "api/endpoint_options.h"
 #include "http/message.h"
 #include "http/path_parameters.h"
-#include "spec/spec.h"
+#include "spec/endpoint.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::api {

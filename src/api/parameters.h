@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "http/message.h"
 #include "http/path_parameters.h"
-#include "spec/spec.h"
+#include "spec/endpoint.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::api {

@@ -12,10 +12,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "event/message.h"
-#include "host/cancellation.h"
 #include "schema/value.h"
 #include "warehouse/column_batch.h"
 #include "warehouse/table.h"
+
+namespace afluente::host {
+class Cancellation;
+}
 
 namespace afluente::warehouse {
 

@@ -20,8 +20,8 @@ FILES = {"events.sql": "SELECT id, kind FROM ds.events WHERE @kind IS NULL OR ki
 
 
 class Tail:
-    def __init__(self, instance, path, last=None):
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
+    def __init__(self, instance, path, last=None, headers=()):
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {}), **dict(headers)}
         self.answer = requests.get(instance.doors["api"] + path, headers=headers, stream=True, timeout=20)
         assert self.answer.status_code == 200, self.answer.text
         assert self.answer.headers["Content-Type"] == "text/event-stream" and "Content-Length" not in self.answer.headers

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "host/cancellation.h"
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/engine.h"

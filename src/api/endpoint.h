@@ -71,6 +71,8 @@ class ServedEndpoint {
   bool InPath(const std::string& name) const;
   // The path with ".csv" and the like after it is told apart from any value of its parameters.
   bool HasSuffixes() const { return has_suffixes_; }
+  // Identity is on.
+  bool AsksWho() const { return !options_.caller_fields.empty(); }
 
  private:
   struct Visit;

@@ -286,10 +286,13 @@ Json Responses(const ServedEndpoint& served) {
     responses["429"]["headers"]["Retry-After"] = {{"description", "Seconds to wait"},
                                                   {"schema", {{"type", "integer"}}}};
   }
+  if (served.AsksWho()) {
+    responses["401"] = ProblemResponse("The request carries no valid assertion of who sends it");
+  }
   for (const auto& [status, description] :
        std::initializer_list<std::pair<const char*, const char*>>{
            {"400", "A parameter is missing, unknown, repeated or not of its type"},
-           {"403", "The request's Host or Origin is not accepted"},
+           {"403", "The request's Host or Origin is not accepted, or its caller may not ask this"},
            {"404", "There is nothing at this path"},
            {"406", "None of the formats that Accept names is offered"},
            {"422", "The statement failed for these parameters, or the answer is too large"},

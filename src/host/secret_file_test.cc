@@ -20,7 +20,7 @@ TEST(SecretFile, IsMadeOnceAndChecked) {
   EXPECT_EQ(first->size(), 32u);
   EXPECT_EQ(*LoadOrCreateSecret(files, path, 32), *first);
   const auto mode = std::filesystem::status(path).permissions();
-  EXPECT_EQ(mode & std::filesystem::perms::others_all, std::filesystem::perms::none);
+  EXPECT_EQ(mode, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   std::ofstream(path, std::ios::app) << "x";
   EXPECT_TRUE(absl::IsDataLoss(LoadOrCreateSecret(files, path, 32).status()));
   std::filesystem::remove_all(directory);

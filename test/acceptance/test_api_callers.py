@@ -108,3 +108,10 @@ def test_tails(api, issuer):
 
 def test_no_tail_without_an_assertion(api):
     assert api.get("/mine", headers={"Accept": "text/event-stream"}).status_code == 401
+
+
+def test_the_document_names_what_a_stranger_gets(api, ask):
+    assert api.get("/openapi.json").status_code == 401
+    get = ask(ANA, "/openapi.json").json()["paths"]["/mine"]["get"]
+    assert {"401", "403"} <= set(get["responses"])
+    assert not [p for p in get["parameters"] if p["name"].startswith("caller_")]

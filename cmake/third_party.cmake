@@ -67,6 +67,28 @@ target_compile_definitions(third_party_quickjs PRIVATE _GNU_SOURCE NDEBUG)
 # The frames of the sanitizers would not fit the stack that scripts get.
 target_compile_options(third_party_quickjs PRIVATE -w -O2 -fno-sanitize=all)
 
+# Arrow's IPC format in C: the library, its IPC part and the flatbuffers runtime that it uses.
+set(NANOARROW_DIR ${CACHE_DIR}/nanoarrow-0.9.0/subprojects/arrow-nanoarrow/src)
+file(GLOB FLATCC_DIR ${CACHE_DIR}/nanoarrow-0.9.0/subprojects/flatcc-*)
+if(NOT FLATCC_DIR)
+  message(FATAL_ERROR "nanoarrow is missing: run tools/bootstrap first")
+endif()
+set(NANOARROW_VERSION_MAJOR 0)
+set(NANOARROW_VERSION_MINOR 9)
+set(NANOARROW_VERSION_PATCH 0)
+set(NANOARROW_VERSION 0.9.0)
+set(NANOARROW_NAMESPACE_DEFINE "")
+configure_file(${NANOARROW_DIR}/nanoarrow/nanoarrow_config.h.in
+  ${CMAKE_BINARY_DIR}/nanoarrow/nanoarrow/nanoarrow_config.h)
+file(GLOB nanoarrow_sources ${NANOARROW_DIR}/nanoarrow/common/*.c ${NANOARROW_DIR}/nanoarrow/ipc/*.c)
+add_library(third_party_nanoarrow STATIC ${nanoarrow_sources} ${FLATCC_DIR}/src/runtime/builder.c
+  ${FLATCC_DIR}/src/runtime/emitter.c ${FLATCC_DIR}/src/runtime/refmap.c
+  ${FLATCC_DIR}/src/runtime/verifier.c)
+target_include_directories(third_party_nanoarrow SYSTEM PUBLIC ${NANOARROW_DIR}
+  ${CMAKE_BINARY_DIR}/nanoarrow ${CMAKE_BINARY_DIR}/nanoarrow/nanoarrow)
+target_include_directories(third_party_nanoarrow PRIVATE ${FLATCC_DIR}/include)
+target_compile_options(third_party_nanoarrow PRIVATE -w -O2)
+
 if(NOT AFLUENTE_PURE_ONLY)
   set(DUCKDB_DIR ${CACHE_DIR}/duckdb-${DUCKDB_BINDINGS})
   if(NOT EXISTS ${DUCKDB_DIR}/duckdb.h)

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "api/csv_writer.h"
 #include "schema/parse_value.h"
 #include "schema/text.h"
 
@@ -55,68 +54,56 @@ double QualityOf(std::string_view accept, std::string_view type) {
 
 }  // namespace
 
+const std::vector<FormatName>& OfferedFormats() {
+  static const std::vector<FormatName> kFormats = {
+      {AnswerFormat::kJson, "application/json", ".json"},
+      {AnswerFormat::kNdjson, "application/x-ndjson", ".ndjson"},
+      {AnswerFormat::kCsv, "text/csv", ".csv"},
+      {AnswerFormat::kArrow, "application/vnd.apache.arrow.stream", ".arrow"},
+  };
+  return kFormats;
+}
+
+std::string OfferedTypes() {
+  std::string types;
+  for (const FormatName& offered : OfferedFormats()) {
+    types += schema::Concat(types.empty() ? "" : ", ", offered.media_type);
+  }
+  return types;
+}
+
 std::string_view ContentType(AnswerFormat format) {
-  switch (format) {
-    case AnswerFormat::kJson:
-      return "application/json";
-    case AnswerFormat::kNdjson:
-      return "application/x-ndjson";
-    case AnswerFormat::kCsv:
-      return "text/csv; charset=utf-8";
+  if (format == AnswerFormat::kCsv) return "text/csv; charset=utf-8";
+  for (const FormatName& offered : OfferedFormats()) {
+    if (offered.format == format) return offered.media_type;
   }
   return "";
 }
 
+bool IsCompressible(AnswerFormat) { return true; }
+
 std::optional<AnswerFormat> NegotiateFormat(std::string_view accept) {
   if (schema::StripSpace(accept).empty()) return AnswerFormat::kJson;
-  static constexpr std::pair<std::string_view, AnswerFormat> kTypes[] = {
-      {"application/json", AnswerFormat::kJson},
-      {"application/x-ndjson", AnswerFormat::kNdjson},
-      {"application/ndjson", AnswerFormat::kNdjson},
-      {"text/csv", AnswerFormat::kCsv},
-  };
   std::optional<AnswerFormat> best;
   double best_quality = 0;
-  for (const auto& [type, format] : kTypes) {
+  const auto consider = [&](std::string_view type, AnswerFormat format) {
     const double quality = QualityOf(accept, type);
-    if (quality <= best_quality) continue;
+    if (quality <= best_quality) return;
     best_quality = quality;
     best = format;
-  }
+  };
+  for (const FormatName& offered : OfferedFormats()) consider(offered.media_type, offered.format);
+  consider("application/ndjson", AnswerFormat::kNdjson);
   return best;
 }
 
-AnswerWriter::AnswerWriter(AnswerFormat format, const std::vector<schema::Column>& columns,
-                           const warehouse::RowJsonWriter& rows)
-    : format_(format), rows_(rows) {
-  if (format == AnswerFormat::kJson) body_ = "{\"rows\":[";
-  if (format == AnswerFormat::kCsv) AppendCsvHeader(body_, columns);
-}
-
-void AnswerWriter::Append(const warehouse::ColumnBatch& batch) {
-  for (size_t row = 0; row < batch.rows; ++row) AppendRow(batch, row);
-}
-
-void AnswerWriter::AppendRow(const warehouse::ColumnBatch& batch, size_t row) {
-  switch (format_) {
-    case AnswerFormat::kJson:
-      if (count_ != 0) body_ += ',';
-      rows_.AppendRow(batch, row, body_);
-      break;
-    case AnswerFormat::kNdjson:
-      rows_.AppendRow(batch, row, body_);
-      body_ += '\n';
-      break;
-    case AnswerFormat::kCsv:
-      AppendCsvRow(body_, batch, row);
-      break;
+bool WantsEvents(std::string_view accept) {
+  while (!accept.empty()) {
+    std::string_view entry = NextPiece(accept, ',');
+    const std::string_view range = NextPiece(entry, ';');
+    if (schema::EqualsIgnoreCase(range, "text/event-stream")) return Quality(entry) > 0;
   }
-  ++count_;
-}
-
-std::string AnswerWriter::Finish() {
-  if (format_ == AnswerFormat::kJson) body_ += "],\"next_cursor\":null}";
-  return std::move(body_);
+  return false;
 }
 
 }  // namespace afluente::api

@@ -2,16 +2,23 @@
 
 #include <utility>
 
+#include "api/answer_cache.h"
 #include "api/answer_format.h"
+#include "api/cors.h"
 #include "api/docs_page.h"
 #include "api/endpoint.h"
+#include "api/endpoint_query.h"
+#include "api/live_tail.h"
 #include "api/openapi.h"
 #include "api/request_id.h"
 #include "api/request_metrics.h"
 #include "host/check.h"
+#include "host/clock.h"
+#include "host/random.h"
 #include "http/loopback_guard.h"
 #include "http/problem.h"
 #include "http/router.h"
+#include "schema/text.h"
 #include "spec/spec.h"
 #include "telemetry/metrics.h"
 #include "warehouse/warehouse.h"
@@ -34,47 +41,69 @@ http::Response Page(std::string content_type, std::string body) {
   return response;
 }
 
+const host::SystemClock kSystemClock;
+
+http::Response ForeignPage() {
+  return http::Problem(403, "Forbidden", "pages of this origin may not read this endpoint");
+}
+
 class RoutedApi final : public Api {
  public:
-  RoutedApi(telemetry::Metrics& metrics, ApiOptions options)
-      : options_(std::move(options)), metrics_(metrics), unrouted_(metrics, "") {}
+  RoutedApi(host::WorkerPool& workers, telemetry::Metrics& metrics, ApiOptions options)
+      : options_(std::move(options)),
+        metrics_(metrics),
+        clock_(options_.clock == nullptr ? kSystemClock : *options_.clock),
+        cache_(options_.cache_bytes_max),
+        tail_(workers, clock_),
+        unrouted_(metrics, "") {
+    if (options_.endpoints.secret.empty()) options_.endpoints.secret = host::RandomBytes(32);
+  }
 
   absl::Status AddEndpoint(const spec::Endpoint& endpoint, warehouse::Warehouse& warehouse,
                            host::WorkerPool& workers) {
-    AFLUENTE_ASSIGN_OR_RETURN(auto served, ServedEndpoint::Create(endpoint, warehouse, workers,
-                                                                  metrics_, options_.endpoints));
+    const EndpointPorts ports{warehouse, workers, metrics_, clock_, cache_, tail_};
+    AFLUENTE_ASSIGN_OR_RETURN(auto served,
+                              ServedEndpoint::Create(endpoint, ports, options_.endpoints));
     ServedEndpoint* const raw = served.get();
     endpoints_.push_back(std::move(served));
-    return raw->Locate(AddRoutes(raw));
+    origins_.insert(origins_.end(), endpoint.cors.begin(), endpoint.cors.end());
+    return raw->query().Locate(AddRoutes(raw));
   }
 
   absl::Status AddRoutes(ServedEndpoint* raw) {
     const spec::Endpoint& endpoint = raw->endpoint();
     if (endpoint.path == "/docs" || endpoint.path.starts_with("/docs/") ||
-        endpoint.path == "/health" || endpoint.path == "/openapi.json") {
+        endpoint.path == kHealth || endpoint.path == "/openapi.json") {
       return absl::InvalidArgumentError(
           "/health, /openapi.json, /docs and /docs/... are the API's own paths");
     }
-    AFLUENTE_RETURN_IF_ERROR(router_.Add(
-        "GET", endpoint.path,
-        [this, raw](http::Request request, http::PathParameters path, http::Responder responder) {
-          auto caller = CallerOf(request, raw->endpoint().path);
-          if (!caller.ok()) return responder(Refusal(caller.status()));
-          raw->Negotiate(*caller, std::move(request), path, std::move(responder));
-        }));
+    AFLUENTE_RETURN_IF_ERROR(AddRoute(raw, endpoint.path, std::nullopt));
     if (!raw->HasSuffixes()) return absl::OkStatus();
-    for (const auto& [suffix, format] :
-         {std::pair(".csv", AnswerFormat::kCsv), std::pair(".ndjson", AnswerFormat::kNdjson)}) {
+    for (const FormatName& offered : OfferedFormats()) {
       AFLUENTE_RETURN_IF_ERROR(
-          router_.Add("GET", endpoint.path + suffix,
-                      [this, raw, chosen = format](http::Request request, http::PathParameters path,
-                                                   http::Responder responder) {
-                        auto caller = CallerOf(request, raw->endpoint().path);
-                        if (!caller.ok()) return responder(Refusal(caller.status()));
-                        raw->Serve(chosen, *caller, std::move(request), path, std::move(responder));
-                      }));
+          AddRoute(raw, schema::Concat(endpoint.path, offered.suffix), offered.format));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status AddRoute(ServedEndpoint* raw, const std::string& path,
+                        std::optional<AnswerFormat> format) {
+    AFLUENTE_RETURN_IF_ERROR(router_.Add(
+        "GET", path,
+        [this, raw, format](http::Request request, http::PathParameters parameters,
+                            http::Responder responder) {
+          const auto caller = CallerOf(request, raw->endpoint().path);
+          if (!caller.ok()) return responder(Refusal(caller.status()));
+          if (!MayRead(*raw, request)) return responder(ForeignPage());
+          raw->Serve(format, *caller, std::move(request), parameters, std::move(responder));
+        }));
+    return router_.Add("OPTIONS", path,
+                       [this, raw](const http::Request& request, const http::PathParameters&,
+                                   http::Responder responder) {
+                         const auto caller = CallerOf(request, raw->endpoint().path);
+                         if (!caller.ok()) return responder(Refusal(caller.status()));
+                         raw->Options(request, std::move(responder));
+                       });
   }
 
   absl::Status AddOwnPages() {
@@ -83,8 +112,7 @@ class RoutedApi final : public Api {
     AFLUENTE_RETURN_IF_ERROR(AddPage(kHealth, http::Response::Json(200, "{\"status\":\"ok\"}")));
     AFLUENTE_RETURN_IF_ERROR(AddPage(
         "/openapi.json",
-        Page("application/json", OpenApiDocument(endpoints, options_.title, options_.version,
-                                                 options_.endpoints.rows_max))));
+        Page("application/json", OpenApiDocument(endpoints, options_.title, options_.version))));
     AFLUENTE_RETURN_IF_ERROR(
         AddPage("/docs", Page("text/html; charset=utf-8", std::string(kDocsHtml))));
     AFLUENTE_RETURN_IF_ERROR(
@@ -100,13 +128,15 @@ class RoutedApi final : public Api {
     return absl::OkStatus();
   }
 
+  void StopTails() override { tail_.Stop(); }
+
   http::Handler handler() override {
     http::Handler routed = [this](http::Request request, http::Responder responder) {
       router_.Handle(std::move(request), std::move(responder));
     };
     // A page of another site cannot add the assertion, so that it is guard enough.
     if (options_.guard) return WithRequestId(options_.guard(std::move(routed)));
-    return WithRequestId(http::GuardLoopback(std::move(routed), options_.hosts));
+    return WithRequestId(http::GuardLoopback(std::move(routed), options_.hosts, kHealth, origins_));
   }
 
  private:
@@ -125,6 +155,13 @@ class RoutedApi final : public Api {
         });
   }
 
+  // The door lets in every origin that some endpoint lists.
+  bool MayRead(const ServedEndpoint& endpoint, const http::Request& request) const {
+    const std::string* origin = request.headers.Find("Origin");
+    return origin == nullptr || endpoint.cors().Allows(*origin) ||
+           http::IsLoopbackOrigin(*origin, options_.hosts);
+  }
+
   absl::StatusOr<Caller> CallerOf(const http::Request& request, const std::string& path) const {
     Caller caller;
     if (options_.identify) {
@@ -140,8 +177,12 @@ class RoutedApi final : public Api {
     return response;
   }
 
-  const ApiOptions options_;
+  ApiOptions options_;
   telemetry::Metrics& metrics_;
+  const host::Clock& clock_;
+  AnswerCache cache_;
+  LiveTail tail_;
+  std::vector<std::string> origins_;  // that some endpoint lets in
   RequestMetrics unrouted_;
   std::vector<std::unique_ptr<ServedEndpoint>> endpoints_;
   std::vector<std::unique_ptr<RequestMetrics>> pages_;
@@ -154,7 +195,7 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Create(const std::vector<spec::Endpoin
                                                  warehouse::Warehouse& warehouse,
                                                  host::WorkerPool& workers,
                                                  telemetry::Metrics& metrics, ApiOptions options) {
-  auto api = std::make_unique<RoutedApi>(metrics, std::move(options));
+  auto api = std::make_unique<RoutedApi>(workers, metrics, std::move(options));
   for (const spec::Endpoint& endpoint : endpoints) {
     AFLUENTE_RETURN_IF_ERROR(api->AddEndpoint(endpoint, warehouse, workers));
   }

@@ -11,8 +11,9 @@
 #include "http/server.h"
 
 namespace afluente::host {
+class Clock;
 class WorkerPool;
-}
+}  // namespace afluente::host
 namespace afluente::spec {
 struct Endpoint;
 }
@@ -33,9 +34,12 @@ struct ApiOptions {
   std::string title = "Afluente";
   std::string version = "0.1.0";
   std::vector<std::string> hosts;  // names it answers to besides loopback
-  // With identity on, both; they take the place of the check of Host and Origin.
+  // With identity on, both; the guard takes the place of the check of Host and Origin. Without
+  // them, callers are known by their address alone.
   Guard guard;
   Identify identify;
+  size_t cache_bytes_max = 64 << 20;
+  const host::Clock* clock = nullptr;  // the system's when nullptr; outlives the Api
 };
 
 // The HTTP API: the spec's endpoints, /health, /openapi.json and /docs. Made by roles/, which also
@@ -52,6 +56,8 @@ class Api {
   virtual ~Api() = default;
   // Does not block. Valid as long as the Api.
   virtual http::Handler handler() = 0;
+  // Ends the live tails. Before the warehouse and the workers go.
+  virtual void StopTails() = 0;
 };
 
 }  // namespace afluente::api

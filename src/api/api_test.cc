@@ -268,7 +268,7 @@ TEST_F(ApiTest, FormatsByAccept) {
             "{\"user_email\":\"b@x\",\"action_id\":-9223372036854775808}\n");
   EXPECT_EQ(*GetAs("text/html,application/xml;q=0.9,*/*;q=0.8").headers.Find("Content-Type"),
             "application/json");
-  EXPECT_EQ(*GetAs("text/csv").headers.Find("Vary"), "Accept");
+  EXPECT_EQ(*GetAs("text/csv").headers.Find("Vary"), "Accept, Accept-Encoding");
   EXPECT_EQ(GetAs("image/png").status, 406);
 }
 
@@ -332,7 +332,7 @@ TEST_F(ApiTest, DescribesItself) {
   const auto& row = get["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
                        ["rows"]["items"];
   EXPECT_EQ(row["properties"]["action_id"]["type"], nlohmann::json::array({"integer", "null"}));
-  EXPECT_EQ(row["required"], nlohmann::json::array({"user_email", "action_id"}));
+  EXPECT_FALSE(row.contains("required"));  // ?fields= may leave any out
 }
 
 TEST_F(ApiTest, DocsNeedNothingFromOutside) {

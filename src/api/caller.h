@@ -14,6 +14,9 @@ struct Caller {
   std::string email{};
   std::vector<std::string> groups{};
   std::string address{};
+
+  // Whom limits are counted for.
+  std::string key() const { return email.empty() ? "address " + address : "email " + email; }
 };
 
 // The caller of a request that the API's guard let through and that was routed to `endpoint_path`

@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/fake_warehouse.h"
 #include "host/worker_pool.h"
+#include "http/body_stream.h"
 #include "http/problem.h"
 #include "spec/spec.h"
 #include "telemetry/metrics.h"
@@ -16,6 +17,17 @@ namespace {
 
 using schema::TypeKind;
 using testing::HasSubstr;
+
+std::string Field(const http::Response& answer, std::string_view name) {
+  const std::string* value = answer.headers.Find(name);
+  return value == nullptr ? "" : *value;
+}
+
+http::Headers Fields(const std::string& name, const std::string& value) {
+  http::Headers headers;
+  headers.Add(name, value);
+  return headers;
+}
 
 // An API that lets in whoever has a header X-Test-Caller, but not into /closed.
 class CallerTest : public testing::Test {
@@ -27,6 +39,8 @@ class CallerTest : public testing::Test {
 
   absl::Status Create(std::vector<spec::EndpointParameter> parameters = {}, bool identity = true) {
     spec::Endpoint mine;
+    mine.cache = cache_;
+    mine.page_size = page_size_;
     mine.path = "/mine";
     mine.sql = "SELECT a FROM t WHERE a = @caller_email AND b IN UNNEST(@CALLER_GROUPS)";
     mine.parameters = std::move(parameters);
@@ -34,6 +48,7 @@ class CallerTest : public testing::Test {
     closed.path = "/closed/{x}";
     closed.parameters.push_back({"x", {TypeKind::kInt64, {}}});
     ApiOptions options;
+    options.endpoints.caller_fields = "X-Test-Caller";
     if (identity) {
       options.guard = [](http::Handler inner) {
         return [inner](http::Request request, http::Responder responder) {
@@ -62,8 +77,9 @@ class CallerTest : public testing::Test {
 
   http::Response Get(const std::string& path, const std::string& caller,
                      std::vector<std::pair<std::string, std::string>> query = {},
-                     const std::string& host = "api.example") {
+                     const std::string& host = "api.example", const http::Headers& more = {}) {
     http::Request request;
+    request.headers = more;
     request.method = "GET";
     request.path = request.target = path;
     request.query = std::move(query);
@@ -82,6 +98,16 @@ class CallerTest : public testing::Test {
   FakeWarehouse warehouse_;
   host::WorkerPool workers_{1, 4};
   telemetry::Metrics metrics_;
+  // Every answer is the caller's own email.
+  void AnswerEmails() {
+    warehouse_.versions = std::vector<warehouse::TableVersion>{{{"p", "d", "t"}, 1}};
+    warehouse_.answer = [](const std::vector<warehouse::Parameter>& parameters) {
+      return std::vector{Batch({Texts({std::get<std::string>(parameters[0].value.data)})})};
+    };
+  }
+
+  std::optional<std::chrono::milliseconds> cache_;
+  std::optional<int64_t> page_size_;
   std::string closed_parameters_;
   std::unique_ptr<Api> api_;
 };
@@ -101,6 +127,60 @@ TEST_F(CallerTest, TheProvenCallerIsBound) {
   EXPECT_EQ(parameters[0].value, schema::Value(std::string("ana@ltm.example")));
   EXPECT_EQ(parameters[1].value,
             schema::Value(schema::Value::List{schema::Value(std::string("g@x.y"))}));
+}
+
+TEST_F(CallerTest, MemoryAndTagsAreEachCallersOwn) {
+  AnswerEmails();
+  cache_ = std::chrono::minutes(1);
+  ASSERT_TRUE(Create().ok());
+  const http::Response ana = Get("/mine", "ana@ltm.example");
+  EXPECT_THAT(ana.body, HasSubstr("ana@"));
+  EXPECT_EQ(Field(ana, "Cache-Control"), "private, no-cache");
+  EXPECT_THAT(Field(ana, "Vary"), HasSubstr("X-Test-Caller"));
+  const std::string tag = Field(ana, "ETag");
+  ASSERT_NE(tag, "");
+  EXPECT_THAT(Get("/mine", "ana@ltm.example").body, HasSubstr("ana@"));
+  EXPECT_EQ(warehouse_.asked().size(), 1u) << "the second came from memory";
+  const http::Headers has_anas = Fields("If-None-Match", tag);
+  EXPECT_EQ(Get("/mine", "ana@ltm.example", {}, "api.example", has_anas).status, 304);
+  const http::Response bob = Get("/mine", "bob@ltm.example", {}, "api.example", has_anas);
+  EXPECT_EQ(bob.status, 200);
+  EXPECT_THAT(bob.body, HasSubstr("bob@"));
+  EXPECT_NE(Field(bob, "ETag"), tag);
+  EXPECT_EQ(warehouse_.asked().size(), 2u);
+}
+
+TEST_F(CallerTest, ACursorIsItsCallersAlone) {
+  page_size_ = 1;
+  warehouse_.batches = {Batch({Texts({"x", "y"}), Ints({1, 2})})};
+  ASSERT_TRUE(Create().ok());
+  const std::string link = Field(Get("/mine", "ana@ltm.example"), "Link");
+  const size_t begin = link.find("cursor=") + 7;
+  ASSERT_GT(begin, 7u) << link;
+  const std::string cursor = link.substr(begin, link.find('>') - begin);
+  EXPECT_EQ(Get("/mine", "ana@ltm.example", {{"cursor", cursor}}).status, 200);
+  EXPECT_EQ(Get("/mine", "bob@ltm.example", {{"cursor", cursor}}).status, 400);
+}
+
+TEST_F(CallerTest, TailsAreNotSharedBetweenCallers) {
+  AnswerEmails();
+  ASSERT_TRUE(Create().ok());
+  for (const char* caller : {"ana@ltm.example", "bob@ltm.example"}) {
+    const http::Response tail =
+        Get("/mine", caller, {}, "api.example", Fields("Accept", "text/event-stream"));
+    ASSERT_NE(tail.stream, nullptr) << tail.body;
+    const auto ready = std::make_shared<absl::Notification>();
+    tail.stream->Attach([ready] {
+      if (!ready->HasBeenNotified()) ready->Notify();
+    });
+    std::string written;
+    tail.stream->Take(written);
+    if (written.empty()) ready->WaitForNotification();
+  }
+  const auto asked = warehouse_.asked();
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_NE(asked[0].parameters[0].value, asked[1].parameters[0].value);
+  api_->StopTails();
 }
 
 TEST_F(CallerTest, NoRequestCanGiveIt) {

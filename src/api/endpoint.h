@@ -1,89 +1,105 @@
 #pragma once
 
-#include <chrono>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "api/caller.h"
 #include "api/endpoint_options.h"
-#include "http/router.h"
-#include "spec/spec.h"
-#include "warehouse/warehouse.h"
+#include "http/path_parameters.h"
+#include "http/server.h"
+#include "schema/type.h"
 
 namespace afluente::host {
+class Clock;
 class WorkerPool;
+}  // namespace afluente::host
+namespace afluente::spec {
+struct Endpoint;
 }
 namespace afluente::telemetry {
 class Metrics;
 }
 namespace afluente::warehouse {
-class RowJsonWriter;
+class Warehouse;
 }
 
 namespace afluente::api {
 
-enum class AnswerFormat;
-struct Caller;
+class AnswerCache;
+class Cors;
+class EndpointQuery;
+class LiveTail;
+class RateLimiter;
 class RequestMetrics;
+enum class AnswerFormat;
+struct KeptAnswer;
 
-// One endpoint of the spec, its statement described: binds a request's parameters, runs the
-// statement on a worker and writes the answer. Immutable; any thread.
+// What endpoints share. All outlive them.
+struct EndpointPorts {
+  warehouse::Warehouse& warehouse;
+  host::WorkerPool& workers;
+  telemetry::Metrics& metrics;
+  const host::Clock& clock;
+  AnswerCache& cache;
+  LiveTail& tail;
+};
+
+// One endpoint of the spec: limits its callers, answers from memory or 304 on the I/O thread, and
+// runs the statement on a worker. Immutable but for its limiter; any thread.
 class ServedEndpoint {
  public:
   ~ServedEndpoint();
-  // INVALID_ARGUMENT, beginning with the SQL's file, when the statement is not a query over exactly
-  // the declared parameters or has columns that JSON cannot tell apart.
+  // The errors of EndpointQuery::Create.
   static absl::StatusOr<std::unique_ptr<ServedEndpoint>> Create(const spec::Endpoint& endpoint,
-                                                                warehouse::Warehouse& warehouse,
-                                                                host::WorkerPool& workers,
-                                                                telemetry::Metrics& metrics,
+                                                                const EndpointPorts& ports,
                                                                 const EndpointOptions& options);
 
-  // Answers from a worker, or at once when the request is refused. Does not block.
-  void Serve(AnswerFormat format, const Caller& caller, http::Request request,
+  // Answers from a worker, or at once when that needs no statement. `format` is the path's suffix;
+  // without one Accept decides. Does not block.
+  void Serve(std::optional<AnswerFormat> format, const Caller& caller, http::Request request,
              const http::PathParameters& path, http::Responder responder);
-  // As Serve, in the format that the request's Accept names.
-  void Negotiate(const Caller& caller, http::Request request, const http::PathParameters& path,
-                 http::Responder responder);
+  // Answers OPTIONS.
+  void Options(const http::Request& request, http::Responder responder);
 
-  // The status with the SQL's file and the endpoint's path before its message.
-  absl::Status Locate(const absl::Status& status) const;
-
-  const spec::Endpoint& endpoint() const { return endpoint_; }
-  const std::vector<schema::Column>& columns() const { return columns_; }
-  // A parameter stands in the path.
-  bool InPath(const std::string& name) const { return path_names_.contains(name); }
-  // The path with ".csv" and ".ndjson" after it is told apart from any value of its parameters.
+  const EndpointQuery& query() const { return *query_; }
+  const spec::Endpoint& endpoint() const;
+  const std::vector<schema::Column>& columns() const;
+  const Cors& cors() const { return *cors_; }
+  bool InPath(const std::string& name) const;
+  // The path with ".csv" and the like after it is told apart from any value of its parameters.
   bool HasSuffixes() const { return has_suffixes_; }
-  // Its SQL reads who asks, so that two callers' answers may differ.
-  bool ReadsCaller() const { return reads_caller_; }
+  // Identity is on.
+  bool AsksWho() const { return !options_.caller_fields.empty(); }
 
  private:
-  ServedEndpoint(const spec::Endpoint& endpoint, warehouse::Warehouse& warehouse,
-                 host::WorkerPool& workers, telemetry::Metrics& metrics,
+  struct Visit;
+  ServedEndpoint(std::unique_ptr<EndpointQuery> query, const EndpointPorts& ports,
                  const EndpointOptions& options);
-  absl::Status Describe();
-  absl::Status CheckParameters(const std::vector<std::string>& used) const;
-  void ReadPath();
-  absl::StatusOr<std::string> Run(AnswerFormat format,
-                                  const std::vector<warehouse::Parameter>& parameters,
-                                  std::chrono::steady_clock::time_point deadline) const;
-  http::Response Answer(AnswerFormat format, absl::StatusOr<std::string> body,
-                        const std::string& request_id) const;
+  bool ReadSuffixes() const;
+  http::Responder Admit(const http::Request& request, const Caller& caller,
+                        http::Responder responder);
+  std::string VaryFields() const;
+  std::string CacheControl(const KeptAnswer& kept) const;
+  http::Response Tail(const Caller& caller, const http::Request& request,
+                      const http::PathParameters& path);
+  void Answer(std::shared_ptr<Visit> visit);
+  void Submit(std::shared_ptr<Visit> visit);
+  std::shared_ptr<const KeptAnswer> Make(const Visit& visit) const;
+  void Finish(const std::shared_ptr<Visit>& visit, std::shared_ptr<const KeptAnswer> answer);
+  void Give(Visit& visit, const KeptAnswer& kept) const;
+  http::Response Refusal(const absl::Status& status, const std::string& request_id) const;
 
-  const spec::Endpoint endpoint_;
+  const std::unique_ptr<EndpointQuery> query_;
+  const EndpointPorts ports_;
   const EndpointOptions options_;
-  warehouse::Warehouse& warehouse_;
-  host::WorkerPool& workers_;
+  const std::unique_ptr<const Cors> cors_;
+  const std::string vary_;
   const std::unique_ptr<RequestMetrics> metrics_;
-  warehouse::Statement statement_;
-  std::set<std::string> path_names_;
-  bool has_suffixes_ = false;
-  bool reads_caller_ = false;
-  std::vector<schema::Column> columns_;
-  std::unique_ptr<const warehouse::RowJsonWriter> rows_;
+  const std::unique_ptr<RateLimiter> limiter_;  // nullptr: no limit
+  const bool has_suffixes_;
 };
 
 }  // namespace afluente::api

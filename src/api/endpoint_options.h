@@ -12,6 +12,10 @@ struct EndpointOptions {
   std::chrono::milliseconds timeout{10'000};  // waiting for a worker included
   uint64_t rows_max = 10'000;                 // an answer with more is refused, never cut
   uint64_t answer_bytes_max = 64 << 20;
+  // Signs cursors and entity tags: those of another key are not taken.
+  std::string secret;
+  // With identity on: the request's fields that callers are told apart by, for Vary.
+  std::string caller_fields;
 };
 
 }  // namespace afluente::api

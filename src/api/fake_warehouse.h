@@ -48,7 +48,8 @@ class FakeWarehouse final : public warehouse::Warehouse {
     absl::MutexLock lock(&mutex_);
     asked_.push_back({statement, parameters, limits});
     if (!query_status.ok()) return query_status;
-    return std::make_unique<FakeResult>(facts.columns, batches, end_status);
+    return std::make_unique<FakeResult>(facts.columns, answer ? answer(parameters) : batches,
+                                        end_status);
   }
   absl::StatusOr<warehouse::StatementFacts> Describe(
       const warehouse::Statement& statement,
@@ -60,7 +61,7 @@ class FakeWarehouse final : public warehouse::Warehouse {
   }
   absl::StatusOr<std::vector<warehouse::TableVersion>> Versions(
       const std::vector<warehouse::TableName>&) const override {
-    return Unused();
+    return versions;
   }
   absl::StatusOr<std::vector<warehouse::FunctionRecord>> Functions() const override {
     return Unused();
@@ -85,6 +86,10 @@ class FakeWarehouse final : public warehouse::Warehouse {
   // Set before the calls.
   warehouse::StatementFacts facts;
   std::vector<warehouse::ColumnBatch> batches;
+  // In the place of `batches`.
+  std::function<std::vector<warehouse::ColumnBatch>(const std::vector<warehouse::Parameter>&)>
+      answer;
+  absl::StatusOr<std::vector<warehouse::TableVersion>> versions = Unused();
   absl::Status describe_status;
   absl::Status query_status;
   absl::Status end_status;

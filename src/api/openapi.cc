@@ -3,7 +3,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "api/answer_format.h"
 #include "api/endpoint.h"
+#include "api/endpoint_query.h"
+#include "schema/format_value.h"
 #include "schema/text.h"
 
 namespace afluente::api {
@@ -96,34 +99,135 @@ Json ParameterSchema(const schema::Type& type) {
   }
 }
 
+// A value as the JSON of its type.
+Json ValueJson(const schema::Type& type, const schema::Value& value) {
+  if (const auto* truth = std::get_if<bool>(&value.data)) return *truth;
+  if (const auto* number = std::get_if<double>(&value.data)) return *number;
+  if (const auto* text = std::get_if<std::string>(&value.data)) {
+    return type.kind == TypeKind::kBytes ? schema::FormatBase64(*text) : *text;
+  }
+  if (const auto* list = std::get_if<schema::Value::List>(&value.data)) {
+    Json items = Json::array();
+    for (const schema::Value& item : *list) items.push_back(ValueJson(type.element(), item));
+    return items;
+  }
+  const auto* number = std::get_if<int64_t>(&value.data);
+  if (number == nullptr) return nullptr;
+  switch (type.kind) {
+    case TypeKind::kDate:
+      return schema::FormatDate(*number);
+    case TypeKind::kTime:
+      return schema::FormatTime(*number);
+    case TypeKind::kDatetime:
+      return schema::FormatDatetime(*number);
+    case TypeKind::kTimestamp:
+      return schema::FormatRfc3339(*number);
+    default:
+      return *number;
+  }
+}
+
+// Of the elements for an ARRAY.
+void AddBounds(const spec::EndpointParameter& parameter, const schema::Type& type, Json& schema) {
+  for (const schema::Value& choice : parameter.choices) {
+    schema["enum"].push_back(ValueJson(type, choice));
+  }
+  const bool number = type.kind == TypeKind::kInt64 || type.kind == TypeKind::kFloat64;
+  for (const auto& [key, bound] :
+       {std::pair("minimum", &parameter.minimum), std::pair("maximum", &parameter.maximum)}) {
+    if (!bound->has_value()) continue;
+    // JSON Schema compares numbers alone.
+    schema[number ? key : Concat("x-", key)] = ValueJson(type, **bound);
+  }
+}
+
+Json BoundedSchema(const spec::EndpointParameter& parameter) {
+  Json schema = ParameterSchema(parameter.type);
+  if (parameter.type.kind == TypeKind::kArray) {
+    AddBounds(parameter, parameter.type.element(), schema["items"]);
+  } else {
+    AddBounds(parameter, parameter.type, schema);
+  }
+  if (parameter.default_value.has_value()) {
+    schema["default"] = ValueJson(parameter.type, *parameter.default_value);
+  }
+  return schema;
+}
+
+Json Control(std::string_view name, std::string_view description, Json schema) {
+  return {{"name", std::string(name)},
+          {"in", "query"},
+          {"required", false},
+          {"description", std::string(description)},
+          {"schema", std::move(schema)}};
+}
+
+void AddControls(const ServedEndpoint& served, Json& parameters) {
+  const ControlRules& rules = served.query().rules();
+  const auto list = [](Json choices) -> Json {
+    return {{"type", "array"},
+            {"items", {{"type", "string"}, {"enum", std::move(choices)}}},
+            {"minItems", 1},
+            {"uniqueItems", true}};
+  };
+  const auto add_list = [&](std::string_view name, std::string_view text, Json choices) {
+    Json control = Control(name, text, list(std::move(choices)));
+    control["style"] = "form";
+    control["explode"] = true;
+    parameters.push_back(std::move(control));
+  };
+  if (rules.paged) {
+    parameters.push_back(Control("page_size", "Rows of a page",
+                                 {{"type", "integer"},
+                                  {"minimum", 1},
+                                  {"maximum", rules.page_size_max},
+                                  {"default", *served.endpoint().page_size}}));
+    parameters.push_back(Control("cursor", "The page after the one whose next_cursor this is",
+                                 {{"type", "string"}}));
+  }
+  Json sortable = Json::array();
+  for (const size_t column : rules.order_by) {
+    sortable.push_back(rules.columns[column].name);
+    sortable.push_back("-" + rules.columns[column].name);
+  }
+  if (!sortable.empty()) {
+    add_list("order_by", "Columns to sort by, with '-' before descending ones",
+             std::move(sortable));
+  }
+  Json names = Json::array();
+  for (const schema::Column& column : rules.columns) names.push_back(column.name);
+  add_list("fields", "The columns to answer, all of them by default", std::move(names));
+}
+
 Json Parameters(const ServedEndpoint& served) {
   Json parameters = Json::array();
   for (const spec::EndpointParameter& parameter : served.endpoint().parameters) {
     const bool in_path = served.InPath(parameter.name);
-    Json entry = {{"name", parameter.name},
-                  {"in", in_path ? "path" : "query"},
-                  {"required", true},
-                  {"description", parameter.type.ToString()},
-                  {"schema", ParameterSchema(parameter.type)}};
+    const std::string type = parameter.type.ToString();
+    Json entry = {
+        {"name", parameter.name},
+        {"in", in_path ? "path" : "query"},
+        {"required", !parameter.optional && !parameter.default_value.has_value()},
+        {"description",
+         parameter.description.empty() ? type : Concat(parameter.description, " (", type, ")")},
+        {"schema", BoundedSchema(parameter)}};
     if (!in_path && parameter.type.kind == TypeKind::kArray) {
       entry["style"] = "form";
       entry["explode"] = true;
     }
     parameters.push_back(std::move(entry));
   }
+  AddControls(served, parameters);
   return parameters;
 }
 
 Json RowSchema(const ServedEndpoint& served) {
+  // None is required: ?fields= may leave any out.
   Json properties = Json::object();
-  Json required = Json::array();
   for (const schema::Column& column : served.columns()) {
     properties[column.name] = ColumnSchema(column);
-    required.push_back(column.name);
   }
-  Json row = {{"type", "object"}, {"properties", std::move(properties)}};
-  if (!required.empty()) row["required"] = std::move(required);
-  return row;
+  return {{"type", "object"}, {"properties", std::move(properties)}};
 }
 
 Json ProblemResponse(std::string_view description) {
@@ -133,6 +237,26 @@ Json ProblemResponse(std::string_view description) {
        {{"application/problem+json", {{"schema", {{"$ref", "#/components/schemas/Problem"}}}}}}}};
 }
 
+Json AnswerHeaders(const ServedEndpoint& served) {
+  const auto header = [](std::string_view description, std::string_view type) -> Json {
+    return {{"description", std::string(description)}, {"schema", {{"type", std::string(type)}}}};
+  };
+  Json headers;
+  headers["X-Request-Id"] = header("The request's id, for the log", "string");
+  if (served.query().deterministic()) {
+    headers["ETag"] = header("For If-None-Match; the same while the answer is", "string");
+  }
+  if (served.query().rules().paged) {
+    headers["Link"] = header("rel=\"next\": the next page (RFC 8288)", "string");
+  }
+  if (served.endpoint().rate_limit.has_value()) {
+    headers["X-RateLimit-Limit"] = header("Requests the caller may make at once", "integer");
+    headers["X-RateLimit-Remaining"] = header("Those that are left", "integer");
+    headers["X-RateLimit-Reset"] = header("Seconds until all are back", "integer");
+  }
+  return headers;
+}
+
 Json Responses(const ServedEndpoint& served) {
   Json answer = {{"type", "object"},
                  {"properties",
@@ -140,16 +264,35 @@ Json Responses(const ServedEndpoint& served) {
                    {"next_cursor", {{"type", Json::array({"string", "null"})}}}}},
                  {"required", Json::array({"rows", "next_cursor"})}};
   const Json text = {{"schema", {{"type", "string"}}}};
+  Json content = Json::object();
+  for (const FormatName& offered : OfferedFormats()) {
+    const bool binary = offered.format == AnswerFormat::kArrow;
+    content[std::string(offered.media_type)] = text;
+    // OpenAPI 3.1 would have no schema here; generators know the older form.
+    if (binary) content[std::string(offered.media_type)]["schema"]["format"] = "binary";
+  }
+  content["application/json"] = {{"schema", std::move(answer)}};
+  if (served.query().deterministic()) {
+    content["text/event-stream"] = {
+        {"schema", {{"type", "string"}, {"description", "New rows as they come: live tail"}}}};
+  }
   Json responses;
   responses["200"] = {{"description", "The rows; none is an empty list"},
-                      {"content",
-                       {{"application/json", {{"schema", std::move(answer)}}},
-                        {"application/x-ndjson", text},
-                        {"text/csv", text}}}};
+                      {"headers", AnswerHeaders(served)},
+                      {"content", std::move(content)}};
+  responses["304"] = {{"description", "The answer is the one whose tag If-None-Match names"}};
+  if (served.endpoint().rate_limit.has_value()) {
+    responses["429"] = ProblemResponse("More requests than the caller may make");
+    responses["429"]["headers"]["Retry-After"] = {{"description", "Seconds to wait"},
+                                                  {"schema", {{"type", "integer"}}}};
+  }
+  if (served.AsksWho()) {
+    responses["401"] = ProblemResponse("The request carries no valid assertion of who sends it");
+  }
   for (const auto& [status, description] :
        std::initializer_list<std::pair<const char*, const char*>>{
            {"400", "A parameter is missing, unknown, repeated or not of its type"},
-           {"403", "The request's Host or Origin is not accepted"},
+           {"403", "The request's Host or Origin is not accepted, or its caller may not ask this"},
            {"404", "There is nothing at this path"},
            {"406", "None of the formats that Accept names is offered"},
            {"422", "The statement failed for these parameters, or the answer is too large"},
@@ -180,12 +323,18 @@ std::string OperationId(const std::string& path, std::set<std::string>& taken) {
   return unique;
 }
 
-Json Operation(const ServedEndpoint& served, uint64_t rows_max, std::set<std::string>& taken) {
+Json Operation(const ServedEndpoint& served, std::set<std::string>& taken) {
   const spec::Endpoint& endpoint = served.endpoint();
-  std::string description =
-      Concat("At most ", rows_max, " rows; an answer with more is refused with 422.");
+  std::string description = endpoint.description;
+  if (!description.empty()) description += "\n\n";
+  description += Concat("At most ", served.query().rows_max(), " rows");
+  description += served.query().rules().paged ? " a page." : "; an answer with more is refused.";
   if (served.HasSuffixes()) {
-    description += " Also with .csv or .ndjson after the path.";
+    description += " Also with";
+    for (const FormatName& offered : OfferedFormats()) {
+      description += Concat(" ", offered.suffix);
+    }
+    description += " after the path.";
   }
   return {{"operationId", OperationId(endpoint.path, taken)},
           {"summary", endpoint.summary.empty() ? endpoint.path : endpoint.summary},
@@ -209,12 +358,11 @@ Json HealthOperation() {
 }  // namespace
 
 std::string OpenApiDocument(const std::vector<const ServedEndpoint*>& endpoints,
-                            const std::string& title, const std::string& version,
-                            uint64_t rows_max) {
+                            const std::string& title, const std::string& version) {
   std::set<std::string> taken = {"health"};
   Json paths = Json::object();
   for (const ServedEndpoint* served : endpoints) {
-    paths[served->endpoint().path]["get"] = Operation(*served, rows_max, taken);
+    paths[served->endpoint().path]["get"] = Operation(*served, taken);
   }
   paths["/health"]["get"] = HealthOperation();
   const Json problem = {{"type", "object"},

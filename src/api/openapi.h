@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,7 +10,6 @@ class ServedEndpoint;
 // The OpenAPI 3.1 document of the endpoints and /health. Its server URL is relative to the
 // document, so that it holds behind any path prefix.
 std::string OpenApiDocument(const std::vector<const ServedEndpoint*>& endpoints,
-                            const std::string& title, const std::string& version,
-                            uint64_t rows_max);
+                            const std::string& title, const std::string& version);
 
 }  // namespace afluente::api

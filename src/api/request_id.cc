@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "host/random.h"
+#include "http/problem.h"
 #include "schema/text.h"
 
 namespace afluente::api {
@@ -12,6 +13,12 @@ bool IsRequestId(std::string_view text) {
   return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), [](char c) {
     return schema::IsAlpha(c) || schema::IsDigit(c) || c == '-' || c == '_' || c == '.';
   });
+}
+
+http::Response RefusalWithRequestId(int status, std::string_view detail) {
+  http::Response response = http::Refusal(nullptr, status, detail);
+  response.headers.Set("X-Request-Id", host::RandomHex(16));
+  return response;
 }
 
 http::Handler WithRequestId(http::Handler handler) {

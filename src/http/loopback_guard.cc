@@ -35,15 +35,6 @@ std::string HostOf(std::string_view authority) {
   return std::string(authority.substr(0, end));
 }
 
-bool IsLoopbackOrigin(std::string_view origin, const std::vector<std::string>& extra) {
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (origin.starts_with(scheme)) {
-      return IsLoopbackAuthority(origin.substr(scheme.size()), extra);
-    }
-  }
-  return false;  // also "null", which sandboxed and file: pages send
-}
-
 }  // namespace
 
 bool IsLoopbackAuthority(std::string_view authority, const std::vector<std::string>& extra) {
@@ -56,10 +47,21 @@ bool IsLoopbackAuthority(std::string_view authority, const std::vector<std::stri
                      [&host](const std::string& name) { return SameText(name, host); });
 }
 
+bool IsLoopbackOrigin(std::string_view origin, const std::vector<std::string>& extra) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (origin.starts_with(scheme)) {
+      return IsLoopbackAuthority(origin.substr(scheme.size()), extra);
+    }
+  }
+  return false;  // also "null", which sandboxed and file: pages send
+}
+
 Handler GuardLoopback(Handler handler, std::vector<std::string> extra_hosts,
-                      std::string exempt_path, RefusalForm refusal) {
+                      std::string exempt_path, std::vector<std::string> extra_origins,
+                      RefusalForm refusal) {
   return [handler = std::move(handler), extra = std::move(extra_hosts),
-          exempt = std::move(exempt_path), refusal](Request request, Responder responder) {
+          exempt = std::move(exempt_path), origins = std::move(extra_origins),
+          refusal](Request request, Responder responder) {
     if (!exempt.empty() && request.path == exempt) {
       return handler(std::move(request), std::move(responder));
     }
@@ -73,7 +75,11 @@ Handler GuardLoopback(Handler handler, std::vector<std::string> extra_hosts,
       return responder(Refusal(refusal, 403, "more than one Origin"));
     }
     const std::string* origin = request.headers.Find("Origin");
-    if (origin != nullptr && !IsLoopbackOrigin(*origin, extra)) {
+    const bool let_in = origin == nullptr || IsLoopbackOrigin(*origin, extra) ||
+                        std::any_of(origins.begin(), origins.end(), [origin](const auto& one) {
+                          return one == "*" || one == *origin;
+                        });
+    if (!let_in) {
       return responder(Refusal(refusal, 403, "requests from pages of other sites are refused"));
     }
     handler(std::move(request), std::move(responder));

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,12 +9,11 @@
 
 #include "absl/status/status.h"
 #include "http/message.h"
+#include "http/path_parameters.h"
 #include "http/server.h"
 
 namespace afluente::http {
 
-// Decoded values of a pattern's {names}.
-using PathParameters = std::map<std::string, std::string, std::less<>>;
 using RouteHandler = std::function<void(Request, PathParameters, Responder)>;
 
 // Routes by method and path pattern: "/app_info/{app_id}:{app_department}" (a {name} is one segment

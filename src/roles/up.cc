@@ -9,18 +9,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/api.h"
+#include "api/request_id.h"
 #include "broker/broker.h"
 #include "broker/push/push_service.h"
 #include "broker/wire/pubsub_door.h"
 #include "console/admin_door.h"
 #include "console/testing_routes.h"
 #include "host/check.h"
+#include "host/file_system.h"
+#include "host/secret_file.h"
 #include "host/shutdown.h"
 #include "host/stepped_clock.h"
 #include "host/worker_pool.h"
 #include "http/connection_pool.h"
 #include "http/loopback_guard.h"
 #include "http/server.h"
+#include "identity/identity_headers.h"
 #include "roles/doorkeeper.h"
 #include "roles/pipeline.h"
 #include "roles/proxy_door.h"
@@ -132,12 +136,19 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
   if (serving.doorkeeper) {
     api_options.guard = serving.doorkeeper->guard();
     api_options.identify = serving.doorkeeper->identify();
+    api_options.endpoints.caller_fields =
+        absl::StrCat("Authorization, Cookie, ", identity::kAssertionHeader);
   }
+  host::PosixFileSystem files;
+  AFLUENTE_ASSIGN_OR_RETURN(
+      api_options.endpoints.secret,
+      host::LoadOrCreateSecret(files, absl::StrCat(options.data_dir, "/api.key"), 32));
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.api, api::Api::Create(spec.endpoints, serving.pipeline->database().warehouse(),
                                     *serving.workers, serving.metrics, api_options));
   http::ServerOptions server_options;
   server_options.body_bytes_max = spec.limits.request_bytes;
+  server_options.refusal = api::RefusalWithRequestId;
   serving.api_door =
       http::Server::Create(*serving.io_threads, server_options, serving.api->handler());
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.api_door->Listen(options.doors.api));
@@ -216,6 +227,7 @@ void Close(const UpOptions& options, Serving& serving) {
   if (serving.pubsub) serving.pubsub->Stop(left());
   if (serving.push) serving.push->Stop(left());
   if (serving.proxy_door) serving.proxy_door->Stop(left());
+  if (serving.api) serving.api->StopTails();
   if (serving.api_door) serving.api_door->Stop(left());
   if (serving.admin_door) serving.admin_door->Stop(left());
   // Whoever has not had an answer by now has no connection for it either.

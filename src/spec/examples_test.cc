@@ -38,9 +38,11 @@ TEST(InitialFiles, AreValidAndSmall) {
 }
 
 // Walks the shapes and the schema side by side.
-void Compare(const Shape& shape, const json& schema, const json& root, std::set<const Shape*>* done,
+void Compare(const Shape& shape, const json& whole, const json& root, std::set<const Shape*>* done,
              int* keys) {
   if (!done->insert(&shape).second) return;
+  if (shape.or_text != nullptr) Compare(*shape.or_text, whole.at("anyOf").at(0), root, done, keys);
+  const json& schema = shape.or_text != nullptr ? whole.at("anyOf").at(1) : whole;
   const json& body = schema.contains("$ref")
                          ? root.at("$defs").at(schema.at("$ref").get<std::string>().substr(8))
                          : schema;

@@ -57,6 +57,13 @@ constexpr TextForm kKeySetUri = {"an https: URL, an http: one on loopback, or fi
 constexpr TextForm kEndpointPattern = {"an endpoint's path, or its beginning with /* for the rest",
                                        IsEndpointPattern, "^/[^*]*\\*?$"};
 
+constexpr TextForm kOrderColumn = {"a column name, with '-' before it for descending order",
+                                   IsOrderColumn, "^-?[A-Za-z_][A-Za-z0-9_]{0,299}$"};
+constexpr TextForm kRate = {"a rate such as 100/s, 600/m or 50/10s", IsRate,
+                            "^[0-9]{1,9}/([smh]|[0-9]{1,13}(\\.[0-9]{1,3})?s)$"};
+constexpr TextForm kOrigin = {"an origin such as https://app.example or *", IsOrigin,
+                              "^([*]|https?://[^/?#@ ]+)$"};
+
 // Owns the shapes, so that they can point at one another.
 class Table {
  public:
@@ -65,6 +72,15 @@ class Table {
     shape.kind = ShapeKind::kObject;
     shape.description = std::move(description);
     shape.properties = std::move(properties);
+    return Keep(std::move(shape));
+  }
+  const Shape* ObjectOrText(std::string description, std::vector<Property> properties,
+                            const Shape* text) {
+    Shape shape;
+    shape.kind = ShapeKind::kObject;
+    shape.description = std::move(description);
+    shape.properties = std::move(properties);
+    shape.or_text = text;
     return Keep(std::move(shape));
   }
   const Shape* Map(std::string description, TextForm keys, const Shape* element) {
@@ -247,17 +263,47 @@ const Shape* Functions(Table* t) {
   return t->Map("Functions by name.", kFunctionName, function);
 }
 
+const Shape* Literal(Table* t, std::string description) {
+  return t->Number(ShapeKind::kLiteral, std::move(description), 0, 0);
+}
+
+const Shape* Parameters(Table* t) {
+  const char* const kTypes = "INT64, STRING, DATE and the other scalar types, or ARRAY of them.";
+  const Shape* parameter = t->ObjectOrText(
+      "A parameter: its type alone, or with what it may be.",
+      {{"type", t->Text(kTypes), true},
+       {"description", t->Text("One line for the API's page.")},
+       {"default", Literal(t, "The value when the request gives none.")},
+       {"optional", t->Boolean("NULL when the request gives none.")},
+       {"enum", t->List("The only values it may have.", 1, 1'000, Literal(t, "A value."))},
+       {"minimum", Literal(t, "The smallest value.")},
+       {"maximum", Literal(t, "The largest value.")}},
+      t->Text(kTypes));
+  return t->Map("Parameters by name; those not in the path come from the query string.",
+                kParameterName, parameter);
+}
+
 const Shape* Endpoints(Table* t) {
-  const Shape* parameters = t->Map(
-      "Parameter names with their types; those not in the path come from the query string.",
-      kParameterName, t->Text("INT64, STRING, DATE and the other scalar types, or ARRAY of them."));
   const Shape* endpoint = t->Object(
       "A GET endpoint that answers with a query's rows.",
-      Table::With(
-          {{"summary", t->Text("One line for the API's page.")},
-           {"sql", t->Text("A file with a SELECT that uses @name parameters."), true},
-           {"parameters", parameters}},
-          {"description", "cache", "page_size", "rate_limit", "order_by", "cors", "timeout"}));
+      {{"summary", t->Text("One line for the API's page.")},
+       {"description", t->Text("More of it.")},
+       {"sql", t->Text("A file with a SELECT that uses @name parameters."), true},
+       {"parameters", Parameters(t)},
+       {"cache", t->Text("How old an answer from memory may be.", kDuration)},
+       {"page_size", t->Number(ShapeKind::kInteger,
+                               "Answers come in pages of so many rows unless ?page_size= says "
+                               "otherwise.",
+                               1, 10'000)},
+       {"max_rows", t->Number(ShapeKind::kInteger, "The most rows of an answer: 10000 by default.",
+                              1, 1'000'000)},
+       {"timeout", t->Text("How long the statement may take: 10s by default.", kDuration)},
+       {"rate_limit", t->Text("Requests that one caller may make.", kRate)},
+       {"order_by", t->List("The columns that ?order_by= may name; as written here, the order "
+                            "of a statement without ORDER BY.",
+                            1, 64, t->Text("A column.", kOrderColumn))},
+       {"cors",
+        t->List("The origins whose pages may read it.", 1, 100, t->Text("An origin.", kOrigin))}});
   return t->Map("Endpoints by path, e.g. \"/app_info/{app_id}\".", {}, endpoint);
 }
 

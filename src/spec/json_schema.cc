@@ -38,6 +38,11 @@ class SchemaWriter {
   static Json Reference(const std::string& name) { return {{"$ref", "#/$defs/" + name}}; }
 
   Json WriteBody(const Shape& shape) {
+    if (shape.or_text != nullptr) {
+      Shape alone = shape;
+      alone.or_text = nullptr;
+      return {{"anyOf", Json::array({Write(*shape.or_text), WriteBody(alone)})}};
+    }
     Json json;
     switch (shape.kind) {
       case ShapeKind::kObject:
@@ -67,6 +72,10 @@ class SchemaWriter {
         break;
       case ShapeKind::kBoolean:
         json["type"] = "boolean";
+        break;
+      case ShapeKind::kLiteral:
+        json["type"] = {"string", "number", "boolean", "array"};
+        json["items"] = {{"type", {"string", "number", "boolean"}}};
         break;
       case ShapeKind::kUnsupported:
         json["not"] = Json::object();

@@ -186,12 +186,6 @@ TEST(Load, RefusesByNameWhatThisVersionLacks) {
               ElementsAre(HasSubstr("functions.f.transform.http is not supported")));
   EXPECT_THAT(FindingsOf(functions + "previous_name: g}"),
               ElementsAre(HasSubstr("functions.f.previous_name is not supported")));
-  for (const char* key :
-       {"cache: 5s", "page_size: 5", "rate_limit: 1", "order_by: a", "cors: []"}) {
-    EXPECT_THAT(FindingsOf(Base("endpoints:\n  /a: {sql: queries/app_info.sql, ") + key + "}"),
-                ElementsAre(HasSubstr("is not supported by this version")))
-        << key;
-  }
 }
 
 TEST(Load, ChecksColumns) {

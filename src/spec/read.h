@@ -30,6 +30,9 @@ void ReadEndpoints(const YamlNode& endpoints, Reading* reading);
 // After datasets and endpoints.
 void ReadAccess(const YamlNode& access, Reading* reading);
 void ReadTls(const YamlNode& tls, Reading* reading);
+// The `parameters` of one endpoint: the path's first, as `in_path` names them.
+void ReadParameters(const YamlEntry& endpoint, const std::vector<std::string>& in_path,
+                    std::vector<EndpointParameter>* parameters, Reading* reading);
 void ReadLimits(const YamlNode& limits, Reading* reading);
 
 // Of a map's key; "" when it is missing or no scalar.

@@ -67,6 +67,8 @@ class ShapeChecker {
       case ShapeKind::kBoolean:
         if (!IsPlainBoolean(node)) Wrong(node, path, "true or false");
         return;
+      case ShapeKind::kLiteral:
+        return CheckLiteral(node, path);
       case ShapeKind::kUnsupported:
         return;  // reported at its key
     }
@@ -78,7 +80,18 @@ class ShapeChecker {
                                       ", found ", Found(node)));
   }
 
+  void CheckLiteral(const YamlNode& node, const std::string& path) {
+    if (node.kind == YamlNode::Kind::kScalar) return;
+    if (node.kind != YamlNode::Kind::kList) return Wrong(node, path, "a value or a list of values");
+    for (const YamlNode& item : node.items) {
+      if (item.kind != YamlNode::Kind::kScalar) Wrong(item, path, "a list of plain values");
+    }
+  }
+
   void CheckObject(const YamlNode& node, const Shape& shape, const std::string& path) {
+    if (shape.or_text != nullptr && node.kind == YamlNode::Kind::kScalar) {
+      return Check(node, *shape.or_text, path);
+    }
     if (node.kind != YamlNode::Kind::kMap && node.kind != YamlNode::Kind::kNull) {
       return Wrong(node, path, "a map");
     }

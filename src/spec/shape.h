@@ -18,6 +18,7 @@ enum class ShapeKind {
   kInteger,
   kNumber,
   kBoolean,
+  kLiteral,      // a scalar or a list of scalars; its reader knows the type
   kUnsupported,  // a key that later versions take
 };
 
@@ -36,6 +37,7 @@ struct Shape {
   std::string description;
   std::vector<Property> properties;  // kObject
   const Shape* element = nullptr;    // kMap, kList
+  const Shape* or_text = nullptr;    // kObject: a text of this shape may stand in its place
   TextForm form;                     // kText; kMap: of the keys
   std::vector<std::string> choices;  // kText
   int64_t minimum = 0;               // kInteger, kNumber; kList: items

@@ -13,6 +13,7 @@
 #include "schema/type.h"
 #include "schema/value.h"
 #include "spec/access.h"
+#include "spec/endpoint.h"
 
 namespace afluente::spec {
 
@@ -75,19 +76,6 @@ struct Function {
   DeadLetterPolicy dead_letter_policy;
   bool enable_message_ordering = false;
   Start start = Start::kEarliest;
-};
-
-struct EndpointParameter {
-  std::string name;
-  schema::Type type;
-};
-
-struct Endpoint {
-  std::string path;  // "/app_info/{app_id}:{app_department}"
-  std::string summary;
-  std::string sql;
-  std::string sql_file;
-  std::vector<EndpointParameter> parameters;  // in path ones first, the others are query parameters
 };
 
 struct Limits {

@@ -53,6 +53,25 @@ std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text) {
   return std::chrono::milliseconds(static_cast<int64_t>(*seconds * 1000 + millis));
 }
 
+std::optional<Rate> ParseRate(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos || slash > 9) return std::nullopt;
+  const std::optional<uint64_t> count = ParseWhole(text.substr(0, slash));
+  if (!count.has_value() || *count == 0) return std::nullopt;
+  Rate rate{static_cast<int64_t>(*count), std::chrono::milliseconds(0)};
+  const std::string_view unit = text.substr(slash + 1);
+  if (unit == "s") rate.period = std::chrono::seconds(1);
+  if (unit == "m") rate.period = std::chrono::minutes(1);
+  if (unit == "h") rate.period = std::chrono::hours(1);
+  if (rate.period.count() != 0) return rate;
+  const auto period = ParseDuration(unit);
+  if (!period.has_value() || period->count() == 0 || *period > std::chrono::hours(24 * 31)) {
+    return std::nullopt;
+  }
+  rate.period = *period;
+  return rate;
+}
+
 std::optional<uint64_t> ParseSize(std::string_view text) {
   for (const Unit& unit : kUnits) {
     if (!text.ends_with(unit.suffix)) continue;
@@ -72,6 +91,25 @@ std::string FormatSize(uint64_t bytes) {
 }
 
 bool IsDuration(std::string_view text) { return ParseDuration(text).has_value(); }
+
+bool IsRate(std::string_view text) { return ParseRate(text).has_value(); }
+
+bool IsOrigin(std::string_view text) {
+  if (text == "*") return true;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!text.starts_with(scheme)) continue;
+    const std::string_view host = text.substr(scheme.size());
+    return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || IsDigit(c) || c == '-' || c == '.' || c == ':' || c == '[' ||
+             c == ']';
+    });
+  }
+  return false;
+}
+
+bool IsOrderColumn(std::string_view text) {
+  return IsColumnName(text.substr(text.starts_with('-') ? 1 : 0));
+}
 
 bool IsSize(std::string_view text) { return ParseSize(text).has_value(); }
 

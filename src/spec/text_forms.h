@@ -14,10 +14,21 @@ namespace afluente::spec {
 std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text);
 // "2Gi", "512Mi", "1024": as Kubernetes and Cloud Run write sizes (Ki, Mi, Gi, Ti, or bytes).
 std::optional<uint64_t> ParseSize(std::string_view text);
+// "100/s", "600/m", "1000/h" or "50/10s": so many in so long.
+struct Rate {
+  int64_t count = 0;
+  std::chrono::milliseconds period{0};
+};
+std::optional<Rate> ParseRate(std::string_view text);
 // The shortest of those forms that is exact.
 std::string FormatSize(uint64_t bytes);
 
 bool IsDuration(std::string_view text);
+bool IsRate(std::string_view text);
+// "https://app.example:8443", lower-case as browsers send it, or "*".
+bool IsOrigin(std::string_view text);
+// A column name, with '-' before it for descending order.
+bool IsOrderColumn(std::string_view text);
 bool IsSize(std::string_view text);
 // At most thirty lower-case letters, digits and hyphens, a letter first, no hyphen last. Google
 // wants six at least; short names are fine on one machine.

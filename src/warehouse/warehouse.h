@@ -16,6 +16,10 @@
 #include "warehouse/column_batch.h"
 #include "warehouse/table.h"
 
+namespace afluente::host {
+class Cancellation;
+}
+
 namespace afluente::warehouse {
 
 // One row that a function stores: `values` follow the table's declared columns.
@@ -87,6 +91,7 @@ struct Statement {
 struct QueryLimits {
   std::optional<std::chrono::milliseconds> timeout;  // DEADLINE_EXCEEDED past it
   std::optional<uint64_t> rows_max;                  // stops after so many rows
+  std::shared_ptr<host::Cancellation> cancellation;  // CANCELLED after it; may be nullptr
 };
 
 // A running query's rows. Owned by the caller, one thread at a time; destroying it cancels the
@@ -107,6 +112,13 @@ struct TableVersion {
   uint64_t version = 0;
 };
 
+// A key of a query's ORDER BY, by the column of the result.
+struct OrderKey {
+  size_t column = 0;
+  bool descending = false;
+  bool nulls_first = true;
+};
+
 // What is known of a statement before it runs.
 struct StatementFacts {
   std::vector<schema::Column> columns;  // of the result
@@ -115,6 +127,8 @@ struct StatementFacts {
   std::vector<TableName> tables_written;
   bool deterministic = true;
   bool query = true;  // false: DML or DDL
+  // A query's outermost ORDER BY; nullopt when a key is not a column of the result.
+  std::optional<std::vector<OrderKey>> order = std::vector<OrderKey>();
 };
 
 // Port: the analytics database. Methods block and are safe from any thread; statements are cached

@@ -132,7 +132,8 @@ absl::Status OnePortDoor::Start() {
               calls_.Leave();
             });
           },
-          /*extra_hosts=*/{}, /*exempt_path=*/"/health", GoogleRefusal));
+          /*extra_hosts=*/{}, /*exempt_path=*/"/health",
+          /*extra_origins=*/{}, GoogleRefusal));
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/duckdb/key_index.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/schema_json.h"
 
@@ -91,6 +92,7 @@ absl::Status WriteTransaction::RemoveTable(const TableName& name) {
 absl::Status WriteTransaction::CreateTable(const TableSchema& schema) {
   AFLUENTE_RETURN_IF_ERROR(session_.Execute(
       schema::Concat("CREATE TABLE ", TableSql(schema.name), " (", ColumnsSql(schema), ")")));
+  AFLUENTE_RETURN_IF_ERROR(CreateKeyIndex(session_, schema));
   return PutTable({schema, "", false, {}});
 }
 

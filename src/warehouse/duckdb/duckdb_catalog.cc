@@ -4,6 +4,7 @@
 #include "schema/text.h"
 #include "warehouse/dead_letter_table.h"
 #include "warehouse/duckdb/alter_table.h"
+#include "warehouse/duckdb/key_index.h"
 #include "warehouse/duckdb/row_chunks.h"
 
 namespace afluente::warehouse::duckdb {
@@ -29,9 +30,11 @@ absl::Status AlterTableIn(WriteTransaction& transaction, const TableEntry& store
                           const TableSchema& wanted) {
   AFLUENTE_ASSIGN_OR_RETURN(Alteration plan, PlanAlteration(stored.schema, wanted));
   if (!plan.changed) return absl::OkStatus();
+  AFLUENTE_RETURN_IF_ERROR(DropKeyIndex(transaction.session(), stored.schema));
   for (const std::string& statement : plan.statements) {
     AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(statement));
   }
+  AFLUENTE_RETURN_IF_ERROR(CreateKeyIndex(transaction.session(), plan.result));
   return transaction.PutTable({std::move(plan.result), stored.fed_by, false, {}});
 }
 

@@ -82,6 +82,22 @@ absl::Status AppendOutbox(WriteTransaction& transaction, const std::vector<Outbo
   return absl::OkStatus();
 }
 
+// DuckDB names one column so where a parameter's type leaves the statement's open.
+bool IsOpen(const Prepared& prepared) {
+  return prepared.columns.size() == 1 && prepared.columns[0].name == "unknown";
+}
+
+absl::StatusOr<std::vector<schema::Column>> ColumnsWithArguments(
+    Session& session, const Statement& statement, const googlesql::Translation& translation,
+    const std::vector<Parameter>& parameters) {
+  AFLUENTE_ASSIGN_OR_RETURN(const Arguments arguments,
+                            BindParameters(statement, translation, parameters));
+  AFLUENTE_ASSIGN_OR_RETURN(
+      ResultHandle result,
+      session.Run(schema::Concat("SELECT * FROM (", translation.sql, ") LIMIT 0"), arguments));
+  return ResultColumns(result);
+}
+
 absl::StatusOr<ReadPool::Lease> Reader(Engine& engine) {
   return engine.readers->Acquire(std::chrono::steady_clock::now() + std::chrono::seconds(10));
 }
@@ -140,11 +156,19 @@ absl::StatusOr<StatementFacts> DuckdbWarehouse::Describe(const Statement& statem
   facts.tables_written = translation->tables_written;
   facts.deterministic = translation->deterministic;
   facts.query = translation->kind == googlesql::StatementKind::kQuery;
+  for (const googlesql::ResultOrder& key : translation->order) {
+    facts.order->push_back({key.column, key.descending, key.nulls_first});
+  }
+  if (!translation->order_is_of_columns) facts.order.reset();
   if (translation->sql.empty()) return facts;
   AFLUENTE_ASSIGN_OR_RETURN(ReadPool::Lease session, Reader(engine_));
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Prepared> prepared,
                             session->PrepareAnew(translation->sql));
-  if (facts.query) facts.columns = prepared->columns;
+  if (!facts.query) return facts;
+  facts.columns = prepared->columns;
+  if (!IsOpen(*prepared)) return facts;
+  auto columns = ColumnsWithArguments(*session, statement, *translation, parameters);
+  if (columns.ok()) facts.columns = *std::move(columns);
   return facts;
 }
 

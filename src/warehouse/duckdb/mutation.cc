@@ -7,6 +7,7 @@
 #include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
 #include "warehouse/duckdb/engine.h"
+#include "warehouse/duckdb/key_index.h"
 #include "warehouse/duckdb/query_stream.h"
 
 namespace afluente::warehouse::duckdb {
@@ -115,10 +116,16 @@ absl::Status RunCreateTable(WriteTransaction& transaction, const Translation& tr
 }
 
 absl::Status RunAlterTable(WriteTransaction& transaction, const Translation& translation) {
-  AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(translation.sql));
+  Session& session = transaction.session();
+  for (const TableName& name : translation.tables_written) {
+    std::shared_ptr<const TableEntry> known = transaction.catalog().Find(name);
+    if (known != nullptr) AFLUENTE_RETURN_IF_ERROR(DropKeyIndex(session, known->schema));
+  }
+  AFLUENTE_RETURN_IF_ERROR(session.Execute(translation.sql));
   for (const TableName& name : translation.tables_written) {
     std::shared_ptr<const TableEntry> known = transaction.catalog().Find(name);
     AFLUENTE_ASSIGN_OR_RETURN(TableSchema schema, StoredSchema(transaction, name, known.get()));
+    AFLUENTE_RETURN_IF_ERROR(CreateKeyIndex(session, schema));
     AFLUENTE_RETURN_IF_ERROR(transaction.PutTable(
         {std::move(schema), known == nullptr ? "" : known->fed_by, false, {}}));
   }

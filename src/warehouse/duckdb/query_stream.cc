@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "host/cancellation.h"
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/engine.h"
@@ -20,7 +21,10 @@ constexpr std::chrono::seconds kConnectionWait{10};
 class QueryStream final : public ResultStream {
  public:
   QueryStream(Engine& engine, ReadPool::Lease lease, const QueryLimits& limits)
-      : engine_(engine), lease_(std::move(lease)), rows_left_(limits.rows_max) {}
+      : engine_(engine),
+        lease_(std::move(lease)),
+        rows_left_(limits.rows_max),
+        cancellation_(limits.cancellation) {}
 
   ~QueryStream() override {
     // The connection must be idle, and out of the timer's reach, before another query gets it.
@@ -33,6 +37,9 @@ class QueryStream final : public ResultStream {
                      host::MonotonicTime deadline) {
     // From here on, so that the deadline covers planning where DuckDB lets itself be interrupted.
     AFLUENTE_ASSIGN_OR_RETURN(watch_, engine_.timer.Add(lease_->connection(), deadline));
+    if (cancellation_ != nullptr) {
+      cancellation_->OnCancel([&timer = engine_.timer, watch = watch_] { timer.Cancel(watch); });
+    }
     absl::Status status = Run(translation, arguments);
     return status.ok() ? status : Ended(status);
   }
@@ -116,6 +123,7 @@ class QueryStream final : public ResultStream {
   ResultHandle result_;
   std::vector<schema::Column> columns_;
   std::optional<uint64_t> rows_left_;
+  const std::shared_ptr<host::Cancellation> cancellation_;
   uint64_t watch_ = 0;
   bool ended_ = false;
 };

@@ -36,16 +36,25 @@ QueryTimer::Outcome QueryTimer::Remove(uint64_t id) {
   return outcome;
 }
 
+void QueryTimer::MakeDue(uint64_t id, Watch& watch, Outcome outcome) {
+  due_.erase({watch.deadline, id});
+  watch.deadline = std::chrono::steady_clock::now();
+  due_.emplace(watch.deadline, id);
+  if (watch.outcome == Outcome::kInTime) watch.outcome = outcome;
+}
+
+void QueryTimer::Cancel(uint64_t id) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = watches_.find(id);
+  if (found == watches_.end()) return;
+  MakeDue(id, found->second, Outcome::kCancelled);
+  changed_.Signal();
+}
+
 void QueryTimer::InterruptAll() {
   absl::MutexLock lock(&mutex_);
   refusing_ = true;
-  host::MonotonicTime now = std::chrono::steady_clock::now();
-  for (auto& [id, watch] : watches_) {
-    due_.erase({watch.deadline, id});
-    watch.deadline = now;
-    due_.emplace(now, id);
-    if (watch.outcome == Outcome::kInTime) watch.outcome = Outcome::kStopped;
-  }
+  for (auto& [id, watch] : watches_) MakeDue(id, watch, Outcome::kStopped);
   changed_.Signal();
 }
 
@@ -81,6 +90,7 @@ absl::Status ShuttingDown() {
 absl::Status Explain(const absl::Status& status, QueryTimer::Outcome outcome) {
   if (!absl::IsCancelled(status) || outcome == QueryTimer::Outcome::kInTime) return status;
   if (outcome == QueryTimer::Outcome::kStopped) return ShuttingDown();
+  if (outcome == QueryTimer::Outcome::kCancelled) return status;
   return absl::DeadlineExceededError("Job execution was cancelled: Job timed out");
 }
 

@@ -19,7 +19,7 @@ namespace afluente::warehouse::duckdb {
 // Owned by the database; thread-safe; its thread starts with the first watch.
 class QueryTimer {
  public:
-  enum class Outcome { kInTime, kTimedOut, kStopped };
+  enum class Outcome { kInTime, kTimedOut, kStopped, kCancelled };
 
   QueryTimer() = default;
   ~QueryTimer();
@@ -28,6 +28,8 @@ class QueryTimer {
   absl::StatusOr<uint64_t> Add(duckdb_connection connection, host::MonotonicTime deadline);
   // Ends the watch: the connection is not touched afterwards.
   Outcome Remove(uint64_t id);
+  // Interrupts one until it is removed; nothing when it has been.
+  void Cancel(uint64_t id);
   // Interrupts what is watched until it is removed, and refuses what comes.
   void InterruptAll();
 
@@ -38,6 +40,7 @@ class QueryTimer {
     Outcome outcome = Outcome::kInTime;
   };
   void Loop();
+  void MakeDue(uint64_t id, Watch& watch, Outcome outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
   absl::CondVar changed_;

@@ -79,6 +79,11 @@ QueryOutput Emitter::EmitQuery(const Query& query, const Scope* outer, bool with
     output.sql = Cat("SELECT * FROM (", output.sql, ") AS ", UniqueName("t"));
     if (!query.order.empty()) {
       Append(&output.sql, " ORDER BY ", EmitOrder(query.order, scope));
+      if (&query == outermost_) {
+        for (const OrderItem& item : query.order) {
+          NoteOrder(item, EmitOrderKey(item, scope), scope);
+        }
+      }
     }
     output.sql += EmitLimit(query, outer);
   }
@@ -208,7 +213,7 @@ QueryOutput Emitter::EmitSelect(const Query& query, const Scope* outer, bool wit
       select.from == nullptr ? "" : Cat(" FROM ", EmitFrom(*select.from, &scope));
   std::vector<SelectAlias> items = EmitItems(select, scope);
   std::string where;
-  if (select.where != nullptr) where = Cat(" WHERE ", Emit(*select.where, scope).sql);
+  if (select.where != nullptr) where = Cat(" WHERE ", EmitWhere(select, scope));
   scope.aliases = std::move(items);
   QueryOutput output;
   output.as = select.as;
@@ -232,6 +237,7 @@ QueryOutput Emitter::EmitSelect(const Query& query, const Scope* outer, bool wit
   for (const OrderItem& item : query.order) {
     const std::string key = EmitOrderKey(item, scope);
     const std::string direction = Direction(item);
+    if (&query == outermost_) NoteOrder(item, key, scope);
     Append(&order, order.empty() ? " ORDER BY " : ", ", key, direction);
     if (with_order_keys && !select.distinct) {
       const bool ordinal = std::all_of(key.begin(), key.end(), [](char c) { return isdigit(c); });
@@ -271,6 +277,18 @@ std::string Emitter::EmitOrderKey(const OrderItem& item, const Scope& scope) {
     return OrderByItem(ordinal, scope);
   }
   return Emit(expression, scope).sql;
+}
+
+// Keeps a key of the outermost ORDER BY for the translation: `key` is an ordinal or an expression.
+void Emitter::NoteOrder(const OrderItem& item, const std::string& key, const Scope& scope) {
+  const bool ordinal = std::all_of(key.begin(), key.end(), [](char c) { return isdigit(c); });
+  for (size_t i = 0; i < scope.aliases.size(); ++i) {
+    if (ordinal ? key != Cat(i + 1) : scope.aliases[i].value.sql != key) continue;
+    translation_->order.push_back(
+        {i, item.descending, item.nulls_first.value_or(!item.descending)});
+    return;
+  }
+  translation_->order_is_of_columns = false;
 }
 
 std::string Emitter::EmitOrder(const std::vector<OrderItem>& order, const Scope& scope) {

@@ -45,6 +45,9 @@ class Emitter {
   TransformRules* transform() const { return transform_; }
   // A lambda parameter's name that nothing else uses.
   std::string UniqueName(std::string_view prefix);
+  std::string EmitWhere(const Select& select, const Scope& scope);
+  std::optional<TableSchema> LookedUpTable(const Select& select);
+  void NoteOrder(const OrderItem& item, const std::string& key, const Scope& scope);
   std::string EmitOrder(const std::vector<OrderItem>& order, const Scope& scope);
   std::string EmitWindow(const Window& window, const Scope& scope);
   Emitted EmitCast(Emitted value, const SqlType& target, bool safe, size_t at);

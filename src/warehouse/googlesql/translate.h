@@ -35,6 +35,13 @@ struct TranslateOptions {
   std::vector<schema::Field> parameter_types;
 };
 
+// A key of a query's ORDER BY that is a column of its result.
+struct ResultOrder {
+  size_t column = 0;
+  bool descending = false;
+  bool nulls_first = true;
+};
+
 // A GoogleSQL statement as DuckDB SQL.
 struct Translation {
   StatementKind kind = StatementKind::kQuery;
@@ -48,6 +55,9 @@ struct Translation {
   std::vector<TableName> tables_written;
   // False when it calls RAND, GENERATE_UUID, CURRENT_TIMESTAMP and the like.
   bool deterministic = true;
+  // A query's outermost ORDER BY, as far as its keys are columns of the result.
+  std::vector<ResultOrder> order;
+  bool order_is_of_columns = true;  // they all are
   // CREATE TABLE without AS: the table to create through the catalog. `sql` is empty then, except
   // under OR REPLACE of a table that exists: it drops that one and runs first. A statement with
   // IF [NOT] EXISTS that has nothing to do leaves both empty.

@@ -16,10 +16,10 @@ topics: {Data: {}}
 datasets: {ds: {tables: {events: {schema: [{name: id, type: INT64}, {name: owner, type: STRING}]}}}}
 functions: {store: {topic: Data, table: ds.events}}
 endpoints:
-  "/mine": {sql: mine.sql, cache: 10m}
-  "/pages": {sql: mine.sql, page_size: 1, cache: 10m}
-  "/all": {sql: all.sql, cache: 10m}
-  "/limited": {sql: mine.sql, rate_limit: 2/1h}
+  "/mine": {sql: mine.sql, cache: 600s}
+  "/pages": {sql: mine.sql, page_size: 1, cache: 600s}
+  "/all": {sql: all.sql, cache: 600s}
+  "/limited": {sql: mine.sql, rate_limit: 2/600s}
 access:
   members: ["domain:ltm.example"]
   assertion: {issuer: "%s", audience: %s, jwks_uri: file:keys.json}

@@ -129,8 +129,9 @@ host::MonotonicTime Pusher::Ask(const SubscriptionSettings& settings, host::Mono
     number = consumer_number_;
   }
   if (room == 0) return host::MonotonicTime::max();
-  consumer_->Next(room, kAskBytesMax, [self = shared_from_this(), number](auto delivered) {
-    self->OnMessages(std::move(delivered), number);
+  // Weak: the consumer holds the wait, and this the consumer.
+  consumer_->Next(room, kAskBytesMax, [weak = weak_from_this(), number](auto delivered) {
+    if (auto self = weak.lock()) self->OnMessages(std::move(delivered), number);
   });
   return host::MonotonicTime::max();
 }

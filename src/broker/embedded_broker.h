@@ -133,8 +133,8 @@ class EmbeddedBroker final : public Broker {
   // what it fits.
   absl::Status FitSchema(const Topic& topic, std::vector<event::Draft>& drafts) const;
 
-  // What a subscription's settings say of retries and dead letters.
-  absl::Status CheckDelivery(SubscriptionSettings& settings) const;
+  // NOT_FOUND when the dead letters' topic is not there.
+  absl::Status CheckDeadLetterTopic(const SubscriptionSettings& settings) const;
   void TellWatch(const std::string& subscription);
   // False when too much waits for the disk already.
   bool Admit(uint64_t bytes);

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "broker/delivery_policies.h"
 #include "broker/embedded_broker.h"
 #include "broker/errors.h"
 #include "broker/journal_reader.h"
@@ -151,7 +150,7 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::CreateSubscription(
     return absl::InvalidArgumentError(
         absl::StrCat("A subscription cannot be created detached (resource=", settings.name, ")."));
   }
-  AFLUENTE_RETURN_IF_ERROR(CheckDelivery(settings));
+  AFLUENTE_RETURN_IF_ERROR(CheckDeadLetterTopic(settings));
   AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings.transforms));
   if (state_->FindSubscription(settings.name)) return ResourceExists(settings.name);
   if (!state_->FindTopic(settings.topic)) return ResourceNotFound(settings.topic);
@@ -179,7 +178,7 @@ absl::StatusOr<SubscriptionSettings> EmbeddedBroker::UpdateSubscription(
   }
   // A policy whose topic was deleted since stands in no other change's way.
   if (settings.dead_letter_policy != before.dead_letter_policy)
-    AFLUENTE_RETURN_IF_ERROR(CheckDelivery(settings));
+    AFLUENTE_RETURN_IF_ERROR(CheckDeadLetterTopic(settings));
   if (settings.transforms != before.transforms)
     AFLUENTE_RETURN_IF_ERROR(CheckCompiles(settings.transforms));
   AFLUENTE_RETURN_IF_ERROR(AppendAndWait(*recorder_, UpdateSubscriptionRecord{settings}));
@@ -192,8 +191,7 @@ absl::Status EmbeddedBroker::DetachSubscription(std::string_view name) {
   return AppendAndWait(*recorder_, DetachSubscriptionRecord{std::string(name)});
 }
 
-absl::Status EmbeddedBroker::CheckDelivery(SubscriptionSettings& settings) const {
-  AFLUENTE_RETURN_IF_ERROR(CheckDeliveryPolicies(settings));
+absl::Status EmbeddedBroker::CheckDeadLetterTopic(const SubscriptionSettings& settings) const {
   const auto& dead_letters = settings.dead_letter_policy;
   if (dead_letters && !state_->FindTopic(dead_letters->topic))
     return ResourceNotFound(dead_letters->topic);

@@ -11,7 +11,7 @@ import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("AFLUENTE_BINARY") or str(ROOT / "build/release/afluente")
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 10
 
 

@@ -14,7 +14,8 @@ ROUNDS = int(os.environ.get("AFLUENTE_KILL_ROUNDS", "15"))
 SEED = int(os.environ.get("AFLUENTE_SEED") or random.SystemRandom().randrange(1 << 32))
 CHANNEL_OPTIONS = [("grpc.min_reconnect_backoff_ms", 20), ("grpc.initial_reconnect_backoff_ms", 20),
                    ("grpc.max_reconnect_backoff_ms", 100), ("grpc.use_local_subchannel_pool", 1)]
-SEEN_SECONDS = 30  # a pull that does not wait may be empty on a busy machine: only time makes a message lost
+SEEN_SECONDS = 60  # a pull that does not wait may be empty on a busy machine: only time makes a message lost
+ENOUGH_SECONDS = 300  # a machine this slow is broken: until then a game goes on until it has shown something
 
 
 class Caller:
@@ -38,7 +39,11 @@ class Caller:
 
 
 class Player(threading.Thread):
-    """Plays until stopped; `act` and `verify` are the game's. A call that fails is no answer: it may have been done."""
+    """Plays until stopped; `act` and `verify` are the game's. A call that fails is no answer: it may have been done.
+
+    `enough` says whether the answers prove something, whatever the luck and the machine: the game goes on until they do.
+    `conclude` then does once, with the server left alone and every state known, what chance may have left out.
+    """
 
     def __init__(self, number, instance):
         super().__init__(daemon=True)
@@ -46,6 +51,7 @@ class Player(threading.Thread):
         self.random = random.Random(SEED * 77 + number)
         self.call, self.failure, self.sent = Caller(instance.doors["pubsub"]), None, 0
         self.stop, self.pause, self.paused = threading.Event(), threading.Event(), threading.Event()
+        self.satisfied = threading.Event()
 
     def run(self):
         try:
@@ -56,14 +62,23 @@ class Player(threading.Thread):
                     continue
                 try:
                     self.act()
+                    if self.enough():  # asked here: what it counts is this thread's
+                        self.satisfied.set()
                 except grpc.RpcError:
                     time.sleep(0.01)
         except Exception as failure:  # told by the test's own thread
             self.failure = failure
         self.paused.set()
+        self.satisfied.set()
 
     def act(self):
         raise NotImplementedError
+
+    def enough(self):
+        raise NotImplementedError
+
+    def conclude(self):
+        pass
 
     def verify(self):
         raise NotImplementedError
@@ -109,30 +124,28 @@ class Player(threading.Thread):
 
 
 def play(instance, players, rounds=ROUNDS):
-    """Kills the instance `rounds` times at random moments under the players, each time comparing all they know."""
+    """Kills the instance `rounds` times at random moments under the players, each time comparing all they know.
+
+    Then once more when each has done enough, and once after what chance left out was done.
+    """
     print(f"AFLUENTE_SEED={SEED} AFLUENTE_KILL_ROUNDS={rounds}", flush=True)
     moments = random.Random(SEED)
     begin = time.monotonic()
     for player in players:
         player.start()
-    for round_number in range(rounds):
+    for _ in range(rounds):
         time.sleep(moments.choice((0.05, 0.3, 1.0)) * moments.random())
-        instance.kill()
-        for player in players:
-            player.pause.set()
-        for player in players:
-            assert player.paused.wait(90), f"{type(player).__name__} hangs in round {round_number}"
-        instance.start(keep_ports=True)
-        for player in players:
-            if player.failure:
-                raise player.failure
-            player.call.close()
-            player.call = Caller(instance.doors["pubsub"])
-            player.call.connect()
-            player.verify()
+        kill_and_compare(instance, players)
         for player in players:
             player.paused.clear()
             player.pause.clear()
+    deadline = time.monotonic() + ENOUGH_SECONDS
+    for player in players:
+        assert player.satisfied.wait(max(0, deadline - time.monotonic())), f"{type(player).__name__}: {player.summary()}"
+    kill_and_compare(instance, players)
+    for player in players:
+        player.conclude()
+    kill_and_compare(instance, players)
     for player in players:
         player.stop.set()
     for player in players:
@@ -141,4 +154,21 @@ def play(instance, players, rounds=ROUNDS):
             raise player.failure
     for player in players:
         print(f"{type(player).__name__} {player.number}: {player.summary()}")
-    print(f"{rounds} kills in {time.monotonic() - begin:.0f} s", flush=True)
+    print(f"{rounds + 2} kills in {time.monotonic() - begin:.0f} s", flush=True)
+
+
+def kill_and_compare(instance, players):
+    """Leaves the players paused."""
+    instance.kill()
+    for player in players:
+        player.pause.set()
+    for player in players:
+        assert player.paused.wait(90), f"{type(player).__name__} hangs"
+    instance.start(keep_ports=True)
+    for player in players:
+        if player.failure:
+            raise player.failure
+        player.call.close()
+        player.call = Caller(instance.doors["pubsub"])
+        player.call.connect()
+        player.verify()

@@ -12,7 +12,8 @@ import time
 import grpc
 import pytest
 from google.pubsub_v1 import types
-from kill_game import CHANNEL_OPTIONS, ROUNDS, SEED
+from instance import wait_until
+from kill_game import CHANNEL_OPTIONS, ENOUGH_SECONDS, ROUNDS, SEED
 from pipeline import PROJECT
 
 TOPIC = f"projects/{PROJECT}/topics/Data"
@@ -79,7 +80,7 @@ class Publisher(threading.Thread):
         self.number, self.caller, self.stop = number, Caller(address), stop
         self.answered = {}     # message id -> (uid, poison)
         self.unanswered = {}   # uid -> poison
-        self.sent = 0
+        self.sent = self.answered_poison = 0
         self.refusals = collections.Counter()
 
     def payload(self):
@@ -105,6 +106,11 @@ class Publisher(threading.Thread):
                 continue
             assert len(ids) == len(batch)
             self.answered.update({i: (uid, poison) for i, (uid, poison, _) in zip(ids, batch)})
+            self.answered_poison += sum(poison for _, poison, _ in batch)
+
+    def enough(self):
+        """Whether what was answered, of both kinds, proves something."""
+        return len(self.answered) > 7 * ROUNDS and 0 < self.answered_poison < len(self.answered)
 
 
 class Reader(threading.Thread):
@@ -143,7 +149,7 @@ def duplicates(values):
     return [value for value, count in collections.Counter(values).items() if count > 1][:10]
 
 
-@pytest.mark.timeout(120 + 10 * ROUNDS)
+@pytest.mark.timeout(1200 + 60 * ROUNDS)
 def test_kill_at_random_moments_loses_and_doubles_nothing(launch):
     print(f"AFLUENTE_SEED={SEED} AFLUENTE_KILL_ROUNDS={ROUNDS}")
     moments = random.Random(SEED)
@@ -169,14 +175,17 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(launch):
         assert now >= shown, f"round {round_number}: {shown} rows were shown before the kill, {now} after it"
         shown = now
         assert all(thread.is_alive() for thread in (*publishers, reader))
-    time.sleep(0.5)
+    wait_until(lambda: all(publisher.enough() for publisher in publishers), ENOUGH_SECONDS, "enough answers")
     stop.set()
     for thread in publishers:
-        thread.join(timeout=30)
+        thread.join(timeout=90)
     generation[0] += 1
     instance.restart(keep_ports=True)
+    # A pull whose answer came too late leaves its messages leased for a minute.
+    answered = {i for publisher in publishers for i in publisher.answered}
+    wait_until(lambda: answered <= reader.received.keys(), ENOUGH_SECONDS, "every answered message in the subscription")
     reading_stop.set()
-    reader.join(timeout=60)
+    reader.join(timeout=90)
     assert not any(thread.is_alive() for thread in (*publishers, reader))
     verify(instance, publishers, reader)
 
@@ -184,12 +193,10 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(launch):
 def verify(instance, publishers, reader):
     answered = {i: v for p in publishers for i, v in p.answered.items()}
     assert sum(len(p.answered) for p in publishers) == len(answered), "one message id was given to two messages"
-    uids = {uid: poison for uid, poison in answered.values()}
     may_be = {uid: poison for p in publishers for uid, poison in p.unanswered.items()}
     print(f"{len(answered)} answered, {len(may_be)} not answered, {len(reader.received)} delivered, "
           f"{sum((p.refusals for p in publishers), collections.Counter())}")
-    assert len(answered) > 20 * ROUNDS, "too little was published to prove anything"
-    assert any(uids.values()) and not all(uids.values())
+    assert all(publisher.enough() for publisher in publishers)
 
     instance.drain(120)
     stored = instance.query("SELECT _message_id AS id, uid FROM ds.events")

@@ -35,6 +35,7 @@ class FakeBroker final : public Publisher, public Topics, public Subscriptions {
     for (auto& answer : held) answer();
   }
   // From now on acks and deadlines are answered per ack id, and these ack ids fail.
+  void SetOrdered(bool ordered) { queues_.SetOrdered(ordered); }
   void SetExactlyOnce(bool exactly_once, std::map<std::string, AckFault> faults = {}) {
     Locked([&] { faults_ = std::move(faults); });
     queues_.SetExactlyOnce(exactly_once);

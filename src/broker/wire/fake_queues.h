@@ -56,6 +56,7 @@ class FakeQueues {
     for (auto& ready : told) ready(std::vector<Delivered>());
   }
   bool exactly_once() const { return exactly_once_; }
+  void SetOrdered(bool ordered) { ordered_ = ordered; }
 
   // Each waits for what it says; false after 10 s.
   bool AwaitConsumers(size_t count) const {
@@ -103,7 +104,9 @@ class FakeQueues {
       if (ready) ready(absl::CancelledError("Closed."));
     }
 
-    ConsumerProperties properties() const override { return {queues_.exactly_once(), false}; }
+    ConsumerProperties properties() const override {
+      return {queues_.exactly_once_, queues_.ordered_};
+    }
 
     const std::string subscription;
     Ready waiting;
@@ -147,6 +150,7 @@ class FakeQueues {
   }
 
   std::atomic<bool> exactly_once_{false};
+  std::atomic<bool> ordered_{false};
   mutable absl::Mutex mutex_;
   std::map<std::string, Pending> pending_;
   std::set<FakeConsumer*> consumers_;

@@ -39,7 +39,7 @@ void StreamReport::Confirm(Kind kind, AckAnswer answer) {
 }
 
 void StreamReport::AddProperties(Response& response) {
-  if (told_ == properties_ && !properties_.exactly_once) return;
+  if (told_ == properties_ && properties_ == ConsumerProperties()) return;
   told_ = properties_;
   auto& told = *response.mutable_subscription_properties();
   told.set_exactly_once_delivery_enabled(properties_.exactly_once);
@@ -50,7 +50,7 @@ StreamReport::Response StreamReport::Take() {
   Response response = std::exchange(confirmations_, Response());
   confirms_ = false;
   // Before the first messages a plain subscription has nothing to tell.
-  if (told_ || properties_.exactly_once) AddProperties(response);
+  if (told_ || properties_ != ConsumerProperties()) AddProperties(response);
   return response;
 }
 

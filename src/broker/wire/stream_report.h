@@ -22,7 +22,8 @@ class StreamReport {
   // Whether the client must be told something soon.
   bool pending() const { return confirms_ || (told_ && *told_ != properties_); }
   // Adds the properties to a response of messages, when the client must be told: at first, when
-  // they changed, and always with exactly-once delivery, as clients take their absence for a no.
+  // they changed, and always when there are any, as clients take their absence for a no: without
+  // them Java's and Go's run the callbacks of one ordering key side by side.
   void AddProperties(Response& response);
   // A response of its own: the confirmations so far, and the properties as above. May be empty.
   Response Take();

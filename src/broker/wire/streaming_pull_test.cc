@@ -52,6 +52,19 @@ class StreamingPullTest : public DoorTest {
     for (const auto& request : requests) stream.call->Write(request);
     return stream.End();
   }
+  // Each response that comes up to the one with `last`.
+  static std::vector<pubsub::StreamingPullResponse> ReadUpTo(Stream& stream,
+                                                             const std::string& last) {
+    std::vector<pubsub::StreamingPullResponse> responses(1);
+    while (stream.call->Read(&responses.back())) {
+      for (const auto& each : responses.back().received_messages()) {
+        if (each.message().data() == last) return responses;
+      }
+      responses.emplace_back();
+    }
+    ADD_FAILURE() << "The stream ended before " << last;
+    return responses;
+  }
   static pubsub::StreamingPullRequest First() {
     pubsub::StreamingPullRequest request;
     request.set_subscription(kSubscription);
@@ -59,6 +72,18 @@ class StreamingPullTest : public DoorTest {
     return request;
   }
 };
+
+// Google's clients take an answer that does not say it for one that says no.
+TEST_F(StreamingPullTest, EachAnswerSaysThatMessagesAreOrdered) {
+  broker_.SetOrdered(true);
+  Stream stream(*subscriber_);
+  ASSERT_TRUE(stream.Open(500));
+  for (const char* text : {"a", "b", "c"}) {
+    ASSERT_TRUE(Publish({text}).ok());
+    for (const auto& response : ReadUpTo(stream, text))
+      EXPECT_TRUE(response.subscription_properties().message_ordering_enabled()) << text;
+  }
+}
 
 TEST_F(StreamingPullTest, DeliversInBatchesAndTakesAcks) {
   Stream stream(*subscriber_);

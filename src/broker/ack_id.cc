@@ -3,19 +3,27 @@
 #include <charconv>
 
 namespace afluente::broker {
+namespace {
+
+constexpr char kOrdered = 'o';
+
+}  // namespace
 
 std::string FormatAckId(const AckId& id) {
-  char text[3 * 16 + 2];
+  char text[3 * 16 + 3];
   char* end = std::to_chars(text, text + 16, id.subscription, 16).ptr;
   *end++ = '-';
   end = std::to_chars(end, end + 16, id.sequence, 16).ptr;
   *end++ = '-';
   end = std::to_chars(end, end + 16, id.generation, 16).ptr;
+  if (id.ordered) *end++ = kOrdered;
   return std::string(text, end);
 }
 
 std::optional<AckId> ParseAckId(std::string_view text) {
   AckId id;
+  id.ordered = text.ends_with(kOrdered);
+  if (id.ordered) text.remove_suffix(1);
   const char* at = text.data();
   const char* end = at + text.size();
   for (uint64_t* field : {&id.subscription, &id.sequence, &id.generation}) {

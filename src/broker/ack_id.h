@@ -12,6 +12,7 @@ struct AckId {
   uint64_t subscription = 0;  // its incarnation
   uint64_t sequence = 0;
   uint64_t generation = 0;
+  bool ordered = false;  // the message has a key, and the subscription keeps their order
 };
 
 std::string FormatAckId(const AckId& id);

@@ -10,6 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (!id) return 0;
   auto again = ParseAckId(FormatAckId(*id));
   AFLUENTE_CHECK(again && again->subscription == id->subscription &&
-                 again->sequence == id->sequence && again->generation == id->generation);
+                 again->sequence == id->sequence && again->generation == id->generation &&
+                 again->ordered == id->ordered);
   return 0;
 }

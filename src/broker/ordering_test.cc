@@ -13,13 +13,21 @@ using ::testing::IsEmpty;
 
 const auto kKeepNone = [](uint64_t) { return false; };
 
-TEST(KeyOrder, ANewRunWaitsForTheLast) {
-  KeyOrder order;
-  KeyOrder::Key* key = order.Offer("k", 1, 1);
+class Keys : public ::testing::Test {
+ protected:
+  KeyOrder::Key* Offer(const std::string& name, uint64_t sequence, uint64_t run) {
+    return order.Offer(name, sequence, run, ++generation);
+  }
+  KeyOrder order{100};
+  uint64_t generation = 100;
+};
+
+TEST_F(Keys, ANewRunWaitsForTheLast) {
+  KeyOrder::Key* key = Offer("k", 1, 1);
   ASSERT_NE(key, nullptr);
-  EXPECT_EQ(order.Offer("k", 2, 1), key);
-  EXPECT_EQ(order.Offer("k", 3, 2), nullptr);
-  EXPECT_NE(order.Offer("other", 4, 2), nullptr);
+  EXPECT_EQ(Offer("k", 2, 1), key);
+  EXPECT_EQ(Offer("k", 3, 2), nullptr);
+  EXPECT_NE(Offer("other", 4, 2), nullptr);
   EXPECT_FALSE(order.NextReady(2));
   order.Done(key, 2);
   EXPECT_FALSE(order.NextReady(3));
@@ -28,35 +36,32 @@ TEST(KeyOrder, ANewRunWaitsForTheLast) {
   EXPECT_EQ(order.NextReady(3)->second, 3);
 }
 
-TEST(KeyOrder, AFailureBringsItsFollowersBackInOrder) {
-  KeyOrder order;
+TEST_F(Keys, AFailureBringsItsFollowersBackInOrder) {
   KeyOrder::Key* key = nullptr;
-  for (uint64_t sequence : {1, 2, 3, 4}) key = order.Offer("k", sequence, 1);
-  EXPECT_EQ(order.Offer("k", 5, 2), nullptr);
+  for (uint64_t sequence : {1, 2, 3, 4}) key = Offer("k", sequence, 1);
+  EXPECT_EQ(Offer("k", 5, 2), nullptr);
   order.Done(key, 3);
   EXPECT_THAT(order.Fail(key, 2, kKeepNone), ElementsAre(2, 4));
   EXPECT_FALSE(order.ready());  // 1 is still out
   order.Done(key, 1);
   std::vector<uint64_t> again;
   while (auto next = order.NextReady(3)) {
-    ASSERT_NE(order.Offer("k", next->second, 3), nullptr);
+    ASSERT_NE(Offer("k", next->second, 3), nullptr);
     again.push_back(next->second);
   }
   EXPECT_THAT(again, ElementsAre(2, 4, 5));
   EXPECT_EQ(order.waiting(), 0);
 }
 
-TEST(KeyOrder, ReadyKeysTakeTurns) {
-  KeyOrder order;
-  for (uint64_t sequence : {1, 2, 3})
-    order.Offer("k" + std::to_string(sequence), sequence, sequence);
+TEST_F(Keys, ReadyKeysTakeTurns) {
+  for (uint64_t sequence : {1, 2, 3}) Offer("k" + std::to_string(sequence), sequence, sequence);
   uint64_t run = 10;
   auto fail = [&](uint64_t sequence) {
-    KeyOrder::Key* key = order.Offer("k" + std::to_string(sequence), sequence, run);
+    KeyOrder::Key* key = Offer("k" + std::to_string(sequence), sequence, run);
     order.Fail(key, sequence, kKeepNone);
   };
   for (uint64_t sequence : {1, 2, 3}) {
-    KeyOrder::Key* key = order.Offer("k" + std::to_string(sequence), sequence, sequence);
+    KeyOrder::Key* key = Offer("k" + std::to_string(sequence), sequence, sequence);
     order.Fail(key, sequence, kKeepNone);
   }
   std::vector<uint64_t> turns;
@@ -70,14 +75,31 @@ TEST(KeyOrder, ReadyKeysTakeTurns) {
   EXPECT_THAT(turns, ::testing::Contains(3).Times(2));
 }
 
-TEST(KeyOrder, NothingGoesOutOfAHeldKey) {
-  KeyOrder order;
+TEST_F(Keys, NothingGoesOutOfAHeldKey) {
   host::MonotonicTime until = host::MonotonicTime() + seconds(1);
   order.HoldNew("k", 1, until);
-  EXPECT_EQ(order.Offer("k", 1, 1), nullptr);
+  EXPECT_EQ(Offer("k", 1, 1), nullptr);
   EXPECT_FALSE(order.NextReady(1));
   order.ReleaseDue(until);
-  EXPECT_NE(order.Offer("k", 1, 1), nullptr);
+  EXPECT_NE(Offer("k", 1, 1), nullptr);
+}
+
+TEST_F(Keys, ADeliveryStandsUntilAnEarlierMessageIsDeliveredAgain) {
+  KeyOrder::Key* key = nullptr;
+  for (uint64_t sequence : {1, 2, 3}) key = Offer("k", sequence, 1);
+  EXPECT_FALSE(KeyOrder::Stands(*key, 1, 100));  // of before the restart
+  order.Fail(key, 1, kKeepNone);
+  for (uint64_t sequence : {1, 2, 3}) EXPECT_TRUE(KeyOrder::Stands(*key, sequence, 100 + sequence));
+  EXPECT_FALSE(KeyOrder::Stands(*key, 1, 104));  // never given out
+  order.Drop(key, 1);
+  EXPECT_TRUE(KeyOrder::Stands(*key, 2, 102));
+  ASSERT_EQ(Offer("k", 2, 2), key);  // 104
+  EXPECT_TRUE(KeyOrder::Stands(*key, 2, 102));
+  EXPECT_FALSE(KeyOrder::Stands(*key, 3, 103));
+  order.Done(key, 2);
+  EXPECT_FALSE(KeyOrder::Stands(*key, 3, 103));
+  ASSERT_EQ(Offer("k", 3, 3), key);
+  EXPECT_TRUE(KeyOrder::Stands(*key, 3, 105));
 }
 
 class Ordering : public ::testing::Test {
@@ -180,6 +202,50 @@ TEST_F(Ordering, LateAcksOfAWholeRunCount) {
   EXPECT_EQ(harness_.Backlog(), 1);
   ASSERT_TRUE(harness_.Ack({ids[2]}).ok());
   EXPECT_EQ(harness_.Backlog(), 0);
+}
+
+TEST_F(Ordering, ALateAckOfAFollowerIsVoidOnceTheFailedOneCameAgain) {
+  Publish({"a0", "a1", "a2"});
+  auto first = harness_.Pull().ack_ids();
+  ASSERT_TRUE(harness_.Modify({first[0]}, seconds(0)).ok());
+  auto again = harness_.Pull(1);
+  ASSERT_THAT(again.texts(), ElementsAre("a0"));
+  ASSERT_TRUE(harness_.Ack({again.ack_ids()[0], first[1]}).ok());  // as a1 waits
+  EXPECT_EQ(harness_.Backlog(), 2);
+  ASSERT_TRUE(harness_.Ack({first[1], first[2]}).ok());  // as it leads
+  EXPECT_EQ(harness_.Backlog(), 2);
+  again = harness_.Pull();
+  EXPECT_THAT(again.texts(), ElementsAre("a1", "a2"));
+  ASSERT_TRUE(harness_.Ack({first[1]}).ok());  // as it is out again
+  EXPECT_EQ(harness_.Backlog(), 2);
+  ASSERT_TRUE(harness_.Ack(again.ack_ids()).ok());
+  EXPECT_EQ(harness_.Backlog(), 0);
+}
+
+// Else who takes longer than the deadline each time would never be done with it.
+TEST_F(Ordering, ALateAckOfTheFirstOneCountsAlsoWhenItIsOutAgain) {
+  Publish({"a0", "a1"});
+  auto first = harness_.Pull().ack_ids();
+  harness_.Advance(seconds(10));
+  auto again = harness_.Pull();
+  EXPECT_THAT(again.texts(), ElementsAre("a0", "a1"));
+  ASSERT_TRUE(harness_.Ack({first[0], first[1]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 1);
+  ASSERT_TRUE(harness_.Ack({again.ack_ids()[1]}).ok());
+  EXPECT_EQ(harness_.Backlog(), 0);
+}
+
+TEST_F(Ordering, AfterARestartOldAcksCountForMessagesWithoutKeyAlone) {
+  Publish({"a0", "a1", "-0"});
+  auto ids = harness_.Pull().ack_ids();
+  ASSERT_TRUE(harness_.CrashAndRestart().ok());
+  ASSERT_TRUE(harness_.Ack(ids).ok());
+  EXPECT_EQ(harness_.Backlog(), 2);
+  auto again = harness_.Pull(1);
+  EXPECT_THAT(again.texts(), ElementsAre("a0"));
+  ASSERT_TRUE(harness_.Ack({ids[0], again.ack_ids()[0]}).ok());
+  ASSERT_TRUE(harness_.Ack({ids[1]}).ok());
+  EXPECT_THAT(harness_.Pull().texts(), ElementsAre("a1"));
 }
 
 TEST_F(Ordering, AHeldAckNeitherExpiresNorIsTakenBack) {

@@ -267,8 +267,11 @@ TEST(AckIds, ComeBackAndRefuseNonsense) {
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->sequence, UINT64_MAX);
   EXPECT_EQ(parsed->generation, 12345);
+  EXPECT_FALSE(parsed->ordered);
+  id.ordered = true;
+  EXPECT_TRUE(ParseAckId(FormatAckId(id))->ordered);
   for (const char* bad : {"", "-", "1-2", "1-2-", "1-2-3-4", "1-2-3 ", "x-2-3", "-1-2-3",
-                          "1-11111111111111111-3", "1--3"}) {
+                          "1-11111111111111111-3", "1--3", "1-2-3oo", "1-2-o", "o"}) {
     EXPECT_FALSE(ParseAckId(bad)) << bad;
   }
 }

@@ -37,7 +37,8 @@ Subscription::Subscription(const Surroundings& surroundings, uint64_t incarnatio
                      ? nullptr
                      : surroundings.transforms->Make(settings_.transforms)),
       // Different after every restart, so that no old ack id names a new delivery.
-      generation_(static_cast<uint64_t>(surroundings.clock.Now().time_since_epoch().count())) {}
+      generation_(static_cast<uint64_t>(surroundings.clock.Now().time_since_epoch().count())),
+      order_(generation_) {}
 
 SubscriptionSettings Subscription::settings() const {
   absl::MutexLock lock(&mutex_);

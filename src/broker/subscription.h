@@ -153,6 +153,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   Acking TakeAcks(const std::vector<std::string>& ack_ids) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Acking TakeAcksExactly(const std::vector<std::string>& ack_ids, AckAnswer& answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Which acks of a key count: docs/decisions/2026-11-24-late-acks-of-a-key.md.
   void TakeOrHold(const AckId& id, Acking& acking) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes the ack, and the held ones that it lets go.
   void TakeAck(uint64_t sequence, Lease& lease, std::vector<uint64_t>& taken)
@@ -160,6 +161,8 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   void TakeHeld(uint64_t sequence, std::vector<uint64_t>& taken)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether all before it in its key is done, or about to be.
+  const KeyOrder::Key* FindKeyWithoutLease(uint64_t sequence) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Leads(const KeyOrder::Key* key, uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndOut(KeyOrder::Key* key, uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What is needed to append it without the lock.
@@ -213,7 +216,6 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
 
   uint64_t cursor_ ABSL_GUARDED_BY(mutex_);  // the next sequence that was never looked at
   LeaseTable leases_ ABSL_GUARDED_BY(mutex_);
-  KeyOrder order_ ABSL_GUARDED_BY(mutex_);
   RetryTable retries_ ABSL_GUARDED_BY(mutex_);
   // Held acks that were let go otherwise than by an ack.
   std::vector<uint64_t> released_ ABSL_GUARDED_BY(mutex_);
@@ -232,6 +234,7 @@ class Subscription : public Turn, public std::enable_shared_from_this<Subscripti
   bool caught_up_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t run_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t generation_ ABSL_GUARDED_BY(mutex_);
+  KeyOrder order_ ABSL_GUARDED_BY(mutex_);
   // The dispatcher has been asked for a turn at this time.
   host::MonotonicTime armed_ ABSL_GUARDED_BY(mutex_) = host::MonotonicTime::max();
   // Last batches read, kept while a dispatch runs only. Used by the dispatching thread alone.

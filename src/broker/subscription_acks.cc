@@ -84,21 +84,31 @@ Acking Subscription::TakeAcks(const std::vector<std::string>& ack_ids) {
 void Subscription::TakeOrHold(const AckId& id, Acking& acking) {
   std::vector<uint64_t>& taken = acking.sequences;
   Lease* lease = leases_.Find(id.sequence);
-  if (lease == nullptr) {
-    const KeyOrder::Key* key = order_.FindWaiting(id.sequence);
-    // Its delivery ended with an earlier message's: it comes again after that one.
-    if (!Leads(key, id.sequence) && std::find(taken.rbegin(), taken.rend(),
-                                              KeyOrder::Before(*key, id.sequence)) == taken.rend())
-      return;
+  const KeyOrder::Key* key = lease ? lease->key : FindKeyWithoutLease(id.sequence);
+  // Nothing is known of the key any more: the delivery is of before the restart.
+  if (id.ordered && key == nullptr) return;
+  bool counts =
+      Leads(key, id.sequence) ||
+      std::find(taken.rbegin(), taken.rend(), KeyOrder::Before(*key, id.sequence)) != taken.rend();
+  // An earlier message that was delivered again brings this one back after it.
+  bool stands = key == nullptr || KeyOrder::Stands(*key, id.sequence, id.generation);
+  if (lease == nullptr && counts && stands) {
     taken.push_back(id.sequence);
+  } else if (lease == nullptr) {
+    // It comes again.
   } else if (lease->acking) {
     taken.push_back(id.sequence);
-  } else if (Leads(lease->key, id.sequence)) {
+  } else if (counts && stands) {
     TakeAck(id.sequence, *lease, taken);
   } else if (lease->generation == id.generation) {
     leases_.Hold(*lease);
     acking.held = true;
   }
+}
+
+const KeyOrder::Key* Subscription::FindKeyWithoutLease(uint64_t sequence) const {
+  auto it = dying_.find(sequence);
+  return it != dying_.end() ? it->second.key : order_.FindWaiting(sequence);
 }
 
 bool Subscription::Leads(const KeyOrder::Key* key, uint64_t sequence) {

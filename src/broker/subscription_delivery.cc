@@ -234,7 +234,7 @@ void Subscription::Deliver(const SharedBatch& batch, uint64_t sequence, uint64_t
   if (WaitsAgain(message, sequence)) return;
   Lease lease;
   if (ordered_ && !message.ordering_key.empty()) {
-    lease.key = order_.Offer(message.ordering_key, sequence, building.run);
+    lease.key = order_.Offer(message.ordering_key, sequence, building.run, generation_ + 1);
     if (lease.key == nullptr) return;
   }
   std::chrono::seconds deadline = building.waiter.flow->options.ack_deadline;
@@ -248,8 +248,9 @@ void Subscription::Deliver(const SharedBatch& batch, uint64_t sequence, uint64_t
   int64_t attempt = settings_.dead_letter_policy ? retries_.failures(sequence) + 1 : 0;
   counters_.sent.Add();
   counters_.sent_bytes.Add(size);
-  building.messages.push_back({FormatAckId({incarnation_, sequence, lease.generation}),
-                               MessageOf(batch, sequence), attempt});
+  building.messages.push_back(
+      {FormatAckId({incarnation_, sequence, lease.generation, lease.key != nullptr}),
+       MessageOf(batch, sequence), attempt});
   leases_.Grant(sequence, std::move(lease));
 }
 

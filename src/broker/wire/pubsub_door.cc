@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "broker/wire/call_count.h"
+#include "broker/wire/grpc_connections.h"
 #include "broker/wire/grpc_service.h"
 #include "broker/wire/method_table.h"
 #include "broker/wire/open_calls.h"
@@ -70,8 +71,10 @@ class OnePortDoor final : public PubsubDoor {
 
  private:
   struct Servers {
+    explicit Servers(size_t connections_max) : connections(connections_max) {}
     std::unique_ptr<grpc::Server> grpc;
     std::unique_ptr<http::Server> http;
+    GrpcConnections connections;
   };
 
   const DoorParts parts_;
@@ -112,7 +115,7 @@ absl::Status OnePortDoor::Start() {
     services_.push_back(std::make_unique<GrpcService>(*descriptor, methods_, service_));
     builder.RegisterService(services_.back().get());
   }
-  servers_ = std::make_shared<Servers>();
+  servers_ = std::make_shared<Servers>(options_.grpc_connections_max);
   servers_->grpc = builder.BuildAndStart();
   if (servers_->grpc == nullptr) return absl::InternalError("gRPC's server did not start.");
   for (const auto* descriptor : methods_.services())
@@ -141,6 +144,7 @@ absl::StatusOr<uint16_t> OnePortDoor::Listen(const std::string& address) {
   AFLUENTE_CHECK(acceptor_ == nullptr);
   auto hand_over = [servers = servers_](int fd, std::string first_bytes) {
     if (first_bytes != kHttp2Start) return servers->http->Adopt(fd);
+    if (!servers->connections.Admit(fd)) return;
     PrepareForGrpc(fd);
     grpc::AddInsecureChannelFromFd(servers->grpc.get(), fd);
   };

@@ -20,6 +20,7 @@ struct DoorOptions {
   int message_bytes_max = 20 << 20;
   int connection_streams_max = 1000;  // concurrent gRPC calls of one connection
   size_t open_pulls_max = 10'000;     // StreamingPull and waiting Pull
+  size_t grpc_connections_max = 10'000;
 };
 
 // What the door serves and runs on; all outlive it.

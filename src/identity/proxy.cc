@@ -55,7 +55,7 @@ struct Visit {
   http::Request request;
   absl::AnyInvocable<void(Verdict)> done;
   std::string host;
-  bool secure = false;  // whoever ends TLS stands before us
+  bool secure = false;  // we end its TLS, or who stands before us does
 
   std::string Url(std::string_view path) const {
     return Concat(secure ? "https://" : "http://", host, path);
@@ -120,7 +120,7 @@ class DecidingProxy final : public Proxy {
     if (!http::IsLoopbackAuthority(visit->host, options_.hosts)) {
       return Refuse(*visit, 403, "this door does not answer to that name", "Host is another one");
     }
-    visit->secure = !http::IsLoopbackAuthority(visit->host, {});
+    visit->secure = request.tls || !http::IsLoopbackAuthority(visit->host, {});
     if (const absl::Status path = CheckPath(request.path); !path.ok()) {
       return Refuse(*visit, 400, "the path is not plain", std::string(path.message()));
     }

@@ -1,5 +1,7 @@
 #include "roles/proxy_door.h"
 
+#include <sys/socket.h>
+
 #include <atomic>
 #include <fstream>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "host/check.h"
 #include "http/forwarding_server.h"
 #include "http/problem.h"
+#include "http/server.h"
 #include "identity/assertion_signer.h"
 #include "identity/developer_issuer.h"
 #include "identity/key_store.h"
@@ -29,6 +32,14 @@ absl::StatusOr<std::string> ReadSecret(const std::string& file) {
     return absl::InvalidArgumentError(absl::StrCat(file, ": no client secret on its first line"));
   }
   return std::string(absl::StripAsciiWhitespace(secret));
+}
+
+// A connection to the API that leaves the process as little as its plain bytes do.
+int DialWithin(http::Server& api, const http::Peer& client) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) return -1;
+  api.Adopt(pair[1], {.address = client.address});
+  return pair[0];
 }
 
 }  // namespace
@@ -54,6 +65,12 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
   auto state = std::make_unique<State>();
   http::ForwardingOptions options;
   options.body_bytes_max = spec.limits.request_bytes;
+  options.tls = machine.tls;
+  if (machine.tls != nullptr) {
+    options.dial = [&api = machine.api](const http::Peer& client) {
+      return DialWithin(api, client);
+    };
+  }
   state->server = http::ForwardingServer::Create(
       machine.io_threads, options,
       [raw = state.get()](http::Request request, absl::AnyInvocable<void(http::Verdict)> done) {
@@ -73,10 +90,14 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
         identity::KeyStore::Open(machine.files, machine.clock,
                                  addresses.data_dir + "/identity/id-token-keys.json",
                                  {.algorithm = identity::Algorithm::kRs256}));
-    provider.issuer = absl::StrCat("http://127.0.0.1:", state->port, identity::kIssuerPath);
+    provider.issuer = absl::StrCat(machine.tls == nullptr ? "http" : "https",
+                                   "://127.0.0.1:", state->port, identity::kIssuerPath);
     provider.client_id = identity::kDeveloperClient;
     state->developer_issuer = std::make_unique<identity::DeveloperIssuer>(
         provider.issuer, access, *state->id_token_keys, machine.clock);
+    provider.fetch = [issuer = state->developer_issuer.get()](http::Request request) {
+      return issuer->Handle(request);
+    };
   }
   state->provider = std::make_unique<identity::OpenIdProvider>(provider, machine.clock);
   state->assertions = std::make_unique<identity::AssertionSigner>(

@@ -13,7 +13,9 @@ class WorkerPool;
 }  // namespace afluente::host
 namespace afluente::http {
 class IoThreads;
-}
+class Server;
+class TlsIdentity;
+}  // namespace afluente::http
 namespace afluente::spec {
 struct Spec;
 }
@@ -36,6 +38,8 @@ class ProxyDoor {
     const host::Clock& clock;
     http::IoThreads& io_threads;
     host::WorkerPool& workers;
+    std::shared_ptr<http::TlsIdentity> tls;  // shared by all doors; nullptr: plain
+    http::Server& api;                       // reached within the process when it speaks TLS
   };
   static absl::StatusOr<std::unique_ptr<ProxyDoor>> Open(const spec::Spec& spec,
                                                          const Addresses& addresses,

@@ -24,6 +24,7 @@
 #include "http/connection_pool.h"
 #include "http/loopback_guard.h"
 #include "http/server.h"
+#include "http/tls_identity.h"
 #include "identity/identity_headers.h"
 #include "roles/doorkeeper.h"
 #include "roles/pipeline.h"
@@ -60,6 +61,7 @@ struct Serving {
   std::unique_ptr<broker::push::PushService> push;
   std::unique_ptr<broker::wire::PubsubDoor> pubsub;
   host::PosixFileSystem files;
+  std::shared_ptr<http::TlsIdentity> tls;  // shared by all doors; nullptr: plain
   std::unique_ptr<Doorkeeper> doorkeeper;  // nullptr: identity is off
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> api_door;
@@ -122,7 +124,10 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
         serving.testing->faults, serving.clock,
         [&serving](std::chrono::microseconds by) { StepClock(serving, by); }});
   }
-  serving.admin_door = http::Server::Create(*serving.io_threads, {}, console::AdminDoor(ports));
+  http::ServerOptions server_options;
+  server_options.tls = serving.tls;
+  serving.admin_door =
+      http::Server::Create(*serving.io_threads, server_options, console::AdminDoor(ports));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.admin_door->Listen(options.doors.admin));
   serving.doors.admin = WithPort(options.doors.admin, port);
   return absl::OkStatus();
@@ -149,6 +154,7 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
   http::ServerOptions server_options;
   server_options.body_bytes_max = spec.limits.request_bytes;
   server_options.refusal = api::RefusalWithRequestId;
+  server_options.tls = serving.tls;
   serving.api_door =
       http::Server::Create(*serving.io_threads, server_options, serving.api->handler());
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.api_door->Listen(options.doors.api));
@@ -162,9 +168,10 @@ absl::Status OpenProxy(const UpOptions& options, const spec::Spec& spec, Serving
   }
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.proxy_door,
-      ProxyDoor::Open(
-          spec, {options.doors.proxy, serving.doors.api, options.data_dir}, *serving.doorkeeper,
-          {serving.files, serving.system_clock, *serving.io_threads, *serving.workers}));
+      ProxyDoor::Open(spec, {options.doors.proxy, serving.doors.api, options.data_dir},
+                      *serving.doorkeeper,
+                      {serving.files, serving.system_clock, *serving.io_threads, *serving.workers,
+                       serving.tls, *serving.api_door}));
   serving.doors.proxy = WithPort(options.doors.proxy, serving.proxy_door->port());
   return absl::OkStatus();
 }
@@ -179,7 +186,7 @@ absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
            *serving.workers,
            serving.metrics,
            serving.clock},
-          {}));
+          {.tls = serving.tls}));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.pubsub->Listen(options.doors.pubsub));
   serving.doors.pubsub = WithPort(options.doors.pubsub, port);
   return absl::OkStatus();
@@ -202,6 +209,11 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
     AFLUENTE_ASSIGN_OR_RETURN(
         serving.doorkeeper,
         Doorkeeper::Open(spec, options.data_dir, serving.files, serving.system_clock));
+  }
+  if (spec.tls) {
+    AFLUENTE_ASSIGN_OR_RETURN(
+        serving.tls, http::TlsIdentity::Load(spec.tls->certificate_file, spec.tls->key_file));
+    serving.doors.tls = true;
   }
   serving.pipeline->StartFunctions();
   OpenPush(options, serving);
@@ -269,12 +281,6 @@ int RunUp(const UpOptions& options) {
   if (!spec.ok()) return Fail(spec.status());
   for (const auto& [flag, address] : addresses) {
     if (auto status = CheckAddress(*spec, flag, *address); !status.ok()) return Fail(status);
-  }
-  if (spec->tls) {
-    return Fail(absl::UnimplementedError(
-        absl::StrCat(options.spec_file,
-                     ": tls: the doors of this version do not speak TLS; let a "
-                     "proxy before them end it, and leave tls: out")));
   }
   if (auto status = ValidateSql(*spec); !status.ok()) return Fail(status);
   host::ShutdownSignal shutdown;

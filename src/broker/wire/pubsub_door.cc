@@ -139,13 +139,13 @@ absl::Status OnePortDoor::Start() {
 
 absl::StatusOr<uint16_t> OnePortDoor::Listen(const std::string& address) {
   AFLUENTE_CHECK(acceptor_ == nullptr);
-  auto hand_over = [servers = servers_](int fd, std::string first_bytes) {
-    if (first_bytes != kHttp2Start) return servers->http->Adopt(fd);
+  auto hand_over = [servers = servers_](int fd, const std::string& first_bytes, http::Peer peer) {
+    if (first_bytes != kHttp2Start) return servers->http->Adopt(fd, std::move(peer));
     PrepareForGrpc(fd);
     grpc::AddInsecureChannelFromFd(servers->grpc.get(), fd);
   };
-  AFLUENTE_ASSIGN_OR_RETURN(
-      acceptor_, http::Acceptor::Listen(parts_.io_threads, address, std::move(hand_over)));
+  AFLUENTE_ASSIGN_OR_RETURN(acceptor_, http::Acceptor::Listen(parts_.io_threads, address,
+                                                              std::move(hand_over), options_.tls));
   return acceptor_->port();
 }
 

@@ -18,8 +18,9 @@ struct DoorOptions {
   // Above Pub/Sub's 10 MB for a publish, so that the broker's limits answer with their names;
   // JSON's base64 takes a third more.
   int message_bytes_max = 20 << 20;
-  int connection_streams_max = 1000;  // concurrent gRPC calls of one connection
-  size_t open_pulls_max = 10'000;     // StreamingPull and waiting Pull
+  int connection_streams_max = 1000;                 // concurrent gRPC calls of one connection
+  size_t open_pulls_max = 10'000;                    // StreamingPull and waiting Pull
+  std::shared_ptr<http::TlsIdentity> tls = nullptr;  // shared by all doors; null: plain
 };
 
 // What the door serves and runs on; all outlive it.

@@ -74,7 +74,10 @@ void AddUp(CLI::App& app, Parsed& parsed) {
   up->callback([&parsed] {
     parsed.run = [&parsed] {
       if (parsed.ephemeral_ports) {
-        parsed.up.doors = {"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"};
+        roles::Doors& doors = parsed.up.doors;
+        for (std::string* door : {&doors.api, &doors.pubsub, &doors.admin, &doors.proxy}) {
+          *door = door->substr(0, door->rfind(':')) + ":0";
+        }
       }
       return roles::RunUp(parsed.up);
     };

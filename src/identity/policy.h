@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "http/role.h"
 #include "spec/access.h"
 
 namespace afluente::identity {
@@ -16,9 +17,7 @@ struct Caller {
   std::vector<std::string> groups;  // sorted, each once, in lower case
 };
 
-// What a caller may do on the doors besides the API. An operator may all that a viewer may; an
-// admin may everything.
-enum class Role { kViewer, kOperator, kPublisher, kAdmin };
+using http::Role;
 
 // The `access:` block as decisions: pure, immutable, any thread. A refusal is PERMISSION_DENIED
 // with the reason, for the log.

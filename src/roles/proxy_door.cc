@@ -3,10 +3,8 @@
 #include <sys/socket.h>
 
 #include <atomic>
-#include <fstream>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
 #include "http/forwarding_server.h"
@@ -23,17 +21,6 @@
 namespace afluente::roles {
 namespace {
 
-absl::StatusOr<std::string> ReadSecret(const std::string& file) {
-  if (file.empty()) return "";
-  std::ifstream in(file);
-  std::string secret;
-  std::getline(in, secret);
-  if (!in && secret.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(file, ": no client secret on its first line"));
-  }
-  return std::string(absl::StripAsciiWhitespace(secret));
-}
-
 // A connection to the API that leaves the process as little as its plain bytes do.
 int DialWithin(http::Server& api, const http::Peer& client) {
   int pair[2];
@@ -48,7 +35,7 @@ int DialWithin(http::Server& api, const http::Peer& client) {
 struct ProxyDoor::State {
   std::unique_ptr<identity::KeyStore> id_token_keys;  // of the developer issuer
   std::unique_ptr<identity::DeveloperIssuer> developer_issuer;
-  std::unique_ptr<identity::OpenIdProvider> provider;
+  std::unique_ptr<identity::OpenIdProvider> provider;  // where people sign in there
   std::unique_ptr<identity::AssertionSigner> assertions;
   std::unique_ptr<identity::Proxy> proxy;
   http::Decide decide;
@@ -78,13 +65,9 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
         done(http::Problem(503, "Service Unavailable", "starting"));
       });
   AFLUENTE_ASSIGN_OR_RETURN(state->port, state->server->Listen(addresses.listen));
-  identity::ProviderOptions provider;
-  if (access.login) {
-    AFLUENTE_ASSIGN_OR_RETURN(provider.client_secret, ReadSecret(access.login->client_secret_file));
-    provider.issuer = access.login->issuer;
-    provider.client_id = access.login->client_id;
-    provider.groups_claim = access.login->groups_claim;
-  } else {
+  identity::OpenIdProvider* login = doorkeeper.login();
+  if (login == nullptr) {
+    identity::ProviderOptions provider;
     AFLUENTE_ASSIGN_OR_RETURN(
         state->id_token_keys,
         identity::KeyStore::Open(machine.files, machine.clock,
@@ -98,13 +81,14 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
     provider.fetch = [issuer = state->developer_issuer.get()](http::Request request) {
       return issuer->Handle(request);
     };
+    state->provider = std::make_unique<identity::OpenIdProvider>(provider, machine.clock);
+    login = state->provider.get();
   }
-  state->provider = std::make_unique<identity::OpenIdProvider>(provider, machine.clock);
   state->assertions = std::make_unique<identity::AssertionSigner>(
       *doorkeeper.assertion_keys(), machine.clock, kAssertionIssuer, BuiltInAudience(spec.project));
   state->proxy = identity::Proxy::Create(
       {addresses.api, access.hosts},
-      {doorkeeper.policy(), *state->assertions, *doorkeeper.assertion_keys(), *state->provider,
+      {doorkeeper.policy(), *state->assertions, *doorkeeper.assertion_keys(), *login,
        state->developer_issuer.get(), machine.workers, machine.clock});
   state->decide = state->proxy->decide();
   state->ready = true;

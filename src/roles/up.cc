@@ -124,6 +124,7 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
         serving.testing->faults, serving.clock,
         [&serving](std::chrono::microseconds by) { StepClock(serving, by); }});
   }
+  ports.gate = GateOf(serving.doorkeeper.get(), "admin", options.doors.admin);
   http::ServerOptions server_options;
   server_options.tls = serving.tls;
   serving.admin_door =
@@ -186,7 +187,8 @@ absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
            *serving.workers,
            serving.metrics,
            serving.clock},
-          {.tls = serving.tls}));
+          {.tls = serving.tls,
+           .gate = GateOf(serving.doorkeeper.get(), "pubsub", options.doors.pubsub)}));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.pubsub->Listen(options.doors.pubsub));
   serving.doors.pubsub = WithPort(options.doors.pubsub, port);
   return absl::OkStatus();

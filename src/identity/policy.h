@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@ namespace afluente::identity {
 struct Caller {
   std::string email;                // in lower case
   std::vector<std::string> groups;  // sorted, each once, in lower case
+  int64_t expires = 0;              // of the token; seconds since the epoch
 };
 
 using http::Role;

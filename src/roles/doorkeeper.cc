@@ -109,7 +109,7 @@ api::Identify Doorkeeper::identify() {
   return [gate = state_->gate.get()](const http::Request& request,
                                      const std::string& path) -> absl::StatusOr<api::Caller> {
     AFLUENTE_ASSIGN_OR_RETURN(identity::Caller caller, gate->Admit(request, path));
-    return api::Caller{std::move(caller.email), std::move(caller.groups), {}};
+    return api::Caller{std::move(caller.email), std::move(caller.groups), {}, caller.expires};
   };
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
@@ -16,6 +17,7 @@
 #include "identity/openid_provider.h"
 #include "identity/proxy.h"
 #include "roles/doorkeeper.h"
+#include "roles/key_rotation.h"
 #include "spec/spec.h"
 
 namespace afluente::roles {
@@ -41,6 +43,7 @@ struct ProxyDoor::State {
   http::Decide decide;
   std::atomic<bool> ready{false};  // decide is there: the port must be known before
   std::unique_ptr<http::ForwardingServer> server;
+  std::unique_ptr<KeyRotation> rotation;
   uint16_t port = 0;
 };
 
@@ -53,8 +56,8 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
   http::ForwardingOptions options;
   options.body_bytes_max = spec.limits.request_bytes;
   options.tls = machine.tls;
-  if (machine.tls != nullptr) {
-    options.dial = [&api = machine.api](const http::Peer& client) {
+  if (machine.tls != nullptr && machine.api != nullptr) {
+    options.dial = [&api = *machine.api](const http::Peer& client) {
       return DialWithin(api, client);
     };
   }
@@ -85,12 +88,17 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
     login = state->provider.get();
   }
   state->assertions = std::make_unique<identity::AssertionSigner>(
-      *doorkeeper.assertion_keys(), machine.clock, kAssertionIssuer, BuiltInAudience(spec.project));
+      *doorkeeper.assertion_keys(), machine.clock,
+      addresses.issuer.empty() ? kAssertionIssuer : addresses.issuer,
+      addresses.audience.empty() ? BuiltInAudience(spec.project) : addresses.audience);
   state->proxy = identity::Proxy::Create(
-      {addresses.api, access.hosts},
+      {addresses.api, access.hosts, addresses.api_tls_host, addresses.api_host_field},
       {doorkeeper.policy(), *state->assertions, *doorkeeper.assertion_keys(), *login,
        state->developer_issuer.get(), machine.workers, machine.clock});
   state->decide = state->proxy->decide();
+  std::vector<identity::KeyStore*> stores = {doorkeeper.assertion_keys()};
+  if (state->id_token_keys != nullptr) stores.push_back(state->id_token_keys.get());
+  state->rotation = std::make_unique<KeyRotation>(std::move(stores));
   state->ready = true;
   return std::unique_ptr<ProxyDoor>(new ProxyDoor(std::move(state)));
 }

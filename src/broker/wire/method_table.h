@@ -38,7 +38,7 @@ struct Method {
   Handler handler;
   bool waits = false;  // may stay open for long: its door tells it when the caller goes away
   bool lends = false;  // waits for one sync: its door may do it (Publisher::Lend)
-  http::Role role{};  // what a gate asks for
+  http::Role role{};   // what a gate asks for
   telemetry::Histogram* seconds = nullptr;
   // By status code, made when first needed.
   mutable std::array<std::atomic<telemetry::Counter*>, 17> requests{};

@@ -16,6 +16,7 @@
 #include "host/clock.h"
 #include "host/random.h"
 #include "http/loopback_guard.h"
+#include "http/preflight.h"
 #include "http/problem.h"
 #include "http/router.h"
 #include "schema/text.h"
@@ -32,6 +33,8 @@ constexpr char kDocsPolicy[] =
     "data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 constexpr char kHealth[] = "/health";
+// Where formats have suffixes of the path, so has the live tail.
+constexpr char kTailSuffix[] = ":tail";
 
 http::Response Page(std::string content_type, std::string body) {
   http::Response response = http::Response::Text(200, std::move(content_type), std::move(body));
@@ -83,25 +86,30 @@ class RoutedApi final : public Api {
       AFLUENTE_RETURN_IF_ERROR(
           AddRoute(raw, schema::Concat(endpoint.path, offered.suffix), offered.format));
     }
-    return absl::OkStatus();
+    return AddRoute(raw, endpoint.path + kTailSuffix, std::nullopt);
   }
 
   absl::Status AddRoute(ServedEndpoint* raw, const std::string& path,
                         std::optional<AnswerFormat> format) {
+    const bool tails = path == raw->endpoint().path + kTailSuffix;
     AFLUENTE_RETURN_IF_ERROR(router_.Add(
         "GET", path,
-        [this, raw, format](http::Request request, http::PathParameters parameters,
-                            http::Responder responder) {
+        [this, raw, format, tails](http::Request request, http::PathParameters parameters,
+                                   http::Responder responder) {
           const auto caller = CallerOf(request, raw->endpoint().path);
           if (!caller.ok()) return responder(Refusal(caller.status()));
           if (!MayRead(*raw, request)) return responder(ForeignPage());
+          if (tails) request.headers.Set("Accept", "text/event-stream");
           raw->Serve(format, *caller, std::move(request), parameters, std::move(responder));
         }));
     return router_.Add("OPTIONS", path,
                        [this, raw](const http::Request& request, const http::PathParameters&,
                                    http::Responder responder) {
-                         const auto caller = CallerOf(request, raw->endpoint().path);
-                         if (!caller.ok()) return responder(Refusal(caller.status()));
+                         // Nobody says who they are in a preflight.
+                         if (!raw->cors().any() || !http::IsPreflight(request)) {
+                           const auto caller = CallerOf(request, raw->endpoint().path);
+                           if (!caller.ok()) return responder(Refusal(caller.status()));
+                         }
                          raw->Options(request, std::move(responder));
                        });
   }

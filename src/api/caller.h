@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ struct Caller {
   std::string email{};
   std::vector<std::string> groups{};
   std::string address{};
+  int64_t until = 0;  // seconds since the epoch: what proves it holds as long; 0: for ever
 
   // Whom limits are counted for.
   std::string key() const { return email.empty() ? "address " + address : "email " + email; }

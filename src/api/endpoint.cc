@@ -211,8 +211,14 @@ http::Response ServedEndpoint::Tail(const Caller& caller, const http::Request& r
   response.headers.Add("Vary", vary_);
   response.headers.Add("X-Accel-Buffering", "no");  // proxies would hold the events back
   response.stream = std::make_shared<http::BodyStream>();
-  const absl::Status joined =
-      ports_.tail.Join(std::move(source), FieldOf(request, "Last-Event-ID"), response.stream);
+  auto until = host::MonotonicTime::max();
+  if (caller.until != 0) {
+    const host::WallTime end(std::chrono::seconds(caller.until));
+    until = ports_.clock.Monotonic() +
+            std::chrono::duration_cast<std::chrono::nanoseconds>(end - ports_.clock.Now());
+  }
+  const absl::Status joined = ports_.tail.Join(std::move(source), FieldOf(request, "Last-Event-ID"),
+                                               response.stream, until);
   if (joined.ok()) return response;
   http::Response refusal =
       http::Problem(503, "Service Unavailable", "no more live tails can be opened now");

@@ -50,7 +50,7 @@ LiveTail::LiveTail(host::WorkerPool& workers, const host::Clock& clock, LiveTail
 LiveTail::~LiveTail() { Stop(); }
 
 absl::Status LiveTail::Join(Source source, std::string_view last_event_id,
-                            std::shared_ptr<http::BodyStream> stream) {
+                            std::shared_ptr<http::BodyStream> stream, host::MonotonicTime until) {
   absl::MutexLock lock(&mutex_);
   if (stopping_) return absl::UnavailableError("the API is stopping");
   if (listeners_ >= limits_.listeners_max) {
@@ -66,7 +66,7 @@ absl::Status LiveTail::Join(Source source, std::string_view last_event_id,
     found = feeds_.emplace(feed->source.key, std::move(feed)).first;
   }
   Feed& feed = *found->second;
-  Listener listener{std::move(stream), feed.last, false, false, clock_.Monotonic()};
+  Listener listener{std::move(stream), feed.last, false, false, clock_.Monotonic(), until};
   if (!last_event_id.empty()) {
     const size_t dash = std::min(last_event_id.find('-'), last_event_id.size());
     const auto number =
@@ -112,8 +112,13 @@ void LiveTail::Loop() {
       outgoing = Gather();
     }
     for (const Outgoing& one : outgoing) {
-      if (one.stream->Write(one.text)) continue;
-      one.stream->Abort();  // too slow, or gone: it may come back with its last id
+      const bool written = one.text.empty() || one.stream->Write(one.text);
+      if (written && !one.last) continue;
+      if (written) {
+        one.stream->End();
+      } else {
+        one.stream->Abort();  // too slow, or gone: it may come back with its last id
+      }
       Drop(one.stream.get());
     }
     absl::MutexLock lock(&mutex_);
@@ -188,8 +193,10 @@ std::vector<LiveTail::Outgoing> LiveTail::Gather() {
   std::vector<Outgoing> outgoing;
   const auto now = clock_.Monotonic();
   for (auto& [key, feed] : feeds_) {
-    if (!feed->filled) continue;
     for (Listener& listener : feed->listeners) {
+      const bool over = now >= listener.until;
+      if (!feed->filled && over) outgoing.push_back({listener.stream, "", true});
+      if (!feed->filled) continue;
       std::string text;
       const uint64_t first_kept = feed->last - feed->events.size();
       if (listener.sent < first_kept) {
@@ -207,9 +214,9 @@ std::vector<LiveTail::Outgoing> LiveTail::Gather() {
                        "\ndata: ", feed->events[listener.sent - first_kept], "\n\n");
       }
       if (text.empty() && now - listener.wrote_at >= limits_.heartbeat) text = ":\n\n";
-      if (text.empty()) continue;
+      if (text.empty() && !over) continue;
       listener.wrote_at = now;
-      outgoing.push_back({listener.stream, std::move(text)});
+      outgoing.push_back({listener.stream, std::move(text), over});
     }
   }
   return outgoing;

@@ -49,9 +49,11 @@ class LiveTail {
   ~LiveTail();
 
   // Sends a source's new rows into the stream until its peer is gone. `last_event_id` is where a
-  // listener left off, or empty. RESOURCE_EXHAUSTED at a limit.
+  // listener left off, or empty. At `until` the stream ends: who listens must come back and prove
+  // again who they are. RESOURCE_EXHAUSTED at a limit.
   absl::Status Join(Source source, std::string_view last_event_id,
-                    std::shared_ptr<http::BodyStream> stream);
+                    std::shared_ptr<http::BodyStream> stream,
+                    host::MonotonicTime until = host::MonotonicTime::max());
   // Ends every stream and waits for the thread; the workers must have ended or be still there.
   void Stop();
 
@@ -63,10 +65,12 @@ class LiveTail {
     bool greeted = false;
     bool lost = false;  // what it missed is not kept any more
     host::MonotonicTime wrote_at;
+    host::MonotonicTime until;
   };
   struct Outgoing {
     std::shared_ptr<http::BodyStream> stream;
     std::string text;
+    bool last = false;
   };
 
   void Loop();

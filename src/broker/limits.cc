@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
+#include "host/utf8.h"
 
 namespace afluente::broker {
 namespace {
@@ -102,27 +103,6 @@ absl::Status CheckConsumerDeadline(std::chrono::seconds deadline) {
                    "600 s."));
 }
 
-bool IsValidUtf8(std::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x80) {
-      ++i;
-      continue;
-    }
-    size_t follow = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : 1;
-    if (byte < 0xc2 || byte > 0xf4 || i + follow >= text.size()) return false;
-    uint32_t code = byte & (0x3f >> follow);
-    for (size_t k = 1; k <= follow; ++k) {
-      auto next = static_cast<unsigned char>(text[i + k]);
-      if ((next & 0xc0) != 0x80) return false;
-      code = code << 6 | (next & 0x3f);
-    }
-    bool overlong = (follow == 2 && code < 0x800) || (follow == 3 && code < 0x10000);
-    if (overlong || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return false;
-    i += follow + 1;
-  }
-  return true;
-}
+bool IsValidUtf8(std::string_view text) { return host::IsUtf8(text); }
 
 }  // namespace afluente::broker

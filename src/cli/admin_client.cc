@@ -23,6 +23,7 @@ absl::StatusOr<nlohmann::json> AskAdmin(const Instance& instance, const std::str
                                         const std::string& path, const std::string& body) {
   http::Headers headers;
   if (!body.empty()) headers.Add("Content-Type", "application/json");
+  if (!instance.token.empty()) headers.Add("Authorization", "Bearer " + instance.token);
   AFLUENTE_ASSIGN_OR_RETURN(
       const http::Response response,
       http::Fetch(method, instance.admin + path, body, headers, std::chrono::minutes(10)));

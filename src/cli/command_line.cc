@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "cli/commands.h"
+#include "cli/role_commands.h"
 #include "telemetry/log.h"
 
 namespace afluente::cli {
@@ -21,6 +22,8 @@ CLI::Option* WithEnvironment(CLI::Option* option) {
 
 struct Parsed {
   roles::UpOptions up;
+  roles::ApiRoleOptions api;
+  roles::ProxyRoleOptions proxy;
   InstanceLocation location;
   PublishOptions publish;
   PullOptions pull;
@@ -74,11 +77,23 @@ void AddUp(CLI::App& app, Parsed& parsed) {
   up->callback([&parsed] {
     parsed.run = [&parsed] {
       if (parsed.ephemeral_ports) {
-        parsed.up.doors = {"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"};
+        roles::Doors& doors = parsed.up.doors;
+        for (std::string* door : {&doors.api, &doors.pubsub, &doors.admin, &doors.proxy}) {
+          *door = door->substr(0, door->rfind(':')) + ":0";
+        }
       }
       return roles::RunUp(parsed.up);
     };
   });
+}
+
+void AddRoles(CLI::App& app, Parsed& parsed) {
+  CLI::App* api = app.add_subcommand("api", "run the API alone");
+  AddApiOptions(*api, parsed.api, WithEnvironment);
+  api->callback([&parsed] { parsed.run = [&parsed] { return roles::RunApi(parsed.api); }; });
+  CLI::App* proxy = app.add_subcommand("proxy", "run the identity-aware proxy alone");
+  AddProxyOptions(*proxy, parsed.proxy, WithEnvironment);
+  proxy->callback([&parsed] { parsed.run = [&parsed] { return roles::RunProxy(parsed.proxy); }; });
 }
 
 void AddSpecCommands(CLI::App& app, Parsed& parsed) {
@@ -232,6 +247,7 @@ int RunCommandLine(int argc, char** argv) {
   WithEnvironment(app.add_flag("--json-logs", json_logs, "logs as JSON lines on a terminal too"));
   Parsed parsed;
   AddUp(app, parsed);
+  AddRoles(app, parsed);
   AddSpecCommands(app, parsed);
   AddMessageCommands(app, parsed);
   AddInspectCommands(app, parsed);

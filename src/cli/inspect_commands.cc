@@ -41,8 +41,10 @@ absl::StatusOr<uint64_t> PrintPage(const Instance& instance, const PeekOptions& 
   if (options.after) absl::StrAppend(&path, "&after=", *options.after);
   if (!options.since.empty()) absl::StrAppend(&path, "&since=", Encoded(options.since));
   if (!options.filter.empty()) absl::StrAppend(&path, "&filter=", Encoded(options.filter));
+  http::Headers headers;
+  if (!instance.token.empty()) headers.Add("Authorization", "Bearer " + instance.token);
   AFLUENTE_ASSIGN_OR_RETURN(const http::Response response,
-                            http::Fetch("GET", instance.admin + path));
+                            http::Fetch("GET", instance.admin + path, "", headers));
   AFLUENTE_RETURN_IF_ERROR(ProblemOf(response));
   std::fwrite(response.body.data(), 1, response.body.size(), stdout);
   std::fflush(stdout);

@@ -1,6 +1,7 @@
 #include "cli/instance.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -31,6 +32,8 @@ absl::StatusOr<Instance> FindInstance(const InstanceLocation& location) {
   instance.admin = json.value("admin", "");
   instance.pubsub = json.value("pubsub", "");
   instance.proxy = json.value("proxy", "");
+  instance.tls = json.value("tls", false);
+  if (const char* token = std::getenv("AFLUENTE_TOKEN")) instance.token = token;
   // A killed process leaves its file behind.
   if (instance.pid <= 0 || kill(instance.pid, 0) != 0) return none();
   return instance;

@@ -21,6 +21,8 @@ struct Instance {
   std::string admin;
   std::string pubsub;
   std::string proxy;
+  bool tls = false;
+  std::string token;  // AFLUENTE_TOKEN: who asks, where a door left loopback
 };
 
 // NOT_FOUND, saying how to start one, when none is running there.

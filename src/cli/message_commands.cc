@@ -158,7 +158,8 @@ int RunPublish(const InstanceLocation& location, const PublishOptions& options) 
   Input input;
   if (auto status = OpenInput(options.file, input); !status.ok()) return Fail(status);
   auto reader = source::RecordReader::Create(*input.stream, input.format, input.name);
-  const auto client = broker::wire::PubsubClient::Create(instance->pubsub);
+  const auto client = broker::wire::PubsubClient::Create(
+      instance->pubsub, {.tls = instance->tls, .token = instance->token});
   event::Draft pattern;
   pattern.attributes = *std::move(attributes);
   pattern.ordering_key = options.ordering_key;
@@ -183,7 +184,8 @@ int RunPull(const InstanceLocation& location, const PullOptions& options) {
   if (!instance.ok()) return Fail(instance.status());
   const std::string subscription =
       FullName(options.subscription, "subscriptions", instance->project);
-  const auto client = broker::wire::PubsubClient::Create(instance->pubsub);
+  const auto client = broker::wire::PubsubClient::Create(
+      instance->pubsub, {.tls = instance->tls, .token = instance->token});
   int left = options.limit;
   while (left > 0) {
     const auto received = client->Pull(subscription, left);

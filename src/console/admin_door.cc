@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,7 @@
 #include "console/testing_routes.h"
 #include "console/worker_answer.h"
 #include "host/check.h"
+#include "http/gate.h"
 #include "http/loopback_guard.h"
 #include "http/router.h"
 
@@ -57,7 +59,8 @@ void AddPushIssuer(http::Router& router, const std::shared_ptr<const AdminPorts>
     const std::string* host = request.headers.Find("host");
     const nlohmann::json document = {
         {"issuer", "https://accounts.google.com"},
-        {"jwks_uri", "http://" + (host == nullptr ? "localhost" : *host) + kPushKeysPath},
+        {"jwks_uri", (request.tls ? "https://" : "http://") +
+                         (host == nullptr ? "localhost" : *host) + kPushKeysPath},
         {"response_types_supported", {"id_token"}},
         {"subject_types_supported", {"public"}},
         {"id_token_signing_alg_values_supported", {"RS256"}}};
@@ -65,6 +68,17 @@ void AddPushIssuer(http::Router& router, const std::shared_ptr<const AdminPorts>
   };
   AFLUENTE_CHECK(router.Add("GET", kPushKeysPath, keys).ok());
   AFLUENTE_CHECK(router.Add("GET", "/.well-known/openid-configuration", discovery).ok());
+}
+
+// nullopt: what probes and those who verify pushes ask for.
+std::optional<http::Role> RoleOfRequest(const http::Request& request) {
+  static constexpr std::string_view kOpen[] = {"/healthz", "/readyz", kPushKeysPath,
+                                               "/.well-known/openid-configuration"};
+  for (const std::string_view path : kOpen) {
+    if (request.path == path) return std::nullopt;
+  }
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  return reads ? http::Role::kViewer : http::Role::kOperator;
 }
 
 }  // namespace
@@ -121,10 +135,12 @@ http::Handler AdminDoor(AdminPorts ports) {
   AddPeek(router, shared);
   AddPushIssuer(router, shared);
   if (shared->testing) AddTestingRoutes(router, *shared->testing, shared->workers, shared->project);
-  return http::GuardLoopback(
-      [router = std::move(router)](http::Request request, http::Responder responder) {
-        router.Handle(std::move(request), std::move(responder));
-      });
+  http::Handler handler = [router = std::move(router)](http::Request request,
+                                                       http::Responder responder) {
+    router.Handle(std::move(request), std::move(responder));
+  };
+  if (shared->gate == nullptr) return http::GuardLoopback(std::move(handler));
+  return http::GuardByGate(*shared->gate, std::move(handler), RoleOfRequest);
 }
 
 }  // namespace afluente::console

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "function/balance.h"
 #include "host/worker_pool.h"
+#include "http/gate.h"
 #include "http/server.h"
 #include "telemetry/metrics.h"
 #include "warehouse/warehouse.h"
@@ -32,13 +33,15 @@ struct AdminPorts {
   std::function<absl::StatusOr<std::string>()> push_keys;  // the JWK set of pushes' tokens
   // Of an instance that tests run against, else null. Shared with the copies of these ports.
   std::shared_ptr<const TestingPorts> testing = nullptr;
+  http::Gate* gate = nullptr;  // outlives the door; null: everybody on this machine
 };
 
 // The admin door: /metrics, /healthz, /readyz, and what client commands ask of a running instance:
 // GET /v1/check, GET /v1/backlog, POST /v1/query {"sql", "parameters": [{"name", "type", "value"}],
 // "limit"}, GET /v1/peek; the documents that
 // verify the tokens of pushes (/.well-known/openid-configuration, /oauth2/v3/certs); with testing
-// ports /v1/testing/ too. Loopback only.
+// ports /v1/testing/ too. Without a gate it answers to loopback names only; with one, reading needs
+// the role viewer and everything else operator, but for probes and the pushes' keys.
 http::Handler AdminDoor(AdminPorts ports);
 
 // The balances as `afluente check --json` prints them.

@@ -26,12 +26,14 @@ void SetLowWater(int fd, int bytes) {
 
 // A connection whose first bytes are awaited.
 struct Silent {
-  Silent(boost::asio::io_context& io, int fd) : socket(io), timer(io) {
+  Silent(boost::asio::io_context& io, int fd, Peer from)
+      : socket(io), timer(io), peer(std::move(from)) {
     error_code ignored;
     socket.assign(tcp::v4(), fd, ignored);
   }
   tcp::socket socket;
   boost::asio::steady_timer timer;
+  Peer peer;
 };
 
 // Waits on one loop's thread: the peeks are few and short.
@@ -67,14 +69,16 @@ class PeekingAcceptor final : public Acceptor {
   }
 
   // On the loop's thread.
-  static void Await(const std::shared_ptr<Shared>& shared, int fd) {
+  static void Await(const std::shared_ptr<Shared>& shared, int fd, Peer peer,
+                    const std::string& first_bytes) {
     if (shared->accepted == nullptr || shared->silent.size() >= kSilentMax) {
       close(fd);
       return;
     }
+    if (!first_bytes.empty()) return shared->accepted(fd, first_bytes, std::move(peer));
     // With the low-water mark a readable socket has all four bytes, or its end.
     SetLowWater(fd, kPeekBytes);
-    const auto silent = std::make_shared<Silent>(shared->io, fd);
+    const auto silent = std::make_shared<Silent>(shared->io, fd, std::move(peer));
     const auto place = shared->silent.insert(shared->silent.end(), silent);
     silent->timer.expires_after(kFirstBytesTimeout);
     silent->timer.async_wait([silent](const error_code& error) {
@@ -100,7 +104,7 @@ class PeekingAcceptor final : public Acceptor {
     const int fd = silent.socket.release(failed);
     if (failed) return;
     SetLowWater(fd, 1);
-    shared.accepted(fd, std::string(bytes, sizeof bytes));
+    shared.accepted(fd, std::string(bytes, sizeof bytes), std::move(silent.peer));
   }
 
   std::shared_ptr<Shared> shared_;
@@ -112,13 +116,19 @@ class PeekingAcceptor final : public Acceptor {
 
 absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Listen(IoThreads& threads,
                                                            const std::string& address,
-                                                           Accepted accepted) {
+                                                           Accepted accepted,
+                                                           std::shared_ptr<TlsIdentity> tls) {
   auto& context = threads.context();
   auto& io = context.loops[context.NextLoop()]->io;
   const auto shared = std::make_shared<PeekingAcceptor::Shared>(io, std::move(accepted));
-  auto listener = Listener::Open(context, address, [shared](int fd) {
-    boost::asio::dispatch(shared->io, [shared, fd] { PeekingAcceptor::Await(shared, fd); });
-  });
+  auto listener = Listener::Open(
+      context, address, {.tls = std::move(tls), .first_bytes = kPeekBytes},
+      [shared](int fd, Peer peer, std::string first_bytes) {
+        boost::asio::dispatch(
+            shared->io, [shared, fd, peer = std::move(peer), first_bytes = std::move(first_bytes)] {
+              PeekingAcceptor::Await(shared, fd, peer, first_bytes);
+            });
+      });
   if (!listener.ok()) return listener.status();
   return std::make_unique<PeekingAcceptor>(shared, *std::move(listener));
 }

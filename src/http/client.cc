@@ -6,9 +6,11 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
+#include "http/outbound_connection.h"
 #include "http/url.h"
 
 namespace afluente::http {
@@ -43,17 +45,26 @@ absl::StatusOr<Response> Fetch(const std::string& method, const std::string& url
                                const std::string& body, const Headers& headers,
                                std::chrono::milliseconds timeout) {
   AFLUENTE_ASSIGN_OR_RETURN(const Url parsed, ParseUrl(url));
-  if (parsed.tls) return absl::InvalidArgumentError(absl::StrCat("not an http:// URL: ", url));
   asio::io_context io{1};
   error_code error;
   tcp::resolver resolver(io);
   const auto endpoints = resolver.resolve(parsed.host, parsed.port, error);
   if (error) return Failure(error, "cannot resolve", parsed);
-  beast::tcp_stream stream(io);
-  stream.expires_after(timeout);
-  error = RunStep(io, [&](auto done) { stream.async_connect(endpoints, std::move(done)); });
+  std::optional<asio::ssl::context> tls;
+  if (parsed.tls) TrustTheMachine(tls.emplace(asio::ssl::context::tls_client));
+  OutboundConnection connection(io, tls ? &*tls : nullptr);
+  connection.socket().expires_after(timeout);
+  error = RunStep(
+      io, [&](auto done) { connection.socket().async_connect(endpoints, std::move(done)); });
   if (error) return Failure(error, "cannot connect to", parsed);
-  stream.socket().set_option(tcp::no_delay(true), error);
+  connection.socket().socket().set_option(tcp::no_delay(true), error);
+  if (tls) {
+    connection.Expect(parsed.host);
+    error = RunStep(io, [&](auto done) {
+      connection.tls()->async_handshake(asio::ssl::stream_base::client, std::move(done));
+    });
+    if (error) return Failure(error, "no TLS with", parsed);
+  }
 
   beast::http::request<beast::http::string_body> request;
   request.version(11);
@@ -65,8 +76,10 @@ absl::StatusOr<Response> Fetch(const std::string& method, const std::string& url
   request.set(beast::http::field::connection, "close");
   request.body() = body;
   if (!body.empty() || method == "POST" || method == "PUT") request.prepare_payload();
-  error =
-      RunStep(io, [&](auto done) { beast::http::async_write(stream, request, std::move(done)); });
+  error = RunStep(io, [&](auto done) {
+    connection.WithStream(
+        [&](auto& stream) { beast::http::async_write(stream, request, std::move(done)); });
+  });
   // A server may refuse before it has read everything: its answer is worth reading.
   const error_code write_error = error;
 
@@ -74,8 +87,10 @@ absl::StatusOr<Response> Fetch(const std::string& method, const std::string& url
   beast::http::response_parser<beast::http::string_body> parser;
   parser.body_limit(kAnswerBytesMax);
   if (method == "HEAD") parser.skip(true);
-  error = RunStep(
-      io, [&](auto done) { beast::http::async_read(stream, buffer, parser, std::move(done)); });
+  error = RunStep(io, [&](auto done) {
+    connection.WithStream(
+        [&](auto& stream) { beast::http::async_read(stream, buffer, parser, std::move(done)); });
+  });
   if (error && write_error) return Failure(write_error, "cannot send to", parsed);
   if (error) return Failure(error, "no answer from", parsed);
   Response response;

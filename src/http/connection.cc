@@ -55,25 +55,36 @@ class Reply {
   std::shared_ptr<Connection> connection_;
 };
 
+std::chrono::milliseconds SweepInterval(const ServerOptions& options) {
+  const auto shortest = std::min(options.header_timeout, options.idle_timeout);
+  return std::clamp(shortest / 8, std::chrono::milliseconds(5), std::chrono::milliseconds(500));
+}
+
+// One timer a loop looks at all its deadlines: cheaper than a timer a connection.
+void Sweep(const std::shared_ptr<ServerShared>& shared, ServerShared::Shard& shard) {
+  shard.sweeping = !shard.sessions.empty();
+  if (!shard.sweeping || shared->count.stopping) return;
+  shard.sweep.expires_after(SweepInterval(shared->options));
+  shard.sweep.async_wait([shared, &shard](const error_code& error) {
+    if (error) return;
+    const auto now = std::chrono::steady_clock::now();
+    for (auto i = shard.sessions.begin(); i != shard.sessions.end();) {
+      const std::shared_ptr<Connection> connection = *i++;
+      connection->CheckDeadline(now);
+    }
+    Sweep(shared, shard);
+  });
+}
+
 }  // namespace
 
-bool ServerShared::Enter() {
-  absl::MutexLock lock(&mutex);
-  if (stopping || connections >= options.connections_max) return false;
-  ++connections;
-  return true;
-}
-
-void ServerShared::Leave() {
-  absl::MutexLock lock(&mutex);
-  --connections;
-}
-
-Connection::Connection(std::shared_ptr<ServerShared> shared, ServerShared::Shard& shard, int fd)
+Connection::Connection(std::shared_ptr<ServerShared> shared, ServerShared::Shard& shard, int fd,
+                       Peer peer)
     : shared_(std::move(shared)),
       shard_(shard),
       socket_(shard.io),
-      parser_({shared_->options.body_bytes_max, shared_->options.header_bytes_max}) {
+      parser_({shared_->options.body_bytes_max, shared_->options.header_bytes_max}),
+      peer_(std::move(peer)) {
   error_code error;
   // The protocol only matters for opening; the descriptor is open already.
   socket_.assign(boost::asio::ip::tcp::v4(), fd, error);
@@ -81,18 +92,16 @@ Connection::Connection(std::shared_ptr<ServerShared> shared, ServerShared::Shard
   if (error) {
     ::close(fd);
     open_ = false;
-    return;
   }
-  const auto remote = socket_.remote_endpoint(error);
-  if (!error) remote_address_ = remote.address().to_string();
 }
 
 void Connection::Start() {
-  if (!open_) return shared_->Leave();
-  place_ = shard_.connections.insert(shard_.connections.end(), shared_from_this());
-  if (shared_->stopping) return Close();
+  if (!open_) return shared_->count.Leave();
+  place_ = shard_.sessions.insert(shard_.sessions.end(), shared_from_this());
+  if (shared_->count.stopping) return Close();
   Await(Waiting::kIdle);
   WaitReadable();
+  if (!shard_.sweeping) Sweep(shared_, shard_);
 }
 
 void Connection::Close() {
@@ -102,8 +111,8 @@ void Connection::Close() {
   socket_.close(ignored);
   shared_->body_bytes -= std::exchange(charged_, 0);
   const auto self = shared_from_this();
-  shard_.connections.erase(place_);
-  shared_->Leave();
+  shard_.sessions.erase(place_);
+  shared_->count.Leave();
   if (cancellation_ != nullptr) cancellation_->Cancel();
   if (stream_ != nullptr) std::exchange(stream_, nullptr)->PeerGone();
 }
@@ -147,8 +156,7 @@ void Connection::CheckDeadline(std::chrono::steady_clock::time_point now) {
     Send();
   } else if (waiting_ == Waiting::kWrite) {
     // Without a reset the kernel would keep what the peer does not take.
-    error_code ignored;
-    socket_.set_option(Socket::linger(true, 0), ignored);
+    CutOff();
   }
   Close();
 }
@@ -214,7 +222,7 @@ bool Connection::ChargeBody() {
 void Connection::NeedMore(std::string_view rest) {
   pending_ = std::string(rest);
   if (!parser_.started()) {
-    if (shared_->stopping) close_after_ = true;
+    if (shared_->count.stopping) close_after_ = true;
     if (waiting_ != Waiting::kIdle) Await(Waiting::kIdle);
   } else if (!parser_.head_complete()) {
     if (waiting_ != Waiting::kHead) Await(Waiting::kHead);
@@ -248,7 +256,8 @@ bool Connection::Handle(std::string_view rest) {
   http_1_0_ = parser_.is_http_1_0();
   continued_ = false;
   Request request = parser_.Take();
-  request.remote_address = remote_address_;
+  request.remote_address = peer_.address;
+  request.tls = peer_.tls();
   cancellation_ = std::make_shared<host::Cancellation>();
   request.cancellation = cancellation_;
   Await(Waiting::kHandler);
@@ -320,7 +329,7 @@ void Connection::Refuse(int status, std::string_view detail) {
 void Connection::Append(Response response) {
   cancellation_ = nullptr;
   const bool streamed = response.stream != nullptr && !is_head_;
-  close_after_ = close_after_ || !keep_alive_ || shared_->stopping || (streamed && http_1_0_);
+  close_after_ = close_after_ || !keep_alive_ || shared_->count.stopping || (streamed && http_1_0_);
   AppendHead(out_, response,
              {.keep_alive = !close_after_,
               .http_1_0 = http_1_0_,
@@ -354,8 +363,7 @@ void Connection::Pump() {
   const BodyStream::State state = stream_->Take(bytes);
   if (state == BodyStream::State::kAborted) {
     // Where the connection's end is the body's, a reset keeps it from looking whole.
-    error_code ignored;
-    if (bytes.empty() && http_1_0_) socket_.set_option(Socket::linger(true, 0), ignored);
+    if (bytes.empty() && http_1_0_) CutOff();
     if (bytes.empty()) return Close();
   }
   if (!bytes.empty()) {
@@ -424,6 +432,12 @@ void Connection::OnSent() {
   if (linger_ || (close_after_ && HasUnread())) return Linger();
   if (close_after_) return Close();
   OnBytes({});
+}
+
+void Connection::CutOff() {
+  error_code ignored;
+  socket_.set_option(Socket::linger(true, 0), ignored);
+  if (peer_.tls()) *peer_.tls_cut = true;
 }
 
 bool Connection::HasUnread() {

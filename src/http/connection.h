@@ -12,11 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "host/cancellation.h"
 #include "http/io_context.h"
 #include "http/request_parser.h"
 #include "http/server.h"
+#include "http/sharded_server.h"
 
 namespace afluente::http {
 
@@ -31,30 +31,26 @@ struct ServerShared {
     boost::asio::io_context& io;
     boost::asio::steady_timer sweep;
     bool sweeping = false;
-    std::list<std::shared_ptr<Connection>> connections;
+    std::list<std::shared_ptr<Connection>> sessions;
     std::vector<char> scratch = std::vector<char>(64 << 10);  // what one read fills
     long long date_second = 0;
     std::string date;
   };
 
-  // Counts a connection in or out. Enter is false at the limit and once stopping.
-  bool Enter();
-  void Leave();
-
   ServerOptions options;
   Handler handler;
   std::vector<std::unique_ptr<Shard>> shards;
   std::atomic<uint64_t> body_bytes{0};
-  std::atomic<bool> stopping{false};
-  absl::Mutex mutex;
-  int connections ABSL_GUARDED_BY(mutex) = 0;
+  ConnectionCount count;
 };
 
 // One connection: reads a request, calls the handler, writes the answer, and so on, in order. Lives
 // on its loop's thread; only Answer may be called from others. Idle it holds no buffer.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<ServerShared> shared, ServerShared::Shard& shard, int fd);
+  using Shared = ServerShared;
+  using Shard = ServerShared::Shard;
+  Connection(std::shared_ptr<ServerShared> shared, ServerShared::Shard& shard, int fd, Peer peer);
 
   void Start();
   // Any thread.
@@ -86,6 +82,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void AwaitWritable();
   void OnSent();
   bool HasUnread();
+  // The peer must not take what it has for all of it.
+  void CutOff();
   void Linger();
   void OnLingerReadable();
   void Await(Waiting waiting);
@@ -97,7 +95,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::ip::tcp::socket socket_;
   std::list<std::shared_ptr<Connection>>::iterator place_;
   RequestParser parser_;
-  std::string remote_address_;
+  const Peer peer_;
   std::string pending_;  // received, not yet consumed by the parser
   std::string out_;      // to be sent from sent_ on, then tail_
   std::string tail_;

@@ -1,7 +1,6 @@
 #include "http/connection_pool.h"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/http.hpp>
 #include <deque>
@@ -37,12 +36,7 @@ struct IdleConnection {
 struct PoolState : std::enable_shared_from_this<PoolState> {
   PoolState(asio::io_context& loop, const PoolOptions& limits)
       : io(loop), options(limits), tls(asio::ssl::context::tls_client), purge_timer(loop) {
-    tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
-                    asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
-                    asio::ssl::context::no_tlsv1_1);
-    error_code ignored;  // without any trusted certificate every server is refused
-    tls.set_default_verify_paths(ignored);
-    tls.set_verify_mode(asio::ssl::verify_peer);
+    TrustTheMachine(tls);
   }
 
   void Submit(std::shared_ptr<Exchange> exchange);
@@ -168,8 +162,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   void Handshake() {
     auto& tls = *connection_->tls();
-    SSL_set_tlsext_host_name(tls.native_handle(), url_.host.c_str());
-    tls.set_verify_callback(asio::ssl::host_name_verification(url_.host));
+    connection_->Expect(url_.host);
     tls.async_handshake(asio::ssl::stream_base::client,
                         Step("no TLS with", [](Exchange& self) { self.Write(); }));
   }

@@ -1,7 +1,5 @@
 #include "http/forward_session.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -10,7 +8,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http.hpp>
-#include <cerrno>
 #include <ctime>
 #include <utility>
 
@@ -36,13 +33,6 @@ constexpr uint32_t kAnswerHeadBytesMax = 64 << 10;
 constexpr size_t kIdleUpstreamsMax = 64;
 
 using AnswerParser = beast::http::response_parser<beast::http::buffer_body>;
-
-// Nothing waits in it and its peer has not closed it.
-bool IsQuiet(beast::tcp_stream& stream) {
-  char byte;
-  const ssize_t n = recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-}
 
 void CloseNow(beast::tcp_stream& stream) {
   error_code ignored;
@@ -77,15 +67,15 @@ Headers HeadersOf(const AnswerParser& parser) {
 
 }  // namespace
 
-ForwardSession::ForwardSession(std::shared_ptr<ForwardShared> shared, ForwardShard& shard, int fd)
+ForwardSession::ForwardSession(std::shared_ptr<ForwardShared> shared, ForwardShard& shard, int fd,
+                               Peer peer)
     : shared_(std::move(shared)),
       shard_(shard),
       client_(shard.io),
-      parser_({shared_->options.body_bytes_max, shared_->options.header_bytes_max, true}) {
+      parser_({shared_->options.body_bytes_max, shared_->options.header_bytes_max, true}),
+      peer_(std::move(peer)) {
   error_code error;
   client_.socket().assign(tcp::v4(), fd, error);
-  const auto remote = client_.socket().remote_endpoint(error);
-  if (!error) remote_address_ = remote.address().to_string();
 }
 
 void ForwardSession::Start() {
@@ -111,7 +101,7 @@ asio::awaitable<void> ForwardSession::Run() {
     goes_on = goes_on && open_;
   }
   Close();
-  --shared_->connections;
+  shared_->count.Leave();
   shard_.sessions.erase(place_);
 }
 
@@ -168,11 +158,12 @@ asio::awaitable<std::optional<Request>> ForwardSession::ReadHead() {
       co_return std::nullopt;
     }
   }
-  keep_alive_ = parser_.keep_alive() && !shared_->stopping;
+  keep_alive_ = parser_.keep_alive() && !shared_->count.stopping;
   http_1_0_ = parser_.is_http_1_0();
   expects_continue_ = parser_.expects_continue();
   Request request = parser_.Take();
-  request.remote_address = remote_address_;
+  request.remote_address = peer_.address;
+  request.tls = peer_.tls();
   co_return request;
 }
 
@@ -262,36 +253,11 @@ asio::awaitable<bool> ForwardSession::Answer(const Response& response, bool keep
   co_return written&& keep_alive;
 }
 
-asio::awaitable<std::unique_ptr<beast::tcp_stream>> ForwardSession::Connect(
-    const std::string& address, bool fresh) {
-  auto& idle = shard_.idle;
-  for (size_t i = idle.size(); !fresh && i > 0; --i) {
-    if (idle[i - 1].address != address) continue;
-    auto stream = std::move(idle[i - 1].stream);
-    idle.erase(idle.begin() + static_cast<ptrdiff_t>(i - 1));
-    if (IsQuiet(*stream)) co_return stream;
-  }
-  const size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  if (host == "localhost") host = "127.0.0.1";
-  error_code error;
-  const auto ip = asio::ip::make_address(host, error);
-  if (error) co_return nullptr;
-  const auto port = static_cast<uint16_t>(std::atoi(address.c_str() + colon + 1));
-  auto stream = std::make_unique<Stream>(shard_.io);
-  stream->expires_after(shared_->options.connect_timeout);
-  const auto [failed] = co_await stream->async_connect(tcp::endpoint(ip, port), kTuple);
-  if (failed) co_return nullptr;
-  stream->socket().set_option(tcp::no_delay(true), error);
-  co_return stream;
-}
-
 asio::awaitable<bool> ForwardSession::Forward(const Request& request, const ForwardTo& to) {
   const bool repeatable =
       (request.method == "GET" || request.method == "HEAD") && !body_->has_body();
   for (const bool fresh : {false, true}) {
-    auto upstream = co_await Connect(to.address, fresh);
+    auto upstream = co_await Connect(to, fresh);
     if (upstream == nullptr) break;
     reusable_ = false;
     End end = End::kNothingSent;
@@ -307,7 +273,7 @@ asio::awaitable<bool> ForwardSession::Forward(const Request& request, const Forw
     }
     if (end == End::kDone && reusable_ && body_sent_ && shard_.idle.size() < kIdleUpstreamsMax) {
       upstream->expires_never();
-      shard_.idle.push_back({to.address, std::move(upstream)});
+      shard_.idle.push_back({to.address, to.tls_host, std::move(upstream)});
     }
     if (end == End::kDone) co_return keep_alive_&& body_sent_;
     if (end == End::kNothingSent && refusal_) {
@@ -377,7 +343,7 @@ asio::awaitable<ForwardSession::End> ForwardSession::Relay(Stream& upstream, con
   const auto length = parser->content_length();
   const bool chunked = !bodiless && !length && !http_1_0_;
   if (!bodiless && !length && http_1_0_) keep_alive_ = false;
-  if (shared_->stopping) keep_alive_ = false;
+  if (shared_->count.stopping) keep_alive_ = false;
   const Headers answered = HeadersOf(*parser);
   std::string head = absl::StrCat("HTTP/1.1 ", status, " ",
                                   absl::string_view(ReasonPhrase(static_cast<int>(status)).data(),

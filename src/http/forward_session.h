@@ -1,8 +1,8 @@
 #pragma once
 
 // Private to this folder.
-#include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <list>
@@ -15,6 +15,7 @@
 #include "http/forwarding_server.h"
 #include "http/io_context.h"
 #include "http/request_parser.h"
+#include "http/sharded_server.h"
 
 namespace afluente::http {
 
@@ -25,6 +26,7 @@ struct ForwardShard {
   explicit ForwardShard(boost::asio::io_context& loop) : io(loop) {}
   struct Idle {
     std::string address;
+    std::string tls_host;
     std::unique_ptr<boost::beast::tcp_stream> stream;
   };
   boost::asio::io_context& io;
@@ -36,14 +38,15 @@ struct ForwardShared {
   ForwardingOptions options;
   Decide decide;
   std::vector<std::unique_ptr<ForwardShard>> shards;
-  std::atomic<int> connections{0};
-  std::atomic<bool> stopping{false};
+  ConnectionCount count;
 };
 
 // One client's connection, a coroutine on its loop's thread: head, verdict, answer, and so on.
 class ForwardSession : public std::enable_shared_from_this<ForwardSession> {
  public:
-  ForwardSession(std::shared_ptr<ForwardShared> shared, ForwardShard& shard, int fd);
+  using Shared = ForwardShared;
+  using Shard = ForwardShard;
+  ForwardSession(std::shared_ptr<ForwardShared> shared, ForwardShard& shard, int fd, Peer peer);
   void Start();
   void Close();
   // Closes when no request is under way; else after it.
@@ -63,7 +66,9 @@ class ForwardSession : public std::enable_shared_from_this<ForwardSession> {
   Awaitable<bool> SayContinue();
   Awaitable<bool> Answer(const Response& response, bool keep_alive);
   Awaitable<bool> Forward(const Request& request, const ForwardTo& to);
-  Awaitable<std::unique_ptr<Stream>> Connect(const std::string& address, bool fresh);
+  // A kept connection unless `fresh`; nullptr when there is none.
+  Awaitable<std::unique_ptr<Stream>> Connect(const ForwardTo& to, bool fresh);
+  Awaitable<std::vector<boost::asio::ip::tcp::endpoint>> Resolve(const std::string& address);
   Awaitable<void> SendBody(Stream& upstream);
   // How an exchange with the upstream ended.
   enum class End { kDone, kBroken, kNothingSent };
@@ -80,7 +85,7 @@ class ForwardSession : public std::enable_shared_from_this<ForwardSession> {
   Stream client_;
   std::list<std::shared_ptr<ForwardSession>>::iterator place_;
   RequestParser parser_;
-  std::string remote_address_;
+  const Peer peer_;
   std::string in_;                   // received, not understood yet
   std::optional<BodyReader> body_;   // of the request under way
   std::optional<Response> refusal_;  // of the body, found while it was being sent on

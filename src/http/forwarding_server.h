@@ -17,7 +17,8 @@ namespace afluente::http {
 // Send the request on. `headers` are what is sent besides the body's framing and the connection's
 // own; `answer_headers` are added to what comes back.
 struct ForwardTo {
-  std::string address;  // IP:PORT
+  std::string address;   // HOST:PORT
+  std::string tls_host;  // whom its certificate must name; empty: without TLS
   std::string target;
   Headers headers;
   Headers answer_headers;
@@ -43,6 +44,11 @@ struct ForwardingOptions {
   // A peer must take what is sent to it in this time.
   std::chrono::milliseconds stall_timeout{30'000};
   int connections_max = 10'000;
+  // As ServerOptions'.
+  std::shared_ptr<TlsIdentity> tls = nullptr;
+  // Instead of connecting to an address: a descriptor of a connection for `client`, as one end of
+  // a pair that a Server adopts; -1 when there is none. Null: connect.
+  std::function<int(const Peer& client)> dial = nullptr;
 };
 
 inline constexpr size_t kOwnBodyBytesMax = 64 << 10;

@@ -17,6 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
+#include "http/tls_bridge.h"
 #include "telemetry/log.h"
 
 namespace afluente::http {
@@ -33,6 +34,8 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::seconds kLogPause{30};
 // Accepting yields to the loop's other work after so many connections in a row.
 constexpr int kAcceptBurst = 64;
+// TLS handshakes under way; beyond it connections are closed.
+constexpr int kHandshakesMax = 2048;
 
 absl::Status BindError(const tcp::endpoint& endpoint, const error_code& error) {
   const std::string where = absl::StrCat(endpoint.address().to_string(), ":", endpoint.port());
@@ -70,8 +73,11 @@ bool NoSuchFamily(const error_code& error) {
 
 class AsioListener final : public Listener, public std::enable_shared_from_this<AsioListener> {
  public:
-  AsioListener(IoThreads::Context::Loop& loop, Accepted accepted)
-      : loop_(loop), accepted_(std::move(accepted)) {}
+  AsioListener(IoThreads::Context& context, Options options, Accepted accepted)
+      : context_(context),
+        loop_(*context.loops[context.NextLoop()]),
+        options_(std::move(options)),
+        accepted_(std::move(accepted)) {}
 
   absl::Status BindAll(const ListenAddress& address) {
     if (address.host != "localhost" && address.host != "127.0.0.1") {
@@ -131,7 +137,7 @@ class AsioListener final : public Listener, public std::enable_shared_from_this<
       if (fd >= 0) {
         const int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        accepted_(fd);
+        Give(fd);
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
         break;
       } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -139,6 +145,49 @@ class AsioListener final : public Listener, public std::enable_shared_from_this<
       }
     }
     Wait(i);
+  }
+
+  void Give(int fd) {
+    if (options_.tls == nullptr) {
+      Peer peer;
+      sockaddr_storage address{};
+      socklen_t size = sizeof address;
+      if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0) {
+        tcp::endpoint remote;
+        std::memcpy(remote.data(), &address, std::min<size_t>(size, remote.capacity()));
+        peer.address = remote.address().to_string();
+      }
+      return accepted_(fd, std::move(peer), "");
+    }
+    if (*handshakes_ >= kHandshakesMax) {
+      close(fd);
+      return;
+    }
+    ++*handshakes_;
+    // Counted until the bridge has called or dropped it.
+    std::shared_ptr<void> counted(nullptr, [count = handshakes_](void*) { --*count; });
+    // Weak: a bridge lives on another loop, which may be destroyed after this one.
+    TlsBridge::Accept(context_.loops[context_.NextLoop()]->io, fd, options_.tls->Current(),
+                      options_.first_bytes,
+                      [weak = weak_from_this(), counted = std::move(counted)](
+                          int plain, Peer peer, std::string first_bytes) {
+                        if (plain < 0) return;
+                        const auto self = weak.lock();
+                        if (self == nullptr) {
+                          close(plain);
+                          return;
+                        }
+                        self->GiveBridged(plain, std::move(peer), std::move(first_bytes));
+                      });
+  }
+
+  // On the bridge's loop.
+  void GiveBridged(int plain, Peer peer, std::string first_bytes) {
+    asio::post(loop_.io, [self = shared_from_this(), plain, peer = std::move(peer),
+                          first_bytes = std::move(first_bytes)] {
+      if (self->accepted_ != nullptr) return self->accepted_(plain, peer, first_bytes);
+      close(plain);
+    });
   }
 
   // Without a pause the loop would spin on the connection that it cannot take.
@@ -155,8 +204,12 @@ class AsioListener final : public Listener, public std::enable_shared_from_this<
     });
   }
 
+  IoThreads::Context& context_;
   IoThreads::Context::Loop& loop_;
+  const Options options_;
   Accepted accepted_;
+  // Shared with the bridges that are not through.
+  const std::shared_ptr<std::atomic<int>> handshakes_ = std::make_shared<std::atomic<int>>(0);
   std::vector<tcp::acceptor> sockets_;
   asio::steady_timer pause_{loop_.io};
   std::chrono::steady_clock::time_point next_log_;
@@ -195,10 +248,9 @@ absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& address) {
 
 absl::StatusOr<std::shared_ptr<Listener>> Listener::Open(IoThreads::Context& context,
                                                          const std::string& address,
-                                                         Accepted accepted) {
+                                                         Options options, Accepted accepted) {
   AFLUENTE_ASSIGN_OR_RETURN(const ListenAddress parsed, ParseListenAddress(address));
-  auto listener =
-      std::make_shared<AsioListener>(*context.loops[context.NextLoop()], std::move(accepted));
+  auto listener = std::make_shared<AsioListener>(context, std::move(options), std::move(accepted));
   AFLUENTE_RETURN_IF_ERROR(listener->BindAll(parsed));
   listener->Start();
   return std::shared_ptr<Listener>(std::move(listener));

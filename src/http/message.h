@@ -36,6 +36,7 @@ struct Request {
   Headers headers;
   std::string body;
   std::string remote_address;
+  bool tls = false;  // it came under TLS
   // Cancelled when the peer goes before its answer. Shared with the connection; may be nullptr.
   std::shared_ptr<host::Cancellation> cancellation = nullptr;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,8 @@
 
 namespace afluente::http {
 
+class TlsIdentity;
+
 // The threads that run all network I/O of the process. Made first, destroyed last.
 class IoThreads {
  public:
@@ -25,6 +28,16 @@ class IoThreads {
 
  private:
   std::unique_ptr<Context> context_;
+};
+
+// Who is at the other end of a connection that was accepted.
+struct Peer {
+  std::string address;  // its IP
+  // Null without TLS. Set before a close that must not look like the proper end. Shared with what
+  // ends the TLS.
+  std::shared_ptr<std::atomic<bool>> tls_cut = nullptr;
+
+  bool tls() const { return tls_cut != nullptr; }
 };
 
 // Answers one request, once, from any thread. Dropping it unanswered sends 500.
@@ -44,6 +57,8 @@ struct ServerOptions {
   // Bodies being received or handled, all connections together; beyond it 503.
   uint64_t bodies_bytes_max = 256 << 20;
   RefusalForm refusal = nullptr;  // null = application/problem+json
+  // Listen speaks TLS and proves itself with this; null = plain. Shared by all doors.
+  std::shared_ptr<TlsIdentity> tls = nullptr;
   // Completes the refusals that the server gives itself; any thread.
   std::function<void(Response&)> on_refusal = nullptr;
 };
@@ -59,7 +74,7 @@ class Server {
   // same port where IPv6 exists. Returns the port.
   virtual absl::StatusOr<uint16_t> Listen(const std::string& address) = 0;
   // Serves a connection that was accepted elsewhere. Owns `fd` from here on.
-  virtual void Adopt(int fd) = 0;
+  virtual void Adopt(int fd, Peer peer) = 0;
   // Stops accepting, finishes requests in flight, closes idle connections; returns when done or
   // after `grace`.
   virtual void Stop(std::chrono::milliseconds grace) = 0;
@@ -69,11 +84,14 @@ class Server {
 // it.
 class Acceptor {
  public:
-  // `first_bytes` holds up to 4 bytes that are still unread in the socket (peeked).
-  using Accepted = std::function<void(int fd, std::string first_bytes)>;
-  static absl::StatusOr<std::unique_ptr<Acceptor>> Listen(IoThreads& threads,
-                                                          const std::string& address,
-                                                          Accepted accepted);
+  // `first_bytes` holds 4 bytes that are still unread in `fd`, a TCP socket or, with TLS, one end
+  // of a pair of local ones through which the decrypted bytes go.
+  using Accepted = std::function<void(int fd, std::string first_bytes, Peer peer)>;
+  // With `tls` each connection must begin with a handshake; a client that offers protocols (ALPN)
+  // gets the first of http/1.1, h2, mqtt.
+  static absl::StatusOr<std::unique_ptr<Acceptor>> Listen(
+      IoThreads& threads, const std::string& address, Accepted accepted,
+      std::shared_ptr<TlsIdentity> tls = nullptr);
   virtual ~Acceptor() = default;
   virtual uint16_t port() const = 0;
   virtual void Stop() = 0;

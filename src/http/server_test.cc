@@ -446,11 +446,12 @@ TEST(Acceptor, HandsOverWithTheFirstBytes) {
   });
   absl::Mutex mutex;
   std::vector<std::string> first;
-  auto acceptor = Acceptor::Listen(threads, "localhost:0", [&](int fd, std::string bytes) {
-    absl::MutexLock lock(&mutex);
-    first.push_back(bytes);
-    server->Adopt(fd);
-  });
+  auto acceptor =
+      Acceptor::Listen(threads, "localhost:0", [&](int fd, std::string bytes, Peer peer) {
+        absl::MutexLock lock(&mutex);
+        first.push_back(bytes);
+        server->Adopt(fd, std::move(peer));
+      });
   ASSERT_TRUE(acceptor.ok()) << acceptor.status();
   RawConnection silent((*acceptor)->port());
   RawConnection brief((*acceptor)->port());

@@ -36,7 +36,8 @@ std::string_view ReasonPhrase(int status) {
     int status;
     std::string_view phrase;
   };
-  static constexpr Entry kPhrases[] = {{200, "OK"},
+  static constexpr Entry kPhrases[] = {{101, "Switching Protocols"},
+                                       {200, "OK"},
                                        {201, "Created"},
                                        {202, "Accepted"},
                                        {204, "No Content"},

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "host/worker_pool.h"
+#include "http/preflight.h"
 #include "http/problem.h"
+#include "http/trace.h"
 #include "identity/identity_headers.h"
 #include "telemetry/log.h"
 
@@ -16,16 +18,17 @@ constexpr char kNotAllowed[] = "this caller may not use this endpoint";
 
 void LogRefusal(const http::Request& request, const absl::Status& reason, std::string email) {
   const std::string* id = request.headers.Find("X-Request-Id");
-  telemetry::Log(telemetry::Severity::kWarning, "request refused",
-                 {{"log", "audit"},
-                  {"door", "api"},
-                  {"decision", "deny"},
-                  {"reason", std::string(reason.message())},
-                  {"email", std::move(email)},
-                  {"method", request.method},
-                  {"path", request.path},
-                  {"remote", request.remote_address},
-                  {"request_id", id == nullptr ? "" : *id}});
+  telemetry::LogFields fields = {{"log", "audit"},
+                                 {"door", "api"},
+                                 {"decision", "deny"},
+                                 {"reason", std::string(reason.message())},
+                                 {"email", std::move(email)},
+                                 {"method", request.method},
+                                 {"path", request.path},
+                                 {"remote", request.remote_address},
+                                 {"request_id", id == nullptr ? "" : *id}};
+  for (auto& trace : http::TraceFields(request.headers)) fields.push_back(std::move(trace));
+  telemetry::Log(telemetry::Severity::kWarning, "request refused", fields);
 }
 
 http::Response Unidentified(const absl::Status& reason) {
@@ -57,6 +60,10 @@ http::Handler AssertionGate::Guard(http::Handler inner, std::string open_path) c
     const bool reads = request.method == "GET" || request.method == "HEAD";
     if (reads && request.path == open) return inner(std::move(request), std::move(responder));
     const std::string* assertion = FindAssertion(request.headers);
+    // A browser asks so before a page's request, and never says who it is.
+    if (assertion == nullptr && http::IsPreflight(request)) {
+      return inner(std::move(request), std::move(responder));
+    }
     if (assertion == nullptr) {
       return Conclude(inner, std::move(request), std::move(responder),
                       absl::UnauthenticatedError("not exactly one assertion header"));
@@ -90,6 +97,7 @@ absl::StatusOr<Caller> AssertionGate::Admit(const http::Request& request,
   if (!verified || !verified->ok()) return absl::UnauthenticatedError(kNotIdentified);
   const VerifiedToken& token = ***verified;
   Caller caller = policy_.ToCaller(token.email, token.groups);
+  caller.expires = token.expires;
   const absl::Status allowed = policy_.CheckEndpoint(caller, endpoint_path);
   if (allowed.ok()) return caller;
   LogRefusal(request, allowed, caller.email);

@@ -23,7 +23,8 @@ class AssertionGate {
       : verifier_(verifier), policy_(policy), workers_(workers) {}
 
   // Lets a request with one good assertion through to `inner`, whatever its path, and without it
-  // only GET and HEAD of `open_path`; 401 else, 503 while the keys cannot be had.
+  // only GET and HEAD of `open_path` and preflights, which `inner` must answer without telling
+  // more than which origins it lets in; 401 else, 503 while the keys cannot be had.
   http::Handler Guard(http::Handler inner, std::string open_path = "/health") const;
 
   // Who asks, for a request that Guard let through and that was routed to `endpoint_path`. Does not

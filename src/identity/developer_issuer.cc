@@ -60,13 +60,12 @@ http::Response Redirect(std::string location) {
   return response;
 }
 
-// http on loopback, without user and fragment.
+// http or https on loopback, without user and fragment.
 bool IsLoopbackUrl(const std::string& url) {
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme) || url.find_first_of("#\\@ \r\n") != std::string::npos)
-    return false;
-  const size_t end = url.find_first_of("/?", kScheme.size());
-  return http::IsLoopbackAuthority(url.substr(kScheme.size(), end - kScheme.size()), {});
+  const size_t begin = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
+  if (begin == 0 || url.find_first_of("#\\@ \r\n") != std::string::npos) return false;
+  const size_t end = url.find_first_of("/?", begin);
+  return http::IsLoopbackAuthority(url.substr(begin, end - begin), {});
 }
 
 }  // namespace

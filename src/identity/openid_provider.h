@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "host/clock.h"
+#include "http/message.h"
 #include "identity/key_source.h"
 #include "identity/verifier.h"
 
@@ -16,6 +18,8 @@ struct ProviderOptions {
   std::string client_id;
   std::string client_secret;  // empty: a public client
   std::string groups_claim;
+  // Who answers instead of the network: the developer issuer, which is in this process.
+  std::function<http::Response(http::Request)> fetch = nullptr;
 };
 
 // The OpenID provider that the proxy sends people to, known by discovery (OpenID Connect Discovery
@@ -52,6 +56,8 @@ class OpenIdProvider {
   };
   absl::StatusOr<Endpoints> Known() const;
   absl::StatusOr<LoadedKeys> LoadKeys();
+  absl::StatusOr<http::Response> Fetch(const std::string& method, const std::string& url,
+                                       const std::string& body, const http::Headers& headers) const;
 
   const ProviderOptions options_;
   mutable absl::Mutex mutex_;

@@ -58,7 +58,7 @@ Policy::Policy(spec::Access access) : access_(std::move(access)) {
 }
 
 Caller Policy::ToCaller(std::string email, std::vector<std::string> token_groups) const {
-  Caller caller{std::move(email), std::move(token_groups)};
+  Caller caller{std::move(email), std::move(token_groups), 0};
   if (const auto found = groups_of_.find(caller.email); found != groups_of_.end()) {
     caller.groups.insert(caller.groups.end(), found->second.begin(), found->second.end());
   }

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "http/role.h"
 #include "spec/access.h"
 
 namespace afluente::identity {
@@ -14,11 +16,10 @@ namespace afluente::identity {
 struct Caller {
   std::string email;                // in lower case
   std::vector<std::string> groups;  // sorted, each once, in lower case
+  int64_t expires = 0;              // of the token; seconds since the epoch
 };
 
-// What a caller may do on the doors besides the API. An operator may all that a viewer may; an
-// admin may everything.
-enum class Role { kViewer, kOperator, kPublisher, kAdmin };
+using http::Role;
 
 // The `access:` block as decisions: pure, immutable, any thread. A refusal is PERMISSION_DENIED
 // with the reason, for the log.

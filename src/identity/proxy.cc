@@ -8,7 +8,9 @@
 #include "host/worker_pool.h"
 #include "http/hop_headers.h"
 #include "http/loopback_guard.h"
+#include "http/preflight.h"
 #include "http/problem.h"
+#include "http/trace.h"
 #include "identity/assertion_signer.h"
 #include "identity/developer_issuer.h"
 #include "identity/form.h"
@@ -55,7 +57,7 @@ struct Visit {
   http::Request request;
   absl::AnyInvocable<void(Verdict)> done;
   std::string host;
-  bool secure = false;  // whoever ends TLS stands before us
+  bool secure = false;  // we end its TLS, or who stands before us does
 
   std::string Url(std::string_view path) const {
     return Concat(secure ? "https://" : "http://", host, path);
@@ -64,16 +66,17 @@ struct Visit {
 using VisitPtr = std::shared_ptr<Visit>;  // shared with the worker that finishes it
 
 void Audit(const Visit& visit, bool allowed, const std::string& email, std::string_view reason) {
+  telemetry::LogFields fields = {{"log", "audit"},
+                                 {"door", "proxy"},
+                                 {"decision", allowed ? "allow" : "deny"},
+                                 {"reason", std::string(reason)},
+                                 {"email", email},
+                                 {"method", visit.request.method},
+                                 {"path", visit.request.path},
+                                 {"remote", visit.request.remote_address}};
+  for (auto& trace : http::TraceFields(visit.request.headers)) fields.push_back(std::move(trace));
   telemetry::Log(allowed ? telemetry::Severity::kInfo : telemetry::Severity::kWarning,
-                 allowed ? "request let through" : "request refused",
-                 {{"log", "audit"},
-                  {"door", "proxy"},
-                  {"decision", allowed ? "allow" : "deny"},
-                  {"reason", std::string(reason)},
-                  {"email", email},
-                  {"method", visit.request.method},
-                  {"path", visit.request.path},
-                  {"remote", visit.request.remote_address}});
+                 allowed ? "request let through" : "request refused", fields);
 }
 
 void Refuse(Visit& visit, int status, std::string_view words, std::string_view reason,
@@ -120,7 +123,7 @@ class DecidingProxy final : public Proxy {
     if (!http::IsLoopbackAuthority(visit->host, options_.hosts)) {
       return Refuse(*visit, 403, "this door does not answer to that name", "Host is another one");
     }
-    visit->secure = !http::IsLoopbackAuthority(visit->host, {});
+    visit->secure = request.tls || !http::IsLoopbackAuthority(visit->host, {});
     if (const absl::Status path = CheckPath(request.path); !path.ok()) {
       return Refuse(*visit, 400, "the path is not plain", std::string(path.message()));
     }
@@ -176,6 +179,8 @@ class DecidingProxy final : public Proxy {
       return Admit(visit, session->user, renewed.value_or(""));
     }
     if (WantsPage(visit->request)) return SignIn(visit);
+    // The API says which origins' pages may ask; it learns of nobody here.
+    if (http::IsPreflight(visit->request)) return visit->done(Onward(*visit));
     Refuse(*visit, 401, "sign in, or send an ID token", "no identity");
   }
 
@@ -222,18 +227,26 @@ class DecidingProxy final : public Proxy {
                     std::string(assertion.status().message()), user.email);
     }
     Audit(*visit, true, user.email, "");
-    http::ForwardTo to;
-    to.address = options_.upstream;
-    to.target = visit->request.target;
-    to.headers = Cleaned(*visit);
-    to.headers.Add("X-Forwarded-For", visit->request.remote_address);
-    to.headers.Add("X-Forwarded-Host", visit->host);
-    to.headers.Add("X-Forwarded-Proto", visit->secure ? "https" : "http");
+    http::ForwardTo to = Onward(*visit);
     to.headers.Add(kEmailHeader, "accounts.google.com:" + user.email);
     to.headers.Add(kUserIdHeader, "accounts.google.com:" + user.subject);
     to.headers.Add(kAssertionHeader, *assertion);
     if (!cookie.empty()) to.answer_headers.Add("Set-Cookie", cookie);
     visit->done(std::move(to));
+  }
+
+  // The request without anything about who sends it.
+  http::ForwardTo Onward(const Visit& visit) const {
+    http::ForwardTo to;
+    to.address = options_.upstream;
+    to.tls_host = options_.upstream_tls_host;
+    to.target = visit.request.target;
+    to.headers = Cleaned(visit);
+    if (!options_.upstream_host.empty()) to.headers.Set("Host", options_.upstream_host);
+    to.headers.Add("X-Forwarded-For", visit.request.remote_address);
+    to.headers.Add("X-Forwarded-Host", visit.host);
+    to.headers.Add("X-Forwarded-Proto", visit.secure ? "https" : "http");
+    return to;
   }
 
   // What the caller may say to the API: nothing about who it is or where it comes from.

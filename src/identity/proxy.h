@@ -21,8 +21,10 @@ class OpenIdProvider;
 class Policy;
 
 struct ProxyOptions {
-  std::string upstream;            // IP:PORT of the API
-  std::vector<std::string> hosts;  // names it answers to besides loopback
+  std::string upstream;                // HOST:PORT of the API
+  std::vector<std::string> hosts;      // names it answers to besides loopback
+  std::string upstream_tls_host = "";  // whom the API must prove to be; empty: without TLS
+  std::string upstream_host = "";      // sent as Host; empty: the caller's
 };
 
 // What the proxy needs; all outlive it.

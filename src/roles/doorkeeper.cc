@@ -1,13 +1,18 @@
 #include "roles/doorkeeper.h"
 
+#include <fstream>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
 #include "host/worker_pool.h"
 #include "identity/assertion_gate.h"
+#include "identity/door_gate.h"
 #include "identity/key_source.h"
 #include "identity/key_store.h"
+#include "identity/openid_provider.h"
 #include "identity/policy.h"
 #include "identity/verifier.h"
 #include "spec/spec.h"
@@ -26,6 +31,17 @@ bool IsLoopback(const std::string& address) {
   return host == "127.0.0.1" || host == "localhost" || host == "[::1]";
 }
 
+absl::StatusOr<std::string> ReadSecret(const std::string& file) {
+  if (file.empty()) return "";
+  std::ifstream in(file);
+  std::string secret;
+  std::getline(in, secret);
+  if (!in && secret.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(file, ": no client secret on its first line"));
+  }
+  return std::string(absl::StripAsciiWhitespace(secret));
+}
+
 }  // namespace
 
 // Members are destroyed from the last up.
@@ -36,8 +52,10 @@ struct Doorkeeper::State {
   std::unique_ptr<identity::KeyStore> assertion_keys;
   std::unique_ptr<identity::KeySource> verifying_keys;
   std::unique_ptr<identity::Verifier> verifier;
+  std::unique_ptr<identity::OpenIdProvider> login;
   std::unique_ptr<host::WorkerPool> workers;
   std::unique_ptr<identity::AssertionGate> gate;
+  std::vector<std::unique_ptr<identity::DoorGate>> door_gates;
 };
 
 std::string BuiltInAudience(const std::string& project) {
@@ -66,6 +84,14 @@ absl::StatusOr<std::unique_ptr<Doorkeeper>> Doorkeeper::Open(const spec::Spec& s
   }
   state->verifying_keys = std::make_unique<identity::CachedKeySource>(std::move(loader), clock);
   state->verifier = identity::MakeVerifier(std::move(rules), *state->verifying_keys, clock);
+  if (const auto& login = spec.access->login) {
+    identity::ProviderOptions provider;
+    AFLUENTE_ASSIGN_OR_RETURN(provider.client_secret, ReadSecret(login->client_secret_file));
+    provider.issuer = login->issuer;
+    provider.client_id = login->client_id;
+    provider.groups_claim = login->groups_claim;
+    state->login = std::make_unique<identity::OpenIdProvider>(std::move(provider), clock);
+  }
   state->workers = std::make_unique<host::WorkerPool>(kVerifyingThreads, kVerifyingMax);
   state->gate =
       std::make_unique<identity::AssertionGate>(*state->verifier, state->policy, *state->workers);
@@ -83,10 +109,24 @@ api::Identify Doorkeeper::identify() {
   return [gate = state_->gate.get()](const http::Request& request,
                                      const std::string& path) -> absl::StatusOr<api::Caller> {
     AFLUENTE_ASSIGN_OR_RETURN(identity::Caller caller, gate->Admit(request, path));
-    return api::Caller{std::move(caller.email), std::move(caller.groups), {}};
+    return api::Caller{std::move(caller.email), std::move(caller.groups), {}, caller.expires};
   };
 }
 
+http::Gate* Doorkeeper::GateOf(const std::string& door, const std::string& address) {
+  if (IsLoopback(address)) return nullptr;
+  std::vector<identity::Verifier*> verifiers = {state_->verifier.get()};
+  if (state_->login != nullptr) verifiers.push_back(&state_->login->verifier());
+  state_->door_gates.push_back(std::make_unique<identity::DoorGate>(
+      door, std::move(verifiers), state_->policy, *state_->workers));
+  return state_->door_gates.back().get();
+}
+
+http::Gate* GateOf(Doorkeeper* doorkeeper, const std::string& door, const std::string& address) {
+  return doorkeeper == nullptr ? nullptr : doorkeeper->GateOf(door, address);
+}
+
+identity::OpenIdProvider* Doorkeeper::login() { return state_->login.get(); }
 const identity::Policy& Doorkeeper::policy() const { return state_->policy; }
 identity::KeyStore* Doorkeeper::assertion_keys() { return state_->assertion_keys.get(); }
 
@@ -97,10 +137,6 @@ absl::Status CheckAddress(const spec::Spec& spec, const std::string& flag,
     return absl::InvalidArgumentError(absl::StrCat(
         flag, " ", address,
         ": without identity every door stays on loopback (127.0.0.1, localhost, [::1])"));
-  }
-  if (flag != "--api-listen" && flag != "--proxy-listen") {
-    return absl::InvalidArgumentError(absl::StrCat(
-        flag, " ", address, ": this door does not ask who comes, so that it stays on loopback"));
   }
   if (!spec.access->assertion && !spec.access->login) {
     return absl::InvalidArgumentError(

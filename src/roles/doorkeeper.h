@@ -11,8 +11,12 @@ namespace afluente::host {
 class Clock;
 class FileSystem;
 }  // namespace afluente::host
+namespace afluente::http {
+class Gate;
+}
 namespace afluente::identity {
 class KeyStore;
+class OpenIdProvider;
 class Policy;
 }  // namespace afluente::identity
 namespace afluente::spec {
@@ -35,7 +39,13 @@ class Doorkeeper {
   api::Guard guard();
   api::Identify identify();
 
+  // The gate of a door besides the API ("pubsub"), or nullptr: on loopback nobody is asked. Not
+  // thread-safe.
+  http::Gate* GateOf(const std::string& door, const std::string& address);
+
   const identity::Policy& policy() const;
+  // Where people sign in; nullptr where the specification names no login.
+  identity::OpenIdProvider* login();
   // With the built-in proxy; nullptr where an outside proxy signs.
   identity::KeyStore* assertion_keys();
 
@@ -50,8 +60,11 @@ class Doorkeeper {
 std::string BuiltInAudience(const std::string& project);
 inline constexpr char kAssertionIssuer[] = "https://cloud.google.com/iap";
 
+// As Doorkeeper::GateOf; nullptr too when identity is off.
+http::Gate* GateOf(Doorkeeper* doorkeeper, const std::string& door, const std::string& address);
+
 // INVALID_ARGUMENT when an address may not be listened on: without `access:` every door stays on
-// loopback, and so they do with the developer issuer; with it the API and the proxy may leave it.
+// loopback, and so they do with the developer issuer. A door that leaves it asks GateOf who comes.
 absl::Status CheckAddress(const spec::Spec& spec, const std::string& flag,
                           const std::string& address);
 

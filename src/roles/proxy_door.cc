@@ -1,34 +1,34 @@
 #include "roles/proxy_door.h"
 
-#include <atomic>
-#include <fstream>
-#include <utility>
+#include <sys/socket.h>
 
-#include "absl/strings/ascii.h"
+#include <atomic>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
 #include "http/forwarding_server.h"
 #include "http/problem.h"
+#include "http/server.h"
 #include "identity/assertion_signer.h"
 #include "identity/developer_issuer.h"
 #include "identity/key_store.h"
 #include "identity/openid_provider.h"
 #include "identity/proxy.h"
 #include "roles/doorkeeper.h"
+#include "roles/key_rotation.h"
 #include "spec/spec.h"
 
 namespace afluente::roles {
 namespace {
 
-absl::StatusOr<std::string> ReadSecret(const std::string& file) {
-  if (file.empty()) return "";
-  std::ifstream in(file);
-  std::string secret;
-  std::getline(in, secret);
-  if (!in && secret.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(file, ": no client secret on its first line"));
-  }
-  return std::string(absl::StripAsciiWhitespace(secret));
+// A connection to the API that leaves the process as little as its plain bytes do.
+int DialWithin(http::Server& api, const http::Peer& client) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) return -1;
+  api.Adopt(pair[1], {.address = client.address});
+  return pair[0];
 }
 
 }  // namespace
@@ -37,12 +37,13 @@ absl::StatusOr<std::string> ReadSecret(const std::string& file) {
 struct ProxyDoor::State {
   std::unique_ptr<identity::KeyStore> id_token_keys;  // of the developer issuer
   std::unique_ptr<identity::DeveloperIssuer> developer_issuer;
-  std::unique_ptr<identity::OpenIdProvider> provider;
+  std::unique_ptr<identity::OpenIdProvider> provider;  // where people sign in there
   std::unique_ptr<identity::AssertionSigner> assertions;
   std::unique_ptr<identity::Proxy> proxy;
   http::Decide decide;
   std::atomic<bool> ready{false};  // decide is there: the port must be known before
   std::unique_ptr<http::ForwardingServer> server;
+  std::unique_ptr<KeyRotation> rotation;
   uint16_t port = 0;
 };
 
@@ -54,6 +55,12 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
   auto state = std::make_unique<State>();
   http::ForwardingOptions options;
   options.body_bytes_max = spec.limits.request_bytes;
+  options.tls = machine.tls;
+  if (machine.tls != nullptr && machine.api != nullptr) {
+    options.dial = [&api = *machine.api](const http::Peer& client) {
+      return DialWithin(api, client);
+    };
+  }
   state->server = http::ForwardingServer::Create(
       machine.io_threads, options,
       [raw = state.get()](http::Request request, absl::AnyInvocable<void(http::Verdict)> done) {
@@ -61,31 +68,37 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
         done(http::Problem(503, "Service Unavailable", "starting"));
       });
   AFLUENTE_ASSIGN_OR_RETURN(state->port, state->server->Listen(addresses.listen));
-  identity::ProviderOptions provider;
-  if (access.login) {
-    AFLUENTE_ASSIGN_OR_RETURN(provider.client_secret, ReadSecret(access.login->client_secret_file));
-    provider.issuer = access.login->issuer;
-    provider.client_id = access.login->client_id;
-    provider.groups_claim = access.login->groups_claim;
-  } else {
+  identity::OpenIdProvider* login = doorkeeper.login();
+  if (login == nullptr) {
+    identity::ProviderOptions provider;
     AFLUENTE_ASSIGN_OR_RETURN(
         state->id_token_keys,
         identity::KeyStore::Open(machine.files, machine.clock,
                                  addresses.data_dir + "/identity/id-token-keys.json",
                                  {.algorithm = identity::Algorithm::kRs256}));
-    provider.issuer = absl::StrCat("http://127.0.0.1:", state->port, identity::kIssuerPath);
+    provider.issuer = absl::StrCat(machine.tls == nullptr ? "http" : "https",
+                                   "://127.0.0.1:", state->port, identity::kIssuerPath);
     provider.client_id = identity::kDeveloperClient;
     state->developer_issuer = std::make_unique<identity::DeveloperIssuer>(
         provider.issuer, access, *state->id_token_keys, machine.clock);
+    provider.fetch = [issuer = state->developer_issuer.get()](http::Request request) {
+      return issuer->Handle(request);
+    };
+    state->provider = std::make_unique<identity::OpenIdProvider>(provider, machine.clock);
+    login = state->provider.get();
   }
-  state->provider = std::make_unique<identity::OpenIdProvider>(provider, machine.clock);
   state->assertions = std::make_unique<identity::AssertionSigner>(
-      *doorkeeper.assertion_keys(), machine.clock, kAssertionIssuer, BuiltInAudience(spec.project));
+      *doorkeeper.assertion_keys(), machine.clock,
+      addresses.issuer.empty() ? kAssertionIssuer : addresses.issuer,
+      addresses.audience.empty() ? BuiltInAudience(spec.project) : addresses.audience);
   state->proxy = identity::Proxy::Create(
-      {addresses.api, access.hosts},
-      {doorkeeper.policy(), *state->assertions, *doorkeeper.assertion_keys(), *state->provider,
+      {addresses.api, access.hosts, addresses.api_tls_host, addresses.api_host_field},
+      {doorkeeper.policy(), *state->assertions, *doorkeeper.assertion_keys(), *login,
        state->developer_issuer.get(), machine.workers, machine.clock});
   state->decide = state->proxy->decide();
+  std::vector<identity::KeyStore*> stores = {doorkeeper.assertion_keys()};
+  if (state->id_token_keys != nullptr) stores.push_back(state->id_token_keys.get());
+  state->rotation = std::make_unique<KeyRotation>(std::move(stores));
   state->ready = true;
   return std::unique_ptr<ProxyDoor>(new ProxyDoor(std::move(state)));
 }

@@ -13,7 +13,9 @@ class WorkerPool;
 }  // namespace afluente::host
 namespace afluente::http {
 class IoThreads;
-}
+class Server;
+class TlsIdentity;
+}  // namespace afluente::http
 namespace afluente::spec {
 struct Spec;
 }
@@ -28,14 +30,21 @@ class ProxyDoor {
  public:
   struct Addresses {
     std::string listen;
-    std::string api;  // IP:PORT
+    std::string api;  // HOST:PORT
     std::string data_dir;
+    std::string api_tls_host = "";    // whom the API must prove to be; empty: without TLS
+    std::string api_host_field = "";  // sent as Host; empty: the caller's
+    // What assertions say; empty: Google's issuer and the project's audience.
+    std::string issuer = "";
+    std::string audience = "";
   };
   struct Machine {
     host::FileSystem& files;
     const host::Clock& clock;
     http::IoThreads& io_threads;
     host::WorkerPool& workers;
+    std::shared_ptr<http::TlsIdentity> tls;  // shared by all doors; nullptr: plain
+    http::Server* api = nullptr;             // reached within the process when it speaks TLS
   };
   static absl::StatusOr<std::unique_ptr<ProxyDoor>> Open(const spec::Spec& spec,
                                                          const Addresses& addresses,

@@ -34,18 +34,21 @@ absl::Status WriteAtomically(const std::string& file, const std::string& text) {
 }  // namespace
 
 std::string ReadyLine(const ReadyDoors& doors) {
-  return absl::StrCat("afluente ready  api http://", doors.api, "  pubsub ", doors.pubsub,
-                      "  admin http://", doors.admin, doors.proxy.empty() ? "" : "  proxy http://",
-                      doors.proxy);
+  const std::string scheme = doors.tls ? "https://" : "http://";
+  return absl::StrCat("afluente ready  api ", scheme, doors.api, "  pubsub ", doors.pubsub,
+                      "  admin ", scheme, doors.admin,
+                      doors.proxy.empty() ? "" : "  proxy " + scheme, doors.proxy);
 }
 
 absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors) {
+  const std::string scheme = doors.tls ? "https://" : "http://";
   nlohmann::json json = {{"pid", getpid()},
                          {"project", doors.project},
-                         {"api", "http://" + doors.api},
+                         {"api", scheme + doors.api},
                          {"pubsub", doors.pubsub},
-                         {"admin", "http://" + doors.admin}};
-  if (!doors.proxy.empty()) json["proxy"] = "http://" + doors.proxy;
+                         {"admin", scheme + doors.admin}};
+  if (!doors.proxy.empty()) json["proxy"] = scheme + doors.proxy;
+  if (doors.tls) json["tls"] = true;
   const std::string text = json.dump() + "\n";
   AFLUENTE_RETURN_IF_ERROR(WriteAtomically(DefaultFile(options), text));
   if (options.ready_file.empty()) return absl::OkStatus();

@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/api.h"
-#include "api/request_id.h"
 #include "broker/broker.h"
 #include "broker/push/push_service.h"
 #include "broker/wire/pubsub_door.h"
@@ -17,14 +16,14 @@
 #include "console/testing_routes.h"
 #include "host/check.h"
 #include "host/file_system.h"
-#include "host/secret_file.h"
 #include "host/shutdown.h"
 #include "host/stepped_clock.h"
 #include "host/worker_pool.h"
 #include "http/connection_pool.h"
 #include "http/loopback_guard.h"
 #include "http/server.h"
-#include "identity/identity_headers.h"
+#include "http/tls_identity.h"
+#include "roles/api_door.h"
 #include "roles/doorkeeper.h"
 #include "roles/pipeline.h"
 #include "roles/proxy_door.h"
@@ -60,9 +59,9 @@ struct Serving {
   std::unique_ptr<broker::push::PushService> push;
   std::unique_ptr<broker::wire::PubsubDoor> pubsub;
   host::PosixFileSystem files;
+  std::shared_ptr<http::TlsIdentity> tls;  // shared by all doors; nullptr: plain
   std::unique_ptr<Doorkeeper> doorkeeper;  // nullptr: identity is off
-  std::unique_ptr<api::Api> api;
-  std::unique_ptr<http::Server> api_door;
+  ApiDoor api;
   std::unique_ptr<http::Server> admin_door;
   std::unique_ptr<ProxyDoor> proxy_door;
   ReadyDoors doors;
@@ -122,37 +121,24 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
         serving.testing->faults, serving.clock,
         [&serving](std::chrono::microseconds by) { StepClock(serving, by); }});
   }
-  serving.admin_door = http::Server::Create(*serving.io_threads, {}, console::AdminDoor(ports));
+  ports.gate = GateOf(serving.doorkeeper.get(), "admin", options.doors.admin);
+  http::ServerOptions server_options;
+  server_options.tls = serving.tls;
+  serving.admin_door =
+      http::Server::Create(*serving.io_threads, server_options, console::AdminDoor(ports));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.admin_door->Listen(options.doors.admin));
   serving.doors.admin = WithPort(options.doors.admin, port);
   return absl::OkStatus();
 }
 
 absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
-  api::ApiOptions api_options;
-  api_options.title = spec.project;
-  api_options.endpoints.project = spec.project;
-  if (spec.access) api_options.hosts = spec.access->hosts;
-  if (serving.doorkeeper) {
-    api_options.guard = serving.doorkeeper->guard();
-    api_options.identify = serving.doorkeeper->identify();
-    api_options.endpoints.caller_fields =
-        absl::StrCat("Authorization, Cookie, ", identity::kAssertionHeader);
-  }
-  host::PosixFileSystem files;
   AFLUENTE_ASSIGN_OR_RETURN(
-      api_options.endpoints.secret,
-      host::LoadOrCreateSecret(files, absl::StrCat(options.data_dir, "/api.key"), 32));
-  AFLUENTE_ASSIGN_OR_RETURN(
-      serving.api, api::Api::Create(spec.endpoints, serving.pipeline->database().warehouse(),
-                                    *serving.workers, serving.metrics, api_options));
-  http::ServerOptions server_options;
-  server_options.body_bytes_max = spec.limits.request_bytes;
-  server_options.refusal = api::RefusalWithRequestId;
-  serving.api_door =
-      http::Server::Create(*serving.io_threads, server_options, serving.api->handler());
-  AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.api_door->Listen(options.doors.api));
-  serving.doors.api = WithPort(options.doors.api, port);
+      serving.api,
+      OpenApiDoor(spec,
+                  {serving.pipeline->database().warehouse(), *serving.workers, serving.metrics,
+                   *serving.io_threads, serving.doorkeeper.get(), serving.tls},
+                  options.data_dir + "/api.key", options.doors.api));
+  serving.doors.api = WithPort(options.doors.api, serving.api.port);
   return absl::OkStatus();
 }
 
@@ -160,11 +146,15 @@ absl::Status OpenProxy(const UpOptions& options, const spec::Spec& spec, Serving
   if (!serving.doorkeeper || serving.doorkeeper->assertion_keys() == nullptr) {
     return absl::OkStatus();
   }
+  ProxyDoor::Addresses addresses;
+  addresses.listen = options.doors.proxy;
+  addresses.api = serving.doors.api;
+  addresses.data_dir = options.data_dir;
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.proxy_door,
-      ProxyDoor::Open(
-          spec, {options.doors.proxy, serving.doors.api, options.data_dir}, *serving.doorkeeper,
-          {serving.files, serving.system_clock, *serving.io_threads, *serving.workers}));
+      ProxyDoor::Open(spec, addresses, *serving.doorkeeper,
+                      {serving.files, serving.system_clock, *serving.io_threads, *serving.workers,
+                       serving.tls, serving.api.server.get()}));
   serving.doors.proxy = WithPort(options.doors.proxy, serving.proxy_door->port());
   return absl::OkStatus();
 }
@@ -179,7 +169,8 @@ absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
            *serving.workers,
            serving.metrics,
            serving.clock},
-          {}));
+          {.tls = serving.tls,
+           .gate = GateOf(serving.doorkeeper.get(), "pubsub", options.doors.pubsub)}));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.pubsub->Listen(options.doors.pubsub));
   serving.doors.pubsub = WithPort(options.doors.pubsub, port);
   return absl::OkStatus();
@@ -202,6 +193,11 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
     AFLUENTE_ASSIGN_OR_RETURN(
         serving.doorkeeper,
         Doorkeeper::Open(spec, options.data_dir, serving.files, serving.system_clock));
+  }
+  if (spec.tls) {
+    AFLUENTE_ASSIGN_OR_RETURN(
+        serving.tls, http::TlsIdentity::Load(spec.tls->certificate_file, spec.tls->key_file));
+    serving.doors.tls = true;
   }
   serving.pipeline->StartFunctions();
   OpenPush(options, serving);
@@ -227,8 +223,8 @@ void Close(const UpOptions& options, Serving& serving) {
   if (serving.pubsub) serving.pubsub->Stop(left());
   if (serving.push) serving.push->Stop(left());
   if (serving.proxy_door) serving.proxy_door->Stop(left());
-  if (serving.api) serving.api->StopTails();
-  if (serving.api_door) serving.api_door->Stop(left());
+  if (serving.api.api) serving.api.api->StopTails();
+  if (serving.api.server) serving.api.server->Stop(left());
   if (serving.admin_door) serving.admin_door->Stop(left());
   // Whoever has not had an answer by now has no connection for it either.
   if (serving.pipeline) serving.pipeline->database().InterruptQueries();
@@ -269,12 +265,6 @@ int RunUp(const UpOptions& options) {
   if (!spec.ok()) return Fail(spec.status());
   for (const auto& [flag, address] : addresses) {
     if (auto status = CheckAddress(*spec, flag, *address); !status.ok()) return Fail(status);
-  }
-  if (spec->tls) {
-    return Fail(absl::UnimplementedError(
-        absl::StrCat(options.spec_file,
-                     ": tls: the doors of this version do not speak TLS; let a "
-                     "proxy before them end it, and leave tls: out")));
   }
   if (auto status = ValidateSql(*spec); !status.ok()) return Fail(status);
   host::ShutdownSignal shutdown;

@@ -2,7 +2,8 @@
 
 #include <array>
 #include <cstdint>
-#include <cstring>
+
+#include "host/utf8.h"
 
 namespace afluente::telemetry {
 namespace {
@@ -42,45 +43,11 @@ void AppendEscaped(std::string& out, uint8_t c) {
 
 uint8_t ByteAt(std::string_view text, size_t i) { return static_cast<uint8_t>(text[i]); }
 
-bool Continues(std::string_view text, size_t i) { return (ByteAt(text, i) & 0xc0) == 0x80; }
-
 }  // namespace
 
-size_t Utf8SequenceLength(std::string_view text) {
-  if (text.empty()) return 0;
-  const uint8_t first = ByteAt(text, 0);
-  if (first < 0x80) return 1;
-  if (first < 0xc2 || first > 0xf4) return 0;
-  const size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  if (text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if (!Continues(text, i)) return 0;
-  }
-  const uint8_t second = ByteAt(text, 1);
-  if (first == 0xe0 && second < 0xa0) return 0;
-  if (first == 0xed && second > 0x9f) return 0;
-  if (first == 0xf0 && second < 0x90) return 0;
-  if (first == 0xf4 && second > 0x8f) return 0;
-  return length;
-}
+size_t Utf8SequenceLength(std::string_view text) { return host::Utf8SequenceLength(text); }
 
-bool IsUtf8(std::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    if (text.size() - i >= 8) {
-      uint64_t word;
-      std::memcpy(&word, text.data() + i, 8);
-      if ((word & 0x8080808080808080u) == 0) {
-        i += 8;
-        continue;
-      }
-    }
-    const size_t length = Utf8SequenceLength(text.substr(i));
-    if (length == 0) return false;
-    i += length;
-  }
-  return true;
-}
+bool IsUtf8(std::string_view text) { return host::IsUtf8(text); }
 
 void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
@@ -20,6 +21,7 @@ using Reply = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
 struct Call {
   std::chrono::milliseconds time_left = std::chrono::milliseconds::max();  // max = no deadline
   std::shared_ptr<host::Cancellation> cancellation;  // null when the door cannot tell
+  std::string authorization;                         // as Knock's
 };
 
 }  // namespace afluente::broker::wire

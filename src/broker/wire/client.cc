@@ -108,7 +108,7 @@ class GrpcPubsubClient final : public PubsubClient {
     call->request->set_topic(topic);
     for (event::Draft& draft : batch) call->bytes += AddDraft(draft, *call->request);
     in_flight_.Enter(call->bytes);
-    SetDeadline(call->context);
+    Prepare(call->context);
     publisher_->async()->Publish(&call->context, call->request, call->response,
                                  [this, call](const grpc::Status& status) {
                                    Answer(std::unique_ptr<PublishCall>(call), status);
@@ -162,15 +162,16 @@ class GrpcPubsubClient final : public PubsubClient {
   }
 
  private:
-  void SetDeadline(grpc::ClientContext& context) const {
+  void Prepare(grpc::ClientContext& context) const {
     context.set_deadline(std::chrono::system_clock::now() + options_.timeout);
+    if (!options_.token.empty()) context.AddMetadata("authorization", "Bearer " + options_.token);
   }
   template <typename Stub, typename Request, typename Response>
   absl::Status Run(Stub& stub,
                    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                    const Request& request, Response& response) const {
     grpc::ClientContext context;
-    SetDeadline(context);
+    Prepare(context);
     return FromGrpc((stub.*method)(&context, request, &response));
   }
   void Answer(std::unique_ptr<PublishCall> call, const grpc::Status& status) {
@@ -207,8 +208,10 @@ std::unique_ptr<PubsubClient> PubsubClient::Create(const std::string& address,
       "retryPolicy": {"maxAttempts": 5, "initialBackoff": "0.05s", "maxBackoff": "2s",
                       "backoffMultiplier": 3, "retryableStatusCodes": ["RESOURCE_EXHAUSTED"]}}]})");
   arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, kRetryBytesMax);
+  const auto credentials = options.tls ? grpc::SslCredentials(grpc::SslCredentialsOptions())
+                                       : grpc::InsecureChannelCredentials();
   return std::make_unique<GrpcPubsubClient>(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments), options);
+      grpc::CreateCustomChannel(address, credentials, arguments), options);
 }
 
 }  // namespace afluente::broker::wire

@@ -18,6 +18,8 @@ struct ClientOptions {
   int publishes_in_flight_max = 16;
   uint64_t bytes_in_flight_max = 16 << 20;
   std::chrono::milliseconds timeout{60'000};  // of one call
+  bool tls = false;   // the server's certificate must be one that this machine trusts
+  std::string token;  // sent as the bearer; empty: none
 };
 
 // A message as a client receives it.

@@ -44,11 +44,19 @@ std::chrono::milliseconds TimeLeft(const grpc::CallbackServerContext& context) {
                                                                std::chrono::system_clock::now());
 }
 
+// Exactly one field, else none.
+std::string AuthorizationOf(const grpc::CallbackServerContext& context) {
+  const auto [begin, end] = context.client_metadata().equal_range("authorization");
+  if (begin == end || std::next(begin) != end) return "";
+  return {begin->second.data(), begin->second.size()};
+}
+
 grpc::ServerUnaryReactor* RunUnary(const MethodTable& methods, Publisher& publisher,
                                    const Method& method, grpc::CallbackServerContext& context,
                                    const grpc::ByteBuffer& bytes, grpc::ByteBuffer& answer) {
   grpc::ServerUnaryReactor* reactor = nullptr;
   Call call;
+  if (methods.is_gated()) call.authorization = AuthorizationOf(context);
   if (method.waits) {
     call.time_left = TimeLeft(context);
     call.cancellation = std::make_shared<host::Cancellation>();
@@ -91,9 +99,15 @@ GrpcService::GrpcService(const google::protobuf::ServiceDescriptor& descriptor,
         paths_.emplace_back(absl::StrCat("/", descriptor.full_name(), "/", method.name()));
     if (method.client_streaming() || method.server_streaming()) {
       AddMethod(new RpcServiceMethod(path.c_str(), RpcMethod::BIDI_STREAMING, nullptr));
-      MarkMethodRawCallback(i, new BidiHandler([&service](grpc::CallbackServerContext*) {
-                              return OpenStreamingPull(service);
-                            }));
+      MarkMethodRawCallback(
+          i, new BidiHandler([&methods, &service,
+                              &served = methods.Get(method)](grpc::CallbackServerContext* context) {
+            return OpenStreamingPull(
+                service,
+                [&methods, &served, authorization = AuthorizationOf(*context)](auto admitted) {
+                  methods.Admit(served, authorization, std::move(admitted));
+                });
+          }));
       continue;
     }
     AddMethod(new RpcServiceMethod(path.c_str(), RpcMethod::NORMAL_RPC, nullptr));

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
+#include "http/gate.h"
 #include "telemetry/metric_names.h"
 
 namespace afluente::broker::wire {
@@ -13,6 +14,23 @@ namespace {
 using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
 
+// Roles of the specification over Pub/Sub's methods: reading what there is, consuming, publishing,
+// and changing what there is.
+http::Role RoleOf(const std::string& name) {
+  static constexpr std::string_view kConsuming[] = {
+      "Pull", "StreamingPull",  "Acknowledge",    "ModifyAckDeadline",
+      "Seek", "CreateSnapshot", "UpdateSnapshot", "DeleteSnapshot"};
+  static constexpr std::string_view kReading[] = {"Get", "List", "Validate", "Test"};
+  if (name == "Publish") return http::Role::kPublisher;
+  for (const std::string_view each : kConsuming) {
+    if (name == each) return http::Role::kOperator;
+  }
+  for (const std::string_view each : kReading) {
+    if (name.starts_with(each)) return http::Role::kViewer;
+  }
+  return http::Role::kAdmin;
+}
+
 }  // namespace
 
 absl::Status UnimplementedMethod(const MethodDescriptor& method) {
@@ -20,8 +38,9 @@ absl::Status UnimplementedMethod(const MethodDescriptor& method) {
       absl::StrCat("Afluente does not support the method ", method.full_name(), "."));
 }
 
-MethodTable::MethodTable(Service& service, telemetry::Metrics& metrics, const host::Clock& clock)
-    : service_(service), metrics_(metrics), clock_(clock) {
+MethodTable::MethodTable(Service& service, telemetry::Metrics& metrics, const host::Clock& clock,
+                         http::Gate* gate)
+    : service_(service), metrics_(metrics), clock_(clock), gate_(gate) {
   const auto* pubsub_file = pubsub::Topic::descriptor()->file();
   const auto* schema_file = pubsub::Schema::descriptor()->file();
   const auto* iam_file = google::iam::v1::SetIamPolicyRequest::descriptor()->file();
@@ -34,6 +53,7 @@ MethodTable::MethodTable(Service& service, telemetry::Metrics& metrics, const ho
       const MethodDescriptor* descriptor = served->method(i);
       Method& method = methods_[descriptor];
       method.descriptor = descriptor;
+      method.role = RoleOf(descriptor->name());
       method.request_prototype =
           google::protobuf::MessageFactory::generated_factory()->GetPrototype(
               descriptor->input_type());
@@ -119,8 +139,30 @@ const Method& MethodTable::Get(const MethodDescriptor& descriptor) const {
   return it->second;
 }
 
+void MethodTable::Admit(const Method& method, const std::string& authorization,
+                        absl::AnyInvocable<void(const absl::Status&)> decided) const {
+  if (gate_ == nullptr) return decided(absl::OkStatus());
+  gate_->Check({authorization, method.role},
+               [this, &method,
+                decided = std::move(decided)](const absl::StatusOr<std::string>& caller) mutable {
+                 if (!caller.ok()) CountRequest(method, caller.status().code());
+                 decided(caller.status());
+               });
+}
+
 void MethodTable::Run(const Method& method, std::unique_ptr<Message> request, const Call& call,
                       Completion done) const {
+  if (gate_ == nullptr) return Answer(method, std::move(request), call, std::move(done));
+  Admit(method, call.authorization,
+        [this, &method, call, request = std::move(request),
+         done = std::move(done)](const absl::Status& admitted) mutable {
+          if (!admitted.ok()) return done(admitted, nullptr);
+          Answer(method, std::move(request), call, std::move(done));
+        });
+}
+
+void MethodTable::Answer(const Method& method, std::unique_ptr<Message> request, const Call& call,
+                         Completion done) const {
   if (!method.handler) {
     CountRequest(method, absl::StatusCode::kUnimplemented);
     return done(UnimplementedMethod(*method.descriptor), nullptr);

@@ -17,6 +17,11 @@
 #include "host/clock.h"
 #include "telemetry/metrics.h"
 
+namespace afluente::http {
+class Gate;
+enum class Role;
+}  // namespace afluente::http
+
 namespace afluente::broker::wire {
 
 // Answers a call with a message, or with none and an error. The message lives until it returns.
@@ -33,6 +38,7 @@ struct Method {
   Handler handler;
   bool waits = false;  // may stay open for long: its door tells it when the caller goes away
   bool lends = false;  // waits for one sync: its door may do it (Publisher::Lend)
+  http::Role role{};   // what a gate asks for
   telemetry::Histogram* seconds = nullptr;
   // By status code, made when first needed.
   mutable std::array<std::atomic<telemetry::Counter*>, 17> requests{};
@@ -42,19 +48,29 @@ struct Method {
 // Built once, then immutable; calls come from any thread and are counted here.
 class MethodTable {
  public:
-  MethodTable(Service& service, telemetry::Metrics& metrics, const host::Clock& clock);
+  // `gate` decides who may call what; nullptr: everybody. All outlive the table.
+  MethodTable(Service& service, telemetry::Metrics& metrics, const host::Clock& clock,
+              http::Gate* gate);
 
   const std::vector<const google::protobuf::ServiceDescriptor*>& services() const {
     return services_;
   }
   const Method& Get(const google::protobuf::MethodDescriptor& descriptor) const;
 
-  // Answers one call. `request` is of the method's input type.
+  // Whether Call::authorization matters.
+  bool is_gated() const { return gate_ != nullptr; }
+  // Whether who sends `authorization` may call it; `decided` as Gate's.
+  void Admit(const Method& method, const std::string& authorization,
+             absl::AnyInvocable<void(const absl::Status&)> decided) const;
+
+  // Answers one call, when it is admitted. `request` is of the method's input type.
   void Run(const Method& method, std::unique_ptr<google::protobuf::Message> request,
            const Call& call, Completion done) const;
 
  private:
   void HandleResources();
+  void Answer(const Method& method, std::unique_ptr<google::protobuf::Message> request,
+              const Call& call, Completion done) const;
   template <typename Request, typename Response>
   void Handle(const char* name, void (Service::*function)(Request&, const Call&, Reply<Response>));
   void CountRequest(const Method& method, absl::StatusCode code) const;
@@ -62,6 +78,7 @@ class MethodTable {
   Service& service_;
   telemetry::Metrics& metrics_;
   const host::Clock& clock_;
+  http::Gate* const gate_;
   std::vector<const google::protobuf::ServiceDescriptor*> services_;
   std::map<const google::protobuf::MethodDescriptor*, Method> methods_;
 };

@@ -60,7 +60,7 @@ class OnePortDoor final : public PubsubDoor {
         open_calls_(std::make_shared<OpenCalls>(options.open_pulls_max)),
         traffic_(parts.metrics),
         service_(parts.ports, parts.workers, *open_calls_, calls_, traffic_),
-        methods_(service_, parts.metrics, parts.clock),
+        methods_(service_, parts.metrics, parts.clock, options.gate),
         transcoder_(methods_, parts.workers) {}
 
   ~OnePortDoor() override { Stop(std::chrono::milliseconds(0)); }
@@ -123,33 +123,34 @@ absl::Status OnePortDoor::Start() {
   http::ServerOptions http_options;
   http_options.body_bytes_max = options_.message_bytes_max;
   http_options.refusal = GoogleRefusal;
-  // A browser can be made to send HTTP here by any page, but not gRPC.
-  servers_->http = http::Server::Create(
-      parts_.io_threads, http_options,
-      http::GuardLoopback(
-          [this](http::Request request, http::Responder responder) {
-            calls_.Enter();
-            transcoder_.Handle(std::move(request), [this, responder = std::move(responder)](
-                                                       http::Response response) mutable {
-              responder(std::move(response));
-              calls_.Leave();
-            });
-          },
-          /*extra_hosts=*/{}, /*exempt_path=*/"/health",
-          /*extra_origins=*/{}, GoogleRefusal));
+  http::Handler handler = [this](http::Request request, http::Responder responder) {
+    calls_.Enter();
+    transcoder_.Handle(std::move(request),
+                       [this, responder = std::move(responder)](http::Response response) mutable {
+                         responder(std::move(response));
+                         calls_.Leave();
+                       });
+  };
+  // A browser can be made to send HTTP here by any page, but neither gRPC nor a token.
+  if (options_.gate == nullptr) {
+    handler = http::GuardLoopback(std::move(handler), /*extra_hosts=*/{},
+                                  /*exempt_path=*/"/health", /*extra_origins=*/{}, GoogleRefusal);
+  }
+  servers_->http =
+      http::Server::Create(parts_.io_threads, std::move(http_options), std::move(handler));
   return absl::OkStatus();
 }
 
 absl::StatusOr<uint16_t> OnePortDoor::Listen(const std::string& address) {
   AFLUENTE_CHECK(acceptor_ == nullptr);
-  auto hand_over = [servers = servers_](int fd, std::string first_bytes) {
-    if (first_bytes != kHttp2Start) return servers->http->Adopt(fd);
+  auto hand_over = [servers = servers_](int fd, const std::string& first_bytes, http::Peer peer) {
+    if (first_bytes != kHttp2Start) return servers->http->Adopt(fd, std::move(peer));
     if (!servers->connections.Admit(fd)) return;
     PrepareForGrpc(fd);
     grpc::AddInsecureChannelFromFd(servers->grpc.get(), fd);
   };
-  AFLUENTE_ASSIGN_OR_RETURN(
-      acceptor_, http::Acceptor::Listen(parts_.io_threads, address, std::move(hand_over)));
+  AFLUENTE_ASSIGN_OR_RETURN(acceptor_, http::Acceptor::Listen(parts_.io_threads, address,
+                                                              std::move(hand_over), options_.tls));
   return acceptor_->port();
 }
 

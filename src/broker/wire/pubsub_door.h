@@ -12,6 +12,10 @@
 #include "http/server.h"
 #include "telemetry/metrics.h"
 
+namespace afluente::http {
+class Gate;
+}
+
 namespace afluente::broker::wire {
 
 struct DoorOptions {
@@ -21,6 +25,8 @@ struct DoorOptions {
   int connection_streams_max = 1000;  // concurrent gRPC calls of one connection
   size_t open_pulls_max = 10'000;     // StreamingPull and waiting Pull
   size_t grpc_connections_max = 10'000;
+  std::shared_ptr<http::TlsIdentity> tls = nullptr;  // shared by all doors; null: plain
+  http::Gate* gate = nullptr;  // outlives the door; null: everybody on this machine
 };
 
 // What the door serves and runs on; all outlive it.

@@ -66,7 +66,7 @@ TEST_F(ResourcesRestTest, EveryMethodButTheStreamHasAHandler) {
   Broker& broker = *real_broker_;
   Service service({broker, broker, broker, broker, broker, broker}, workers_, *open_calls, calls,
                   traffic);
-  const MethodTable methods(service, metrics, clock_);
+  const MethodTable methods(service, metrics, clock_, nullptr);
   int found = 0;
   for (const auto* each : methods.services()) {
     for (int i = 0; i < each->method_count(); ++i) {

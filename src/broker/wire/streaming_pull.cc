@@ -40,9 +40,13 @@ class StreamingPull final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   // The last use of the door: a callback of the broker may come after gRPC is done with the call.
   ~StreamingPull() override { service_.streams().Leave(); }
 
-  void Start() {
+  void Start(Admission admission) {
     self_ = shared_from_this();
-    StartRead(&read_bytes_);
+    admission([self = self_](const absl::Status& admitted) {
+      if (!admitted.ok()) return self->End(admitted);
+      absl::MutexLock lock(&self->mutex_);
+      if (!self->ended_) self->StartRead(&self->read_bytes_);
+    });
   }
 
   void OnReadDone(bool ok) override;
@@ -385,10 +389,11 @@ void StreamingPull::OnDone() {
 
 }  // namespace
 
-grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* OpenStreamingPull(Service& service) {
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* OpenStreamingPull(
+    Service& service, Admission admission) {
   // Owned by itself until OnDone, and by the broker's callbacks that are under way.
   auto stream = std::make_shared<StreamingPull>(service);
-  stream->Start();
+  stream->Start(std::move(admission));
   return stream.get();
 }
 

@@ -10,6 +10,7 @@
 #include "broker/wire/method_table.h"
 #include "google/api/annotations.pb.h"
 #include "host/check.h"
+#include "http/gate.h"
 #include "http/problem.h"
 
 namespace afluente::broker::wire {
@@ -99,6 +100,9 @@ void ClearField(const std::string& path, Message& message) {
 http::Response GoogleRefusal(int status, std::string_view detail) {
   absl::StatusCode code = absl::StatusCode::kInvalidArgument;
   switch (status) {
+    case 401:
+      code = absl::StatusCode::kUnauthenticated;
+      break;
     case 403:
       code = absl::StatusCode::kPermissionDenied;
       break;
@@ -227,6 +231,7 @@ void Transcoder::Run(const Match& match, const http::Request& request,
   if (!status.ok()) return responder(ErrorResponse(status));
   Call call;
   if (binding.method->waits) call.cancellation = request.cancellation;
+  call.authorization = http::OnlyField(request.headers, "Authorization");
   methods_.Run(
       *binding.method, std::move(message), call,
       [style, responder = std::move(responder)](const absl::Status& answer,

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "http/gate.h"
+#include "identity/policy.h"
+#include "identity/verifier.h"
+
+namespace afluente::host {
+class WorkerPool;
+}
+
+namespace afluente::identity {
+
+// The gate of the doors besides the API: a bearer token that one of the verifiers believes (ID
+// tokens of the login, the proxy's assertions), then `access.roles` and `access.datasets`. Owned by
+// roles/, outlives the doors; thread-safe; keeps nothing. Every refusal is one line of the audit
+// log with its reason.
+class DoorGate final : public http::Gate {
+ public:
+  // `door` is its name in the log. `workers` run the verifications that must wait for keys. All
+  // outlive the gate.
+  DoorGate(std::string door, std::vector<Verifier*> verifiers, const Policy& policy,
+           host::WorkerPool& workers)
+      : door_(std::move(door)),
+        verifiers_(std::move(verifiers)),
+        policy_(policy),
+        workers_(workers) {}
+
+  void Check(http::Knock knock, Decided decided) override;
+
+ private:
+  // nullopt, when `may_wait`, for a token whose keys must be fetched.
+  std::optional<absl::StatusOr<VerifiedTokenPtr>> Verify(const std::string& token, bool may_wait);
+  absl::StatusOr<std::string> Decide(const http::Knock& knock,
+                                     const absl::StatusOr<VerifiedTokenPtr>& token) const;
+
+  const std::string door_;
+  const std::vector<Verifier*> verifiers_;
+  const Policy& policy_;
+  host::WorkerPool& workers_;
+};
+
+}  // namespace afluente::identity

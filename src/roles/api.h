@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+namespace afluente::roles {
+
+struct ApiRoleOptions {
+  std::string spec_file = "afluente.yaml";
+  std::string data_dir = ".afluente";
+  std::string listen;                  // HOST:PORT; empty: PORT's, or 127.0.0.1:8000
+  std::string warehouse = "embedded";  // or "bigquery"
+  // Signs cursors and tags: the same for all instances behind one address. Empty: in the data
+  // directory.
+  std::string secret_file;
+};
+
+// Runs the API alone until SIGTERM or SIGINT, over a data directory that no `up` holds or over a
+// remote warehouse. Exit codes as RunUp's.
+int RunApi(const ApiRoleOptions& options);
+
+}  // namespace afluente::roles

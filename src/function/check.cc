@@ -108,7 +108,8 @@ absl::StatusOr<Balance> Function::Check() {
     AFLUENTE_RETURN_IF_ERROR(ReadOne(*reader, sequence).status());
     ++balance.pending;
   }
-  if (!balance.balanced()) AFLUENTE_RETURN_IF_ERROR(FindSuspects(state, *reader, balance));
+  // Without names the numbers stand all the same.
+  if (!balance.balanced()) FindSuspects(state, *reader, balance).IgnoreError();
   return balance;
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "cli/commands.h"
+#include "cli/function_commands.h"
 #include "telemetry/log.h"
 
 namespace afluente::cli {
@@ -237,6 +238,8 @@ int RunCommandLine(int argc, char** argv) {
   AddInspectCommands(app, parsed);
   AddOperatorCommands(app, parsed);
   AddTestingCommands(app, parsed);
+  AddFunctionCommands(app, parsed.location, parsed.run,
+                      [&parsed](CLI::App* command) { AddLocation(command, parsed); });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

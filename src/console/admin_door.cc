@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "console/admin_query.h"
+#include "console/function_routes.h"
 #include "console/peek.h"
 #include "console/testing_routes.h"
 #include "console/worker_answer.h"
@@ -82,6 +83,9 @@ std::string BalancesToJson(const std::vector<function::Balance>& balances) {
                          {"pending", balance.pending},
                          {"rows", balance.rows},
                          {"balanced", balance.balanced()}});
+    if (balance.balanced()) continue;
+    functions.back()["missing"] = balance.missing;
+    functions.back()["doubled"] = balance.doubled;
   }
   return nlohmann::json{{"balanced", balanced}, {"functions", functions}}.dump();
 }
@@ -119,6 +123,7 @@ http::Handler AdminDoor(AdminPorts ports) {
                })
           .ok());
   AddPeek(router, shared);
+  AddFunctionRoutes(router, shared->functions, shared->workers, shared->project);
   AddPushIssuer(router, shared);
   if (shared->testing) AddTestingRoutes(router, *shared->testing, shared->workers, shared->project);
   return http::GuardLoopback(

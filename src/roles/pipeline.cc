@@ -8,6 +8,7 @@
 #include "broker/broker.h"
 #include "function/dead_letter_relay.h"
 #include "function/function.h"
+#include "function/operations.h"
 #include "function/storing_subscriptions.h"
 #include "host/check.h"
 #include "host/clock.h"
@@ -34,6 +35,7 @@ struct Pipeline::State {
   std::unique_ptr<http::IoThreads> io_threads;
   std::unique_ptr<http::ConnectionPool> connections;
   std::vector<std::unique_ptr<function::Function>> functions;
+  std::vector<function::Operations> operations;
   std::unique_ptr<function::DeadLetterRelay> dead_letter_relay;  // where a function names a topic
   std::unique_ptr<function::StoringSubscriptions> subscriptions;
 };
@@ -58,6 +60,53 @@ absl::StatusOr<function::Settings> MakeSettings(const spec::Function& function,
   settings.enable_message_ordering = function.enable_message_ordering;
   settings.start_latest = function.start == spec::Start::kLatest;
   return settings;
+}
+
+// A new table with the columns of the function's own.
+absl::Status MakeTableLike(const spec::Spec& spec, const spec::Function& function,
+                           const warehouse::TableName& name, warehouse::Catalog& catalog) {
+  const spec::Table* table = FindTable(spec, function);
+  if (table == nullptr) {
+    return absl::FailedPreconditionError("function " + function.name + " has no table");
+  }
+  if (catalog.FindTable(name)) {
+    return absl::AlreadyExistsError("table " + name.ToString() + " is there already");
+  }
+  warehouse::TableSchema schema = ToTableSchema(spec, function.dataset, *table);
+  schema.name = name;
+  schema.function_fed = true;
+  return catalog.EnsureTable(schema);
+}
+
+function::Operations MakeOperations(const spec::Function& function, const TransformParts& parts,
+                                    function::Function& worker,
+                                    warehouse::duckdb::DuckdbDatabase& database,
+                                    const host::Clock& clock) {
+  const function::TransformSource source =
+      [&function, parts](const function::TransformText& text) {
+        if (text.sql.empty() && text.javascript.empty()) return MakeTransform(function, parts);
+        spec::Function changed = function;
+        changed.sql = text.sql;
+        changed.sql_file = "the given sql";
+        changed.javascript.reset();
+        changed.http.reset();
+        if (!text.javascript.empty()) {
+          changed.javascript = {"the given javascript", text.javascript, ""};
+        }
+        return MakeTransform(changed, parts);
+      };
+  function::Operations operations;
+  operations.function = &worker;
+  operations.dead_letters = std::make_unique<function::DeadLetters>(
+      worker, database.warehouse(), source, clock);
+  operations.dry_run = std::make_unique<function::DryRun>(worker, database.warehouse(), source);
+  operations.replay = std::make_unique<function::Replay>(
+      worker, source,
+      [&function, parts, &database](const warehouse::TableName& name) {
+        return MakeTableLike(parts.spec, function, name, database.catalog());
+      },
+      clock);
+  return operations;
 }
 
 }  // namespace
@@ -115,6 +164,8 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
                        return static_cast<double>(worker->progress().waiting);
                      });
     state->functions.push_back(std::move(worker));
+    state->operations.push_back(
+        MakeOperations(function, parts, *state->functions.back(), *state->database, clock));
     if (function.dead_letter_policy.topic.empty() || state->dead_letter_relay) continue;
     state->dead_letter_relay =
         std::make_unique<function::DeadLetterRelay>(*state->broker, state->database->warehouse());
@@ -137,6 +188,7 @@ Pipeline::~Pipeline() = default;
 
 void Pipeline::StartFunctions() {
   for (auto& function : state_->functions) function->Start();
+  for (auto& operations : state_->operations) operations.replay->Resume();
   if (state_->dead_letter_relay) state_->dead_letter_relay->Start();
   std::vector<std::string> names;
   for (const auto& each : state_->broker->Stats().subscriptions) names.push_back(each.name);
@@ -144,6 +196,7 @@ void Pipeline::StartFunctions() {
 }
 
 void Pipeline::StopFunctions() {
+  for (auto& operations : state_->operations) operations.replay->Stop();
   for (auto& function : state_->functions) function->Stop();
   if (state_->dead_letter_relay) state_->dead_letter_relay->Stop();
   state_->subscriptions->Stop();
@@ -162,6 +215,10 @@ uint64_t Pipeline::Backlog() const {
   uint64_t messages = 0;
   for (const auto& function : state_->functions) messages += function->backlog();
   return messages;
+}
+
+const std::vector<function::Operations>& Pipeline::operations() const {
+  return state_->operations;
 }
 
 broker::Broker& Pipeline::broker() { return *state_->broker; }

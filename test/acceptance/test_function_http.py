@@ -122,6 +122,9 @@ class Scripted(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, request, client_address):
+        """A killed instance leaves its requests behind."""
+
     @property
     def url(self):
         return f"http://127.0.0.1:{self.server_address[1]}/"

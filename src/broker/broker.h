@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "broker/keyed_publisher.h"
 #include "broker/log/journal.h"
 #include "broker/policies.h"
 #include "broker/publisher.h"
@@ -64,6 +65,7 @@ struct BrokerStats {
 // journal, so that its state is what replaying the journal gives. Owned by roles/; all threads;
 // after a crash it is as of the last answered change.
 class Broker : public Publisher,
+               public KeyedPublisher,
                public Topics,
                public Subscriptions,
                public Snapshots,

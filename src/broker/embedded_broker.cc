@@ -232,6 +232,36 @@ void EmbeddedBroker::AppendPublish(const std::shared_ptr<Topic>& topic,
       });
 }
 
+void EmbeddedBroker::PublishKeyed(std::string_view topic_name, std::string key,
+                                  event::Draft draft, KeyedPublisher::Settled done) {
+  std::shared_ptr<Topic> topic = state_->FindTopic(topic_name);
+  if (!topic) return done(ResourceNotFound(topic_name));
+  std::vector<event::Draft> drafts;
+  drafts.push_back(std::move(draft));
+  absl::Status refused = CheckBatch(drafts);
+  if (refused.ok() && topic->has_rules()) refused = ApplyRules(*topic, drafts);
+  // A transform of the topic's dropped it, as it would again.
+  if (!refused.ok() || drafts.empty()) return done(std::move(refused));
+  KeyedPublishRecord record{{topic->incarnation(), {}, 1}, std::move(key)};
+  std::string payload = EncodeKeyedPublish(topic->incarnation(), record.key, drafts.front());
+  std::shared_ptr<Batch> batch = BatchOf(std::move(drafts));
+  Batch* unsent = batch.get();
+  auto* recorder = static_cast<JournalRecorder*>(recorder_.get());
+  topic->publish_order().Append(
+      *journal_, clock_, std::move(payload), unsent,
+      [recorder, topic, record = std::move(record), batch = std::move(batch),
+       done = std::move(done)](absl::StatusOr<log::Place> place) mutable {
+        record.publish.publish_time = batch->publish_time;
+        done(place.ok() ? recorder->Settle(record, *place, batch) : place.status());
+      });
+}
+
+void EmbeddedBroker::ForgetKeys(std::vector<std::string> keys, KeyedPublisher::Settled done) {
+  recorder_->Append(ForgetKeysRecord{std::move(keys)}, std::move(done));
+}
+
+std::vector<std::string> EmbeddedBroker::Keys() const { return state_->Keys(); }
+
 void EmbeddedBroker::Lend(absl::FunctionRef<void()> work) { journal_->Lend(work); }
 
 BrokerStats EmbeddedBroker::Stats() const {

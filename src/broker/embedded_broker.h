@@ -99,6 +99,11 @@ class EmbeddedBroker final : public Broker {
   absl::StatusOr<Policy> GetPolicy(std::string_view resource) const override;
   absl::StatusOr<Policy> SetPolicy(std::string_view resource, Policy policy) override;
 
+  void PublishKeyed(std::string_view topic, std::string key, event::Draft draft,
+                    KeyedPublisher::Settled done) override;
+  void ForgetKeys(std::vector<std::string> keys, KeyedPublisher::Settled done) override;
+  std::vector<std::string> Keys() const override;
+
   void AllowCleaning() override;
   BrokerStats Stats() const override;
   void WatchSubscriptions(SubscriptionChanged changed) override;
@@ -124,6 +129,8 @@ class EmbeddedBroker final : public Broker {
   // To a topic with a schema or transforms. `bytes` are admitted.
   void PublishByRules(std::shared_ptr<Topic> topic, std::vector<event::Draft> drafts,
                       uint64_t bytes, Published done);
+  // What a topic with a schema or transforms makes of drafts; those that it drops are taken out.
+  absl::Status ApplyRules(const Topic& topic, std::vector<event::Draft>& drafts) const;
   void PublishOnWorker(std::shared_ptr<Topic> topic, std::vector<event::Draft> drafts,
                        uint64_t bytes, Published done);
   // Leaves those that are kept in `drafts`; tells of each whether it was.

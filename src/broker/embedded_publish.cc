@@ -89,6 +89,14 @@ absl::Status EmbeddedBroker::FitSchema(const Topic& topic,
   return absl::OkStatus();
 }
 
+absl::Status EmbeddedBroker::ApplyRules(const Topic& topic,
+                                        std::vector<event::Draft>& drafts) const {
+  if (const auto transforms = topic.transforms(); transforms != nullptr) {
+    AFLUENTE_RETURN_IF_ERROR(Transform(*transforms, drafts).status());
+  }
+  return FitSchema(topic, drafts);
+}
+
 void EmbeddedBroker::PublishByRules(std::shared_ptr<Topic> topic, std::vector<event::Draft> drafts,
                                     uint64_t bytes, Published done) {
   std::shared_ptr<const TransformChain> transforms = topic->transforms();

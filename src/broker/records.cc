@@ -72,6 +72,8 @@ struct BodyWriter {
     WriteFailures(writer, r.counts);
   }
   void operator()(const DeadLetterRecord&) { AFLUENTE_CHECK(false); }
+  void operator()(const KeyedPublishRecord&) { AFLUENTE_CHECK(false); }
+  void operator()(const ForgetKeysRecord& r) { WriteKeys(writer, r.keys); }
   template <typename OfResource>
   void operator()(const OfResource& r) {
     WriteBody(writer, r);
@@ -86,6 +88,8 @@ std::optional<Record> ReadBody(uint8_t version, uint8_t kind, ByteReader& reader
       return UpdateTopicRecord{ReadTopicSettings(reader, version)};
     case DeleteTopicRecord::kKind:
       return DeleteTopicRecord{std::string(reader.String())};
+    case ForgetKeysRecord::kKind:
+      return ForgetKeysRecord{ReadKeys(reader)};
     case ForgetTopicRecord::kKind:
       return ForgetTopicRecord{reader.Varint()};
     case CreateSubscriptionRecord::kKind:
@@ -228,6 +232,27 @@ std::string EncodeDeadLetter(uint64_t incarnation, uint64_t subscription, uint64
   return writer.Take();
 }
 
+std::string EncodeKeyedPublish(uint64_t incarnation, std::string_view key,
+                               const event::Draft& draft) {
+  ByteWriter writer(draft.data.size() + key.size() + 256);
+  WritePublishHead(writer, KeyedPublishRecord::kKind, incarnation, 1);
+  writer.String(key);
+  WriteDraft(writer, draft);
+  return writer.Take();
+}
+
+void WriteKeys(ByteWriter& writer, const std::vector<std::string>& keys) {
+  writer.Varint(keys.size());
+  for (const std::string& key : keys) writer.String(key);
+}
+
+std::vector<std::string> ReadKeys(ByteReader& reader) {
+  std::vector<std::string> keys;
+  const size_t count = reader.Count();
+  for (size_t i = 0; i < count && reader.ok(); ++i) keys.emplace_back(reader.String());
+  return keys;
+}
+
 void SetPublishTime(std::string& payload, host::WallTime publish_time) {
   AFLUENTE_CHECK(payload.size() >= kPublishHeadBytes);
   PutFixed64(static_cast<uint64_t>(publish_time.time_since_epoch().count()),
@@ -255,6 +280,14 @@ absl::StatusOr<Record> Decode(std::string_view payload) {
       return BadRecord("a dead letter's head");
     return record;
   }
+  if (kind == KeyedPublishRecord::kKind) {
+    KeyedPublishRecord record;
+    record.publish = ReadPublishHead(reader);
+    record.key = reader.String();
+    if (!reader.ok() || record.publish.count != 1 || reader.rest().empty())
+      return BadRecord("a keyed publish's head");
+    return record;
+  }
   std::optional<Record> record = ReadBody(version, kind, reader);
   if (!record) return BadRecord(absl::StrCat("kind ", int{kind}));
   if (!reader.done()) return BadRecord(absl::StrCat("body of kind ", int{kind}));
@@ -262,8 +295,10 @@ absl::StatusOr<Record> Decode(std::string_view payload) {
 }
 
 bool IsPublishTo(uint64_t incarnation, std::string_view payload) {
-  if (payload.size() < kPublishHeadBytes ||
-      (payload[1] != PublishRecord::kKind && payload[1] != DeadLetterRecord::kKind)) {
+  if (payload.size() < kPublishHeadBytes) return false;
+  const auto kind = static_cast<uint8_t>(payload[1]);
+  if (kind != PublishRecord::kKind && kind != DeadLetterRecord::kKind &&
+      kind != KeyedPublishRecord::kKind) {
     return false;
   }
   return ByteReader(payload.substr(2)).Fixed64() == incarnation;
@@ -277,8 +312,11 @@ absl::Status DecodePublish(std::string_view payload, Batch& batch) {
     head = &dead->publish;
     head_bytes += kDeadLetterHeadBytes;
   }
+  const auto* keyed = std::get_if<KeyedPublishRecord>(&record);
+  if (keyed != nullptr) head = &keyed->publish;
   if (head == nullptr) return BadRecord("a publish was expected");
   ByteReader reader(payload.substr(head_bytes));
+  if (keyed != nullptr) reader.String();
   batch.publish_time = head->publish_time;
   if (batch.messages.empty()) batch.messages.reserve(std::min<size_t>(head->count, 1000));
   for (uint32_t i = 0; i < head->count && reader.ok(); ++i) {

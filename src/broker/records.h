@@ -78,11 +78,22 @@ struct DeadLetterRecord {
   uint64_t subscription = 0;  // where it failed
   uint64_t sequence = 0;      // there
 };
+// A publish of one message that happens once for its key, until that is forgotten.
+struct KeyedPublishRecord {
+  static constexpr uint8_t kKind = 13;
+  PublishRecord publish;
+  std::string key;
+};
+struct ForgetKeysRecord {
+  static constexpr uint8_t kKind = 14;
+  std::vector<std::string> keys;
+};
 
 using Record = std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
                             ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
                             DeleteSubscriptionRecord, AcksRecord, ReleaseRecord, FailuresRecord,
-                            DeadLetterRecord, CreateSnapshotRecord, UpdateSnapshotRecord,
+                            DeadLetterRecord, KeyedPublishRecord, ForgetKeysRecord,
+                            CreateSnapshotRecord, UpdateSnapshotRecord,
                             DeleteSnapshotRecord, SeekToTimeRecord, SeekToSnapshotRecord,
                             DetachSubscriptionRecord, CreateSchemaRecord, CommitSchemaRecord,
                             DeleteSchemaRevisionRecord, DeleteSchemaRecord, SetPolicyRecord>;
@@ -98,11 +109,14 @@ std::string EncodePublish(uint64_t incarnation, const std::vector<event::Draft>&
 // The same, of one message that failed as `sequence` of `subscription`.
 std::string EncodeDeadLetter(uint64_t incarnation, uint64_t subscription, uint64_t sequence,
                              const event::Draft& draft);
+// The same, of one message under a key.
+std::string EncodeKeyedPublish(uint64_t incarnation, std::string_view key,
+                               const event::Draft& draft);
 void SetPublishTime(std::string& payload, host::WallTime publish_time);
 
 // Of a publish, the head alone. DATA_LOSS when the bytes are not a record.
 absl::StatusOr<Record> Decode(std::string_view payload);
-// Whether a record is a publish to that incarnation of a topic, a dead letter's too; looks at no
+// Whether a record is a publish to that incarnation of a topic, a dead letter's or keyed one too; looks at no
 // more than its head.
 bool IsPublishTo(uint64_t incarnation, std::string_view payload);
 // Adds the messages of a record that publishes, not numbered yet. DATA_LOSS as above.
@@ -112,6 +126,9 @@ absl::Status DecodePublish(std::string_view payload, Batch& batch);
 void WriteRanges(ByteWriter& writer, const std::vector<SequenceSet::Range>& ranges);
 // Ascending and disjoint, or the reader fails.
 std::vector<SequenceSet::Range> ReadRanges(ByteReader& reader);
+
+void WriteKeys(ByteWriter& writer, const std::vector<std::string>& keys);
+std::vector<std::string> ReadKeys(ByteReader& reader);
 
 void WriteFailures(ByteWriter& writer, const std::vector<FailureCount>& counts);
 std::vector<FailureCount> ReadFailures(ByteReader& reader);

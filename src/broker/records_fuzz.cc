@@ -11,7 +11,8 @@ namespace {
 
 bool Publishes(const Record& record) {
   return std::holds_alternative<PublishRecord>(record) ||
-         std::holds_alternative<DeadLetterRecord>(record);
+         std::holds_alternative<DeadLetterRecord>(record) ||
+         std::holds_alternative<KeyedPublishRecord>(record);
 }
 
 // What was decoded need not be these bytes (a number has longer forms), but what it is encoded as

@@ -148,6 +148,25 @@ TEST(Records, ADeadLetterIsAPublishThatSaysWhereItFailed) {
   EXPECT_EQ((*batch)->At(7).ordering_key, "key");
 }
 
+TEST(Records, AKeyedPublishIsAPublishWithItsKey) {
+  std::string payload = EncodeKeyedPublish(42, "store/17", {"data", {{"a", "1"}}, "key"});
+  SetPublishTime(payload, SomeTime());
+  auto record = Decode(payload);
+  ASSERT_TRUE(record.ok()) << record.status();
+  auto keyed = std::get<KeyedPublishRecord>(*record);
+  EXPECT_EQ(keyed.publish.incarnation, 42);
+  EXPECT_EQ(keyed.publish.publish_time, SomeTime());
+  EXPECT_EQ(keyed.key, "store/17");
+  EXPECT_TRUE(IsPublishTo(42, payload));
+  auto batch = DecodeNumbered(payload, 7);
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_EQ((*batch)->At(7).data, "data");
+  EXPECT_EQ((*batch)->At(7).ordering_key, "key");
+  for (size_t cut = 0; cut < payload.size(); ++cut) {
+    EXPECT_FALSE(DecodeNumbered(payload.substr(0, cut), 7).ok()) << cut;
+  }
+}
+
 std::vector<std::string> OtherRecords() {
   return {Encode(CreateTopicRecord{SomeTopic()}),
           Encode(UpdateTopicRecord{SomeTopic()}),
@@ -169,7 +188,8 @@ std::vector<std::string> OtherRecords() {
           Encode(DeleteSchemaRevisionRecord{"schema", "a1b2c3d4"}),
           Encode(DeleteSchemaRecord{"schema"}),
           Encode(SetPolicyRecord{"topic", "etag", SomePolicy()}),
-          Encode(FailuresRecord{9, {{1, 5}, {2, 1}, {1000000, 100}}})};
+          Encode(FailuresRecord{9, {{1, 5}, {2, 1}, {1000000, 100}}}),
+          Encode(ForgetKeysRecord{{"store/17", "", "key"}})};
 }
 
 TEST(Records, EncodingWhatWasDecodedGivesTheSameBytes) {
@@ -180,8 +200,8 @@ TEST(Records, EncodingWhatWasDecodedGivesTheSameBytes) {
     kinds.insert(record->index());
     EXPECT_EQ(Encode(*record), payload);
   }
-  // All but the two that publish.
-  EXPECT_EQ(kinds.size(), std::variant_size_v<Record> - 2);
+  // All but the three that publish.
+  EXPECT_EQ(kinds.size(), std::variant_size_v<Record> - 3);
   auto acks = std::get<AcksRecord>(*Decode(OtherRecords()[7]));
   EXPECT_EQ(acks.ranges.back(), SequenceSet::Range(1000000, 2000000));
   auto topic = std::get<CreateTopicRecord>(*Decode(OtherRecords()[0])).settings;

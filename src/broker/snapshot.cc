@@ -171,6 +171,7 @@ std::string EncodeSnapshot(const StateImage& image) {
   for (const SubscriptionImage& each : image.subscriptions) WriteSubscription(writer, each);
   WriteResources(writer, image);
   for (const SubscriptionImage& each : image.subscriptions) WriteFailures(writer, each.failures);
+  if (!image.keys.empty()) WriteKeys(writer, image.keys);
   return writer.Take();
 }
 
@@ -191,6 +192,7 @@ absl::StatusOr<StateImage> DecodeSnapshot(std::string_view bytes) {
   if (version >= 2) {
     ReadResources(reader, image);
     ReadAllFailures(reader, image.subscriptions);
+    if (reader.ok() && !reader.rest().empty()) image.keys = ReadKeys(reader);
   }
   if (!reader.done()) return absl::DataLossError("the broker's snapshot is damaged");
   return image;

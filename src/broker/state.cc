@@ -56,6 +56,13 @@ struct State::Visitor {
     return {};
   }
   Applied operator()(const DeadLetterRecord& r) { return state.Bury(r, place, std::move(batch)); }
+  Applied operator()(const KeyedPublishRecord& r) {
+    return state.PublishOnce(r, place, std::move(batch));
+  }
+  Applied operator()(const ForgetKeysRecord& r) {
+    state.ForgetKeys(r);
+    return {};
+  }
   template <typename OfResource>
   Applied operator()(const OfResource& r) {
     return state.ApplyResource(r);
@@ -195,6 +202,33 @@ State::Applied State::Bury(const DeadLetterRecord& record, const log::Place& pla
   return applied;
 }
 
+State::Applied State::PublishOnce(const KeyedPublishRecord& record, const log::Place& place,
+                                  std::shared_ptr<Batch> batch) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!keys_.insert(record.key).second) {
+      const auto topic = incarnations_.find(record.publish.incarnation);
+      if (topic != incarnations_.end()) topic->second->EndBlock();
+      return {};
+    }
+  }
+  Applied applied = Publish(record.publish, place, std::move(batch));
+  if (applied.status.ok()) return applied;
+  absl::MutexLock lock(&mutex_);
+  keys_.erase(record.key);
+  return applied;
+}
+
+void State::ForgetKeys(const ForgetKeysRecord& record) {
+  absl::MutexLock lock(&mutex_);
+  for (const std::string& key : record.keys) keys_.erase(key);
+}
+
+std::vector<std::string> State::Keys() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  return {keys_.begin(), keys_.end()};
+}
+
 void State::Release(const ReleaseRecord& record) {
   for (const auto& topic : Incarnations()) topic->Release(record.segment);
   for (const auto& subscription : AllSubscriptions())
@@ -209,6 +243,7 @@ StateImage State::Capture() const {
     absl::ReaderMutexLock lock(&mutex_);
     image.next_incarnation = next_incarnation_;
     image.released_segment = released_segment_;
+    image.keys.assign(keys_.begin(), keys_.end());
   }
   for (const auto& topic : Incarnations()) image.topics.push_back(topic->Capture());
   for (const auto& each : AllSubscriptions()) image.subscriptions.push_back(each->Capture());
@@ -221,6 +256,7 @@ absl::Status State::Restore(StateImage image) {
     absl::MutexLock lock(&mutex_);
     next_incarnation_ = image.next_incarnation;
     released_segment_ = image.released_segment;
+    keys_.insert(image.keys.begin(), image.keys.end());
     for (TopicImage& each : image.topics) {
       auto topic = std::make_shared<Topic>(each.incarnation, std::move(each.settings),
                                            MessageIndex(each.index, each.end),

@@ -58,6 +58,8 @@ class State {
   std::vector<std::shared_ptr<Topic>> Incarnations() const;
   std::vector<std::shared_ptr<Subscription>> AllSubscriptions() const;
   uint64_t released_segment() const;
+  // Of keyed publishes.
+  std::vector<std::string> Keys() const;
   const SnapshotTable& snapshots() const { return *snapshots_; }
   const SchemaTable& schemas() const { return *schemas_; }
   const PolicyTable& policies() const { return *policies_; }
@@ -82,6 +84,9 @@ class State {
   Applied Acks(const AcksRecord& record);
   Applied Bury(const DeadLetterRecord& record, const log::Place& place,
                std::shared_ptr<Batch> batch);
+  Applied PublishOnce(const KeyedPublishRecord& record, const log::Place& place,
+                      std::shared_ptr<Batch> batch);
+  void ForgetKeys(const ForgetKeysRecord& record);
   std::shared_ptr<Subscription> FindSubscriptionIncarnation(uint64_t incarnation) const;
   absl::Status CreateTopic(const CreateTopicRecord& record);
   absl::Status UpdateTopic(const UpdateTopicRecord& record);
@@ -124,6 +129,7 @@ class State {
   mutable absl::Mutex mutex_;
   uint64_t next_incarnation_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t released_segment_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::btree_set<std::string> keys_ ABSL_GUARDED_BY(mutex_);
   absl::btree_map<std::string, std::shared_ptr<Topic>, std::less<>> topics_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, std::shared_ptr<Topic>> incarnations_ ABSL_GUARDED_BY(mutex_);
   absl::btree_map<std::string, std::shared_ptr<Subscription>, std::less<>> subscriptions_

@@ -52,6 +52,7 @@ struct StateImage {
   std::vector<SnapshotImage> snapshots;
   std::vector<SchemaRevision> schemas;  // schema by schema, each from its first revision on
   std::vector<std::pair<std::string, Policy>> policies;  // by resource
+  std::vector<std::string> keys;                         // of keyed publishes
 };
 
 }  // namespace afluente::broker

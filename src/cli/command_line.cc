@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "cli/commands.h"
+#include "cli/function_commands.h"
 #include "cli/role_commands.h"
 #include "telemetry/log.h"
 
@@ -253,6 +254,8 @@ int RunCommandLine(int argc, char** argv) {
   AddInspectCommands(app, parsed);
   AddOperatorCommands(app, parsed);
   AddTestingCommands(app, parsed);
+  AddFunctionCommands(app, parsed.location, parsed.run,
+                      [&parsed](CLI::App* command) { AddLocation(command, parsed); });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/admin_client.h"
 #include "cli/commands.h"
+#include "cli/query_text.h"
 #include "console/peek.h"
 #include "host/check.h"
 #include "http/client.h"
@@ -18,29 +19,14 @@ namespace {
 // How soon `tail` shows what was published.
 constexpr std::chrono::milliseconds kTailEvery{200};
 
-// A value of a query, percent-encoded (RFC 3986, 2.1).
-std::string Encoded(const std::string& text) {
-  std::string out;
-  for (const unsigned char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out += static_cast<char>(c);
-    } else {
-      absl::StrAppend(&out, "%", absl::Hex(c, absl::kZeroPad2));
-    }
-  }
-  return out;
-}
-
 // One answer of the instance, printed; the sequence to go on after.
 absl::StatusOr<uint64_t> PrintPage(const Instance& instance, const PeekOptions& options,
                                    uint64_t limit, uint64_t& printed) {
-  std::string path = absl::StrCat("/v1/peek?topic=", Encoded(options.topic),
+  std::string path = absl::StrCat("/v1/peek?topic=", QueryText(options.topic),
                                   "&limit=", std::min(limit, console::PeekOptions::kLimitMax));
   if (options.after) absl::StrAppend(&path, "&after=", *options.after);
-  if (!options.since.empty()) absl::StrAppend(&path, "&since=", Encoded(options.since));
-  if (!options.filter.empty()) absl::StrAppend(&path, "&filter=", Encoded(options.filter));
+  if (!options.since.empty()) absl::StrAppend(&path, "&since=", QueryText(options.since));
+  if (!options.filter.empty()) absl::StrAppend(&path, "&filter=", QueryText(options.filter));
   http::Headers headers;
   if (!instance.token.empty()) headers.Add("Authorization", "Bearer " + instance.token);
   AFLUENTE_ASSIGN_OR_RETURN(const http::Response response,
@@ -109,7 +95,7 @@ int RunTestingFaults(const InstanceLocation& location, const std::string& method
   const auto instance = FindInstance(location);
   if (!instance.ok()) return Fail(instance.status());
   const std::string path =
-      name.empty() ? "/v1/testing/faults" : "/v1/testing/faults/" + Encoded(name);
+      name.empty() ? "/v1/testing/faults" : "/v1/testing/faults/" + QueryText(name);
   const auto answer = AskAdmin(*instance, method, path, body);
   if (!answer.ok()) return Fail(answer.status());
   std::printf("%s\n", answer->dump().c_str());

@@ -91,6 +91,13 @@ int RunCheck(const InstanceLocation& location, bool json) {
                Text(entry["rows"]), entry["balanced"].get<bool>() ? "exact" : "DOES NOT BALANCE"});
   }
   table.Print();
+  for (const auto& entry : answer->at("functions")) {
+    for (const char* side : {"missing", "doubled"}) {
+      if (!entry.contains(side)) continue;
+      for (const auto& id : entry[side])
+        std::printf("%s: %s %s\n", Text(entry["name"]).c_str(), side, Text(id).c_str());
+    }
+  }
   return balanced ? 0 : 1;
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "console/admin_query.h"
+#include "console/function_routes.h"
 #include "console/peek.h"
 #include "console/testing_routes.h"
 #include "console/worker_answer.h"
@@ -96,6 +97,9 @@ std::string BalancesToJson(const std::vector<function::Balance>& balances) {
                          {"pending", balance.pending},
                          {"rows", balance.rows},
                          {"balanced", balance.balanced()}});
+    if (balance.balanced()) continue;
+    functions.back()["missing"] = balance.missing;
+    functions.back()["doubled"] = balance.doubled;
   }
   return nlohmann::json{{"balanced", balanced}, {"functions", functions}}.dump();
 }
@@ -133,6 +137,7 @@ http::Handler AdminDoor(AdminPorts ports) {
                })
           .ok());
   AddPeek(router, shared);
+  AddFunctionRoutes(router, shared->functions, shared->workers, shared->project);
   AddPushIssuer(router, shared);
   if (shared->testing) AddTestingRoutes(router, *shared->testing, shared->workers, shared->project);
   http::Handler handler = [router = std::move(router)](http::Request request,

@@ -17,6 +17,10 @@ namespace afluente::broker {
 class Topics;
 }
 
+namespace afluente::function {
+struct Operations;
+}
+
 namespace afluente::console {
 
 struct TestingPorts;
@@ -30,6 +34,8 @@ struct AdminPorts {
   std::function<absl::StatusOr<std::vector<function::Balance>>()> check;
   std::function<uint64_t()> backlog;  // messages that functions have not decided yet
   broker::Topics& topics;
+  // One a function; outlive the door.
+  const std::vector<function::Operations>& functions;
   std::function<absl::StatusOr<std::string>()> push_keys;  // the JWK set of pushes' tokens
   // Of an instance that tests run against, else null. Shared with the copies of these ports.
   std::shared_ptr<const TestingPorts> testing = nullptr;
@@ -38,7 +44,7 @@ struct AdminPorts {
 
 // The admin door: /metrics, /healthz, /readyz, and what client commands ask of a running instance:
 // GET /v1/check, GET /v1/backlog, POST /v1/query {"sql", "parameters": [{"name", "type", "value"}],
-// "limit"}, GET /v1/peek; the documents that
+// "limit"}, GET /v1/peek, /v1/functions (see function_routes.h); the documents that
 // verify the tokens of pushes (/.well-known/openid-configuration, /oauth2/v3/certs); with testing
 // ports /v1/testing/ too. Without a gate it answers to loopback names only; with one, reading needs
 // the role viewer and everything else operator, but for probes and the pushes' keys.

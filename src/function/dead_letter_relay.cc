@@ -1,6 +1,8 @@
 #include "function/dead_letter_relay.h"
 
+#include <cstdint>
 #include <future>
+#include <set>
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
@@ -21,7 +23,7 @@ struct DeadLetterRelay::Shared {
   bool stopped ABSL_GUARDED_BY(mutex) = false;
 };
 
-DeadLetterRelay::DeadLetterRelay(broker::Publisher& publisher, warehouse::Warehouse& warehouse)
+DeadLetterRelay::DeadLetterRelay(broker::KeyedPublisher& publisher, warehouse::Warehouse& warehouse)
     : publisher_(publisher), warehouse_(warehouse), shared_(std::make_unique<Shared>()) {}
 
 DeadLetterRelay::~DeadLetterRelay() { Stop(); }
@@ -55,31 +57,51 @@ void DeadLetterRelay::Run() {
 }
 
 absl::StatusOr<size_t> DeadLetterRelay::RelayOnce() {
+  if (!started_clean_) AFLUENTE_RETURN_IF_ERROR(ForgetStale());
+  started_clean_ = true;
   AFLUENTE_ASSIGN_OR_RETURN(auto entries, warehouse_.Outbox(kEntriesMax));
   if (entries.empty()) return 0;
+  std::vector<std::future<absl::Status>> answers;
+  for (warehouse::OutboxEntry& entry : entries) {
+    // Shared with the callback: the broker owns it until the answer.
+    auto answered = std::make_shared<std::promise<absl::Status>>();
+    answers.push_back(answered->get_future());
+    publisher_.PublishKeyed(
+        entry.topic, entry.key, std::move(entry.draft),
+        [answered](absl::Status status) { answered->set_value(std::move(status)); });
+  }
   std::vector<std::string> published;
   absl::Status refused;
-  for (warehouse::OutboxEntry& entry : entries) {
-    std::string key = entry.key;
-    refused = PublishOne(std::move(entry));
-    if (!refused.ok()) break;
-    published.push_back(std::move(key));
+  for (size_t i = 0; i < entries.size(); ++i) {
+    absl::Status status = answers[i].get();
+    if (status.ok()) published.push_back(std::move(entries[i].key));
+    if (refused.ok()) refused = std::move(status);
   }
-  if (!published.empty()) AFLUENTE_RETURN_IF_ERROR(warehouse_.RemoveFromOutbox(published));
+  if (!published.empty()) {
+    AFLUENTE_RETURN_IF_ERROR(warehouse_.RemoveFromOutbox(published));
+    AFLUENTE_RETURN_IF_ERROR(Forget(published));
+  }
   AFLUENTE_RETURN_IF_ERROR(refused);
   return published.size();
 }
 
-absl::Status DeadLetterRelay::PublishOne(warehouse::OutboxEntry entry) {
-  // Shared with the callback: the broker owns it until the answer.
+absl::Status DeadLetterRelay::ForgetStale() {
+  std::vector<std::string> keys = publisher_.Keys();
+  if (keys.empty()) return absl::OkStatus();
+  AFLUENTE_ASSIGN_OR_RETURN(const auto waiting, warehouse_.Outbox(INT32_MAX));
+  std::set<std::string> needed;
+  for (const warehouse::OutboxEntry& entry : waiting) needed.insert(entry.key);
+  std::erase_if(keys, [&](const std::string& key) { return needed.contains(key); });
+  return Forget(std::move(keys));
+}
+
+absl::Status DeadLetterRelay::Forget(std::vector<std::string> keys) {
+  if (keys.empty()) return absl::OkStatus();
   auto answered = std::make_shared<std::promise<absl::Status>>();
   auto answer = answered->get_future();
-  std::vector<event::Draft> batch;
-  batch.push_back(std::move(entry.draft));
-  publisher_.Publish(entry.topic, std::move(batch),
-                     [answered](absl::StatusOr<std::vector<std::string>> ids) {
-                       answered->set_value(ids.status());
-                     });
+  publisher_.ForgetKeys(std::move(keys), [answered](absl::Status status) {
+    answered->set_value(std::move(status));
+  });
   return answer.get();
 }
 

@@ -1,20 +1,23 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
-#include "broker/publisher.h"
+#include "broker/keyed_publisher.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::function {
 
 // Publishes committed dead letters from the warehouse's outbox to their topics, oldest first, and
-// removes what is published. Owned by roles/; one thread of its own. A crash between the two
-// publishes an entry again: at least once, as Pub/Sub's own dead-letter topics.
+// removes what is published. Owned by roles/; one thread of its own. The topic's journal knows each
+// entry's key from the publish until its removal is durable, so a crash in between sends nothing
+// twice.
 class DeadLetterRelay {
  public:
-  DeadLetterRelay(broker::Publisher& publisher, warehouse::Warehouse& warehouse);
+  DeadLetterRelay(broker::KeyedPublisher& publisher, warehouse::Warehouse& warehouse);
   ~DeadLetterRelay();  // stops after the entries at hand
 
   void Start();
@@ -25,11 +28,14 @@ class DeadLetterRelay {
  private:
   struct Shared;
   void Run();
-  absl::Status PublishOne(warehouse::OutboxEntry entry);
+  // Keys of entries that are gone: the process ended before it could forget them.
+  absl::Status ForgetStale();
+  absl::Status Forget(std::vector<std::string> keys);
 
-  broker::Publisher& publisher_;
+  broker::KeyedPublisher& publisher_;
   warehouse::Warehouse& warehouse_;
   const std::unique_ptr<Shared> shared_;
+  bool started_clean_ = false;  // of the thread alone
   std::thread worker_;
 };
 

@@ -210,8 +210,9 @@ TEST_F(FunctionTest, ARestartKeepsWhatIsNotAuditedYet) {
   topics_.Publish(R"({"a": 2})");
   RunUntilDrained(DefaultSettings());
   ASSERT_TRUE(Make(DefaultSettings()).ok());
-  // The worker goes on after message 2; the audit, which trails it, has counted nothing yet.
-  EXPECT_THAT(topics_.resumed_at(), ElementsAre(0, 2));
+  // The worker goes on after message 2; the audit, which trails it, has counted nothing yet. The
+  // first is the check's.
+  EXPECT_THAT(topics_.resumed_at(), ElementsAre(0, 0, 2));
 }
 
 TEST_F(FunctionTest, ARefusedCommitIsTriedAgainAndNothingIsSkipped) {
@@ -301,6 +302,110 @@ TEST_F(FunctionTest, ADeadLetterTopicGetsTheMessageWithPubsubsAttributes) {
   EXPECT_EQ(*event::FindAttribute(outbox[0].draft.attributes, "kind"), "x");
 }
 
+// Fails each message's attempts as often as its data says; then one row. Counts attempts.
+class StubbornTransform final : public Transform {
+ public:
+  explicit StubbornTransform(std::map<std::string, int64_t>& attempts) : attempts_(attempts) {}
+  std::vector<Decision> Run(std::vector<Attempt> attempts) override {
+    std::vector<Decision> decisions;
+    for (Attempt& attempt : attempts) {
+      attempts_[attempt.message->message_id] = attempt.number;
+      const int64_t failures = std::stoll(attempt.message->data);
+      Outcome outcome = attempt.number <= failures
+                            ? Outcome::AttemptFailed("not yet")
+                            : Outcome::Rows({{schema::Value(failures)}});
+      decisions.push_back({std::move(attempt), std::move(outcome)});
+    }
+    return decisions;
+  }
+
+ private:
+  std::map<std::string, int64_t>& attempts_;
+};
+
+class RetryTest : public FunctionTest {
+ protected:
+  std::unique_ptr<Function> Start(Settings settings = DefaultSettings()) {
+    auto function = Function::Create(std::move(settings),
+                                     std::make_unique<StubbornTransform>(attempts_), topics_,
+                                     warehouse_, clock_, metrics_);
+    EXPECT_TRUE(function.ok()) << function.status();
+    (*function)->Start();
+    return *std::move(function);
+  }
+  // Lets time pass until the function has `backlog` messages left.
+  void PassTimeUntil(const Function& function, uint64_t backlog) {
+    while (function.backlog() != backlog) {
+      clock_.Advance(std::chrono::milliseconds(100));
+      std::this_thread::yield();
+    }
+  }
+
+  std::map<std::string, int64_t> attempts_;
+};
+
+TEST_F(RetryTest, AFailedAttemptIsMadeAgainWhileItsNeighboursGoOn) {
+  topics_.Publish("2");
+  topics_.Publish("0");
+  topics_.Publish("9");
+  auto function = Start();
+  while (function->backlog() != 2) std::this_thread::yield();
+  EXPECT_THAT(warehouse_.RowIds(), ElementsAre("2"));
+  EXPECT_EQ(function->progress().last_error, "not yet");
+  const auto waiting = function->Check();
+  EXPECT_EQ(waiting->pending, 2);
+  EXPECT_TRUE(waiting->balanced());
+  PassTimeUntil(*function, 0);
+  function->Stop();
+  EXPECT_THAT(warehouse_.RowIds(), ElementsAre("2", "1"));
+  EXPECT_EQ(attempts_["1"], 3);
+  EXPECT_EQ(attempts_["3"], 5);
+  ASSERT_EQ(warehouse_.dead_letters().size(), 1u);
+  EXPECT_EQ(warehouse_.dead_letters()[0].attempts, 5);
+  EXPECT_EQ(warehouse_.dead_letters()[0].error, "not yet");
+  EXPECT_TRUE(function->Check()->balanced());
+}
+
+TEST_F(RetryTest, AttemptsSurviveARestartAndWaitingMessagesStayPinned) {
+  topics_.Publish("0");
+  topics_.Publish("2");
+  topics_.Publish("0");
+  {
+    auto function = Start();
+    while (function->backlog() != 1) std::this_thread::yield();
+  }
+  auto function = Start();
+  EXPECT_EQ(topics_.resumed_at().count(1), 1u) << "the reader keeps message 2";
+  PassTimeUntil(*function, 0);
+  function->Stop();
+  EXPECT_THAT(warehouse_.RowIds(), ElementsAre("1", "3", "2"));
+  EXPECT_EQ(attempts_["2"], 3);
+}
+
+TEST_F(RetryTest, AFullWaitingSetReadsNoFurther) {
+  const size_t many = WaitingSet::kSizeMax + 3 * 100;
+  for (size_t i = 0; i < many; ++i) topics_.Publish("9");
+  Settings settings = DefaultSettings();
+  settings.batch_messages_max = 100;
+  auto function = Start(settings);
+  while (function->progress().waiting < WaitingSet::kSizeMax) std::this_thread::yield();
+  EXPECT_GT(function->progress().unread, 0u);
+  EXPECT_LT(function->progress().waiting, WaitingSet::kSizeMax + 100);
+  EXPECT_EQ(function->Check()->pending, static_cast<int64_t>(many));
+}
+
+TEST_F(RetryTest, ARowThatTheTableRefusesIsADeadLetterAndItsNeighboursAreStored) {
+  warehouse_.Poison(schema::Value(int64_t{2}));
+  for (const char* failures : {"0", "2", "0", "1", "0"}) topics_.Publish(failures);
+  auto function = Start();
+  PassTimeUntil(*function, 0);
+  function->Stop();
+  EXPECT_EQ(warehouse_.RowIds().size(), 4u);
+  ASSERT_EQ(warehouse_.dead_letters().size(), 1u);
+  EXPECT_EQ(warehouse_.dead_letters()[0].message.message_id, "2");
+  EXPECT_TRUE(function->Check()->balanced());
+}
+
 // Fails for every batch that contains a message "bad"; else one row a message.
 class FragileStatement final : public warehouse::BatchSql {
  public:
@@ -317,31 +422,43 @@ class FragileStatement final : public warehouse::BatchSql {
 };
 
 TEST(SqlTransformTest, AFailingBatchIsHalvedUntilTheGuiltyStandAlone) {
-  std::vector<event::Message> messages(9);
-  for (auto& message : messages) message.data = "good";
-  messages[3].data = "bad";
-  messages[4].data = "none";
-  messages[8].data = "bad";
-  std::vector<const event::Message*> pointers;
-  for (const auto& message : messages) pointers.push_back(&message);
+  std::vector<Attempt> attempts;
+  for (size_t i = 0; i < 9; ++i) {
+    auto message = std::make_shared<event::Message>();
+    message->data = i == 3 || i == 8 ? "bad" : i == 4 ? "none" : "good";
+    attempts.push_back({std::move(message), 1});
+  }
   SqlTransform transform(std::make_unique<FragileStatement>());
-  const auto outcomes = transform.Run(pointers);
-  ASSERT_EQ(outcomes.size(), 9u);
+  const auto decisions = transform.Run(std::move(attempts));
+  ASSERT_EQ(decisions.size(), 9u);
   for (size_t i = 0; i < 9; ++i) {
     const auto expected = i == 3 || i == 8 ? Outcome::Kind::kFailed
                           : i == 4         ? Outcome::Kind::kDropped
                                            : Outcome::Kind::kRows;
-    EXPECT_EQ(outcomes[i].kind, expected) << i;
+    EXPECT_EQ(decisions[i].outcome.kind, expected) << i;
   }
-  EXPECT_THAT(outcomes[8].error, HasSubstr("bad value"));
+  EXPECT_THAT(decisions[8].outcome.error, HasSubstr("bad value"));
 }
 
 TEST(StateTest, RoundTripAndDamage) {
-  State state{{"j", 3, 7}, kTopic, "attributes:x", 5, 4};
+  State state{{"j", 3, 7}, kTopic, "attributes:x", 5, 4, {}, {}, {}, 0};
+  state.waiting.Fail(6, "", 2, host::WallTime(std::chrono::seconds(9)), "it said \xff");
+  state.waiting.Start(7, "");
+  state.replay = ReplayState{2, 5, "p.d.t", 1};
+  state.backfills = {{"file", 10}};
+  state.backfilled = 8;
   const auto decoded = State::Decode(state.Encode());
   ASSERT_TRUE(decoded.ok());
   EXPECT_EQ(decoded->position, state.position);
   EXPECT_EQ(decoded->audited_published, 4);
+  ASSERT_EQ(decoded->waiting.size(), 2u);
+  EXPECT_EQ(decoded->waiting.Find(6)->attempts, 2);
+  EXPECT_EQ(decoded->waiting.Find(6)->next_time, host::WallTime(std::chrono::seconds(9)));
+  EXPECT_THAT(decoded->waiting.Find(6)->error, HasSubstr("it said"));
+  EXPECT_FALSE(decoded->waiting.Find(7)->in_flight);
+  EXPECT_EQ(decoded->decided_through(), 5u);
+  EXPECT_EQ(decoded->replay->end, 5u);
+  EXPECT_EQ(decoded->backfills.at("file"), 10u);
   EXPECT_FALSE(State::Decode("{}").ok());
   EXPECT_FALSE(State::Decode("\xff").ok());
 }

@@ -13,6 +13,10 @@ class Broker;
 class Subscriptions;
 }  // namespace afluente::broker
 
+namespace afluente::function {
+struct Operations;
+}  // namespace afluente::function
+
 namespace afluente::host {
 class Clock;
 }  // namespace afluente::host
@@ -36,7 +40,7 @@ namespace afluente::roles {
 // directory's lock.
 class Pipeline {
  public:
-  // Opens the directory, creates what the specification names and is not there yet, and opens the
+  // `spec` outlives the pipeline. Opens the directory, creates what the specification names and is not there yet, and opens the
   // functions (not started). INVALID_ARGUMENT or FAILED_PRECONDITION when the specification does
   // not fit what is stored.
   static absl::StatusOr<std::unique_ptr<Pipeline>> Open(const spec::Spec& spec,
@@ -55,6 +59,9 @@ class Pipeline {
   // Messages that some function has not decided yet, filters aside.
   uint64_t Backlog() const;
 
+  // One a function, in the specification's order.
+  const std::vector<function::Operations>& operations() const;
+
   broker::Broker& broker();
   // The broker's, and those with a BigQuery table are written to it.
   broker::Subscriptions& subscriptions();
@@ -63,6 +70,7 @@ class Pipeline {
  private:
   struct State;
   explicit Pipeline(std::unique_ptr<State> state);
+  static void OpenConnections(const spec::Spec& spec, State& state);
   std::unique_ptr<State> state_;
 };
 

@@ -114,6 +114,7 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
       .check = [pipeline = serving.pipeline.get()] { return pipeline->Check(); },
       .backlog = [pipeline = serving.pipeline.get()] { return pipeline->Backlog(); },
       .topics = serving.pipeline->broker(),
+      .functions = serving.pipeline->operations(),
       .push_keys = [&serving] { return serving.push_tokens->PublicKeys(); },
   };
   if (serving.testing) {

@@ -45,6 +45,9 @@ absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors) 
                          {"api", "http://" + doors.api},
                          {"pubsub", doors.pubsub},
                          {"admin", "http://" + doors.admin}};
+  if (!doors.ingest.empty()) json["ingest"] = "http://" + doors.ingest;
+  if (!doors.mqtt.empty()) json["mqtt"] = doors.mqtt;
+  if (!doors.mqtts.empty()) json["mqtts"] = doors.mqtts;
   if (!doors.proxy.empty()) json["proxy"] = "http://" + doors.proxy;
   const std::string text = json.dump() + "\n";
   AFLUENTE_RETURN_IF_ERROR(WriteAtomically(DefaultFile(options), text));

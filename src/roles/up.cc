@@ -26,6 +26,7 @@
 #include "http/server.h"
 #include "identity/identity_headers.h"
 #include "roles/doorkeeper.h"
+#include "roles/ingest_door.h"
 #include "roles/pipeline.h"
 #include "roles/proxy_door.h"
 #include "roles/pubsub_metrics.h"
@@ -65,6 +66,7 @@ struct Serving {
   std::unique_ptr<http::Server> api_door;
   std::unique_ptr<http::Server> admin_door;
   std::unique_ptr<ProxyDoor> proxy_door;
+  IngestDoor ingest_door;
   ReadyDoors doors;
 };
 
@@ -187,7 +189,12 @@ absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
 
 absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
   AFLUENTE_ASSIGN_OR_RETURN(serving.pipeline,
-                            Pipeline::Open(spec, options.data_dir, serving.clock, serving.metrics));
+                            Pipeline::Open(spec, options.data_dir, serving.clock, serving.metrics,
+                                           [&](broker::Broker& broker) {
+                                             return serving.ingest_door.Recover(
+                                                 {serving.files, broker, serving.clock},
+                                                 options.data_dir);
+                                           }));
   // The directory is ours now, so whatever file is there is a dead process's.
   RemoveReadyFiles(options);
   serving.io_threads =
@@ -209,6 +216,10 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenProxy(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.doors.ingest,
+      serving.ingest_door.Open(spec, options.doors.ingest,
+                               {*serving.io_threads, PublisherOf(serving), serving.metrics}));
   serving.doors.project = spec.project;
   AFLUENTE_RETURN_IF_ERROR(RememberSpec(options));
   return WriteReadyFiles(options, serving.doors);
@@ -224,6 +235,7 @@ void Close(const UpOptions& options, Serving& serving) {
                         until - serving.system_clock.Monotonic()));
   };
   if (serving.testing) serving.testing->Finish();
+  serving.ingest_door.Stop(left());
   if (serving.pubsub) serving.pubsub->Stop(left());
   if (serving.push) serving.push->Stop(left());
   if (serving.proxy_door) serving.proxy_door->Stop(left());
@@ -256,9 +268,9 @@ int Fail(const absl::Status& status) {
 
 int RunUp(const UpOptions& options) {
   const std::pair<const char*, const std::string*> addresses[] = {
-      {"--api-listen", &options.doors.api},
-      {"--pubsub-listen", &options.doors.pubsub},
-      {"--admin-listen", &options.doors.admin},
+      {"--api-listen", &options.doors.api},     {"--pubsub-listen", &options.doors.pubsub},
+      {"--admin-listen", &options.doors.admin}, {"--ingest-listen", &options.doors.ingest},
+      {"--mqtt-listen", &options.doors.mqtt},   {"--mqtts-listen", &options.doors.mqtts},
       {"--proxy-listen", &options.doors.proxy}};
   for (const auto& [flag, address] : addresses) {
     if (!options.testing || http::IsLoopbackAuthority(*address, {})) continue;

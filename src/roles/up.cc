@@ -27,6 +27,7 @@
 #include "identity/identity_headers.h"
 #include "roles/doorkeeper.h"
 #include "roles/ingest_door.h"
+#include "roles/mqtt_door.h"
 #include "roles/pipeline.h"
 #include "roles/proxy_door.h"
 #include "roles/pubsub_metrics.h"
@@ -67,6 +68,7 @@ struct Serving {
   std::unique_ptr<http::Server> admin_door;
   std::unique_ptr<ProxyDoor> proxy_door;
   IngestDoor ingest_door;
+  MqttDoor mqtt_door;
   ReadyDoors doors;
 };
 
@@ -187,13 +189,32 @@ absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
   return absl::OkStatus();
 }
 
+// What the doors of sources remember, before the journal may clean.
+absl::Status RecoverSources(const UpOptions& options, const spec::Spec& spec,
+                            broker::Broker& broker, Serving& serving) {
+  const source::DeliveryLog::Parts parts{serving.files, broker, serving.clock};
+  AFLUENTE_RETURN_IF_ERROR(serving.ingest_door.Recover(parts, options.data_dir));
+  return serving.mqtt_door.Recover(spec, parts, options.data_dir);
+}
+
+absl::Status OpenSources(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.doors.ingest,
+      serving.ingest_door.Open(spec, options.doors.ingest,
+                               {*serving.io_threads, PublisherOf(serving), serving.metrics}));
+  MqttDoor::Addresses mqtt{options.doors.mqtt, options.doors.mqtts};
+  AFLUENTE_RETURN_IF_ERROR(serving.mqtt_door.Open(
+      spec, mqtt, {*serving.io_threads, PublisherOf(serving), serving.clock, serving.metrics}));
+  serving.doors.mqtt = mqtt.plain;
+  serving.doors.mqtts = mqtt.tls;
+  return absl::OkStatus();
+}
+
 absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
   AFLUENTE_ASSIGN_OR_RETURN(serving.pipeline,
                             Pipeline::Open(spec, options.data_dir, serving.clock, serving.metrics,
                                            [&](broker::Broker& broker) {
-                                             return serving.ingest_door.Recover(
-                                                 {serving.files, broker, serving.clock},
-                                                 options.data_dir);
+                                             return RecoverSources(options, spec, broker, serving);
                                            }));
   // The directory is ours now, so whatever file is there is a dead process's.
   RemoveReadyFiles(options);
@@ -216,10 +237,7 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenProxy(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
-  AFLUENTE_ASSIGN_OR_RETURN(
-      serving.doors.ingest,
-      serving.ingest_door.Open(spec, options.doors.ingest,
-                               {*serving.io_threads, PublisherOf(serving), serving.metrics}));
+  AFLUENTE_RETURN_IF_ERROR(OpenSources(options, spec, serving));
   serving.doors.project = spec.project;
   AFLUENTE_RETURN_IF_ERROR(RememberSpec(options));
   return WriteReadyFiles(options, serving.doors);
@@ -236,6 +254,7 @@ void Close(const UpOptions& options, Serving& serving) {
   };
   if (serving.testing) serving.testing->Finish();
   serving.ingest_door.Stop(left());
+  serving.mqtt_door.Stop(left());
   if (serving.pubsub) serving.pubsub->Stop(left());
   if (serving.push) serving.push->Stop(left());
   if (serving.proxy_door) serving.proxy_door->Stop(left());

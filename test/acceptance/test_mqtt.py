@@ -120,7 +120,8 @@ def test_user_properties_and_reason_codes_of_5(up):
     asked = [made.publish("nowhere", "x", qos=1), made.publish("devices/d5/telemetry", "x", qos=1, properties=taken),
              made.publish("$SYS/x", "x", qos=1), made.publish("nowhere", "x", qos=2)]
     wait_until(lambda: len(reasons) == 4, what="four answers")
-    assert [reasons[info.mid] for info in asked] == [0x90, 0x99, 0x10, 0x90]
+    assert [reasons[info.mid] for info in asked] [:3] == [0x90, 0x99, 0x10]
+    assert reasons[asked[3].mid] in (0x90, 0x92)  # paho releases what was refused, and reports that answer
     subscribed = []
     made.on_subscribe = lambda _c, _d, _m, codes, _p: subscribed.extend(codes)
     made.subscribe("devices/#")
@@ -299,31 +300,26 @@ def test_a_packet_too_large_is_refused_by_name(launch):
 def test_overload_keeps_memory_flat_and_loses_nothing(up):
     """Clients that send as fast as they can, for a bounded time: every acknowledged message is there."""
     before = up.resident_bytes()
-    acknowledged, lock = set(), threading.Lock()
-    stop = time.monotonic() + 6
+    acknowledged, unanswered = set(), []
+    stop = time.monotonic() + 5
 
     def flood(number):
         made = client(f"flood-{number}", version=paho.MQTTv5)
-        made.max_queued_messages_set(0)
-        pending = {}
-
-        def on_publish(_c, _d, mid, reason, _p):
-            with lock:
-                if reason.value < 0x80 and mid in pending:
-                    acknowledged.add(pending.pop(mid))
-
-        made.on_publish = on_publish
+        refused = set()
+        made.on_publish = lambda _c, _d, mid, reason, _p: refused.add(mid) if reason.value >= 0x80 else None
         connected(made, up)
-        count = 0
+        sent = []
         while time.monotonic() < stop:
-            text = f"{number}-{count}"
-            with lock:
-                mid = made.publish("devices/x/telemetry", text + "x" * 500, qos=1).mid
-                pending[mid] = text
-            count += 1
-            while len(pending) > 200 and time.monotonic() < stop:
-                time.sleep(0.001)
-        wait_until(lambda: not pending, 60, "every answer")
+            text = f"{number}-{len(sent)}"
+            sent.append((made.publish("devices/x/telemetry", text + "x" * 500, qos=1), text))
+            if len(sent) > 200:
+                sent[-200][0].wait_for_publish(60)
+        for info, text in sent:
+            info.wait_for_publish(60)
+            if not info.is_published():
+                unanswered.append(text)
+            elif info.mid not in refused:
+                acknowledged.add(text)
         gone(made)
 
     floods = [threading.Thread(target=flood, args=(number,)) for number in range(6)]
@@ -334,5 +330,6 @@ def test_overload_keeps_memory_flat_and_loses_nothing(up):
         most = max(most, up.resident_bytes())
         floods[0].join(0.1)
     got = {message["text"].rstrip("x") for message in pulled(up)}
+    assert not unanswered
     assert acknowledged and acknowledged <= got
     assert most < before + (700 << 20), f"{(most - before) >> 20} MiB"

@@ -16,9 +16,8 @@ SEED = int(os.environ.get("AFLUENTE_SEED", "7"))
 
 
 def kill_and_start(instance):
-    doors = dict(instance.doors)
     instance.kill()
-    instance.start("--mqtt-listen", doors["mqtt"], keep_ports=True)
+    instance.start(keep_ports=True)
 
 
 @pytest.mark.parametrize("qos", [1, 2])

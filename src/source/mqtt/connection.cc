@@ -27,15 +27,16 @@ constexpr std::chrono::seconds kCloseTimeout{2};
 
 Connection::Connection(std::shared_ptr<Door> door, asio::io_context& io, int fd,
                        std::shared_ptr<asio::ssl::context> tls)
-    : door_(std::move(door)), io_(io), context_(std::move(tls)), timer_(io) {
+    : door_(std::move(door)),
+      io_(io),
+      context_(std::move(tls)),
+      timer_(io),
+      armed_(host::MonotonicTime::max()) {
   Socket socket(io_);
   Error ignored;
   socket.assign(tcp::v4(), fd, ignored);
-  if (context_ == nullptr) {
-    plain_ = std::make_unique<Socket>(std::move(socket));
-  } else {
-    tls_ = std::make_unique<TlsStream>(std::move(socket), *context_);
-  }
+  if (context_ == nullptr) plain_ = std::make_unique<Socket>(std::move(socket));
+  if (context_ != nullptr) tls_ = std::make_unique<TlsStream>(std::move(socket), *context_);
 }
 
 Connection::~Connection() { door_->traffic.connections.fetch_sub(1); }
@@ -92,7 +93,8 @@ void Connection::After(std::chrono::milliseconds delay, absl::AnyInvocable<void(
 }
 
 void Connection::Resume() {
-  if (finished_ || parsing_ || conversation_ == nullptr) return;
+  // While it reads, what is in_ was parsed already, and the read writes there.
+  if (finished_ || closing_ || parsing_ || reading_ || conversation_ == nullptr) return;
   Parse();
   Read();
 }
@@ -116,6 +118,7 @@ void Connection::OnRead(const Error& error, size_t bytes) {
   reading_ = false;
   if (finished_) return;
   if (error) return Finish();
+  if (draining_) return Discard();
   if (closing_) return;
   filled_ += bytes;
   Parse();
@@ -214,6 +217,7 @@ void Connection::FinishSending() {
   Error ignored;
   socket().shutdown(tcp::socket::shutdown_send, ignored);
   if (ignored) return Finish();
+  // A read under way would discard too.
   if (!reading_) Discard();
 }
 

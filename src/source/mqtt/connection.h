@@ -95,7 +95,7 @@ class Connection final : public Line, public std::enable_shared_from_this<Connec
   std::unique_ptr<Socket> plain_;
   std::unique_ptr<TlsStream> tls_;
   boost::asio::steady_timer timer_;
-  host::MonotonicTime armed_ = host::MonotonicTime::max();
+  host::MonotonicTime armed_;                   // when the timer rings
   std::shared_ptr<Conversation> conversation_;  // shared: what it waits for keeps it
   std::string in_;
   size_t filled_ = 0;    // of in_

@@ -20,6 +20,31 @@ constexpr uint8_t kUnavailable = 3;
 constexpr uint8_t kBadPassword = 4;
 constexpr uint8_t kUnauthorized = 5;
 
+const char* TextOf(Reason reason) {
+  switch (reason) {
+    case Reason::kMalformedPacket:
+      return "malformed packet";
+    case Reason::kProtocolError:
+      return "protocol error";
+    case Reason::kPacketTooLarge:
+      return "packet too large";
+    case Reason::kKeepAliveTimeout:
+      return "nothing came within the keep-alive time";
+    case Reason::kSessionTakenOver:
+      return "another connection has this client id";
+    case Reason::kServerShuttingDown:
+      return "the server stops";
+    case Reason::kReceiveMaximumExceeded:
+      return "more messages in flight than the receive maximum";
+    case Reason::kTopicAliasInvalid:
+      return "topic alias out of range";
+    case Reason::kMaximumConnectTime:
+      return "the token expired";
+    default:
+      return "the message cannot be stored now";
+  }
+}
+
 bool HasControlCharacter(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -236,7 +261,8 @@ void Conversation::End(Reason reason, bool with_will) {
   state_ = State::kEnded;
   deadline_ = kNever;
   if (was_open && five() && reason != Reason::kSuccess) {
-    line_->Send(Encode(Disconnect{reason, {}}, connect_.version));
+    const Property why{PropertyId::kReasonString, 0, TextOf(reason), ""};
+    line_->Send(Encode(Disconnect{reason, {why}}, connect_.version));
   }
   line_->Close();
   if (!was_open) return;

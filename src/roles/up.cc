@@ -26,6 +26,7 @@
 #include "http/server.h"
 #include "identity/identity_headers.h"
 #include "roles/doorkeeper.h"
+#include "roles/forwards.h"
 #include "roles/ingest_door.h"
 #include "roles/mqtt_door.h"
 #include "roles/pipeline.h"
@@ -69,6 +70,7 @@ struct Serving {
   std::unique_ptr<ProxyDoor> proxy_door;
   IngestDoor ingest_door;
   MqttDoor mqtt_door;
+  Forwards forwards;
   ReadyDoors doors;
 };
 
@@ -207,7 +209,7 @@ absl::Status OpenSources(const UpOptions& options, const spec::Spec& spec, Servi
       spec, mqtt, {*serving.io_threads, PublisherOf(serving), serving.clock, serving.metrics}));
   serving.doors.mqtt = mqtt.plain;
   serving.doors.mqtts = mqtt.tls;
-  return absl::OkStatus();
+  return serving.forwards.Start(spec, SubscriptionsOf(serving), serving.clock);
 }
 
 absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
@@ -253,6 +255,7 @@ void Close(const UpOptions& options, Serving& serving) {
                         until - serving.system_clock.Monotonic()));
   };
   if (serving.testing) serving.testing->Finish();
+  serving.forwards.Stop();
   serving.ingest_door.Stop(left());
   serving.mqtt_door.Stop(left());
   if (serving.pubsub) serving.pubsub->Stop(left());

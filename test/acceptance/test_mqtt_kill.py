@@ -57,6 +57,8 @@ def test_the_server_is_killed(launch, qos):
         assert len(got) == len(sent), f"AFLUENTE_SEED={SEED}: doubled {sorted({m for m in got if got.count(m) > 1})}"
 
 
+@pytest.mark.skipif(shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin") is None,
+                    reason="the mosquitto broker is not installed (apt-get install mosquitto)")
 def test_a_bridging_mosquitto_and_either_side_is_killed(launch, tmp_path):
     """A real broker bridges at QoS 1; it and Afluente are killed in turn."""
     up = launch(SPEC, {})

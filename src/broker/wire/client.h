@@ -18,6 +18,8 @@ struct ClientOptions {
   int publishes_in_flight_max = 16;
   uint64_t bytes_in_flight_max = 16 << 20;
   std::chrono::milliseconds timeout{60'000};  // of one call
+  // TLS and this machine's Google credentials (Application Default Credentials), for Google's.
+  bool google = false;
 };
 
 // A message as a client receives it.
@@ -39,6 +41,8 @@ class PubsubClient {
   // once, from another thread, with the message ids or the error; it must not block.
   virtual void Publish(const std::string& topic, std::vector<event::Draft> batch,
                        Publisher::Published done) = 0;
+  // Answers the publishes in flight, and those to come, with CANCELLED.
+  virtual void Cancel() = 0;
   // Waits until every publish is answered.
   virtual void Flush() = 0;
 

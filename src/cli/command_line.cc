@@ -68,6 +68,15 @@ void AddUp(CLI::App& app, Parsed& parsed) {
   WithEnvironment(up->add_option("--admin-listen", parsed.up.doors.admin,
                                  "HOST:PORT of metrics, health and client commands")
                       ->capture_default_str());
+  WithEnvironment(
+      up->add_option("--ingest-listen", parsed.up.doors.ingest, "HOST:PORT of POST /ingest/{topic}")
+          ->capture_default_str());
+  WithEnvironment(
+      up->add_option("--mqtt-listen", parsed.up.doors.mqtt, "HOST:PORT of MQTT, with sources.mqtt:")
+          ->capture_default_str());
+  WithEnvironment(up->add_option("--mqtts-listen", parsed.up.doors.mqtts,
+                                 "HOST:PORT of MQTT over TLS, with sources.mqtt.tls:")
+                      ->capture_default_str());
   WithEnvironment(up->add_option("--proxy-listen", parsed.up.doors.proxy,
                                  "HOST:PORT of the identity-aware proxy, with access:")
                       ->capture_default_str());
@@ -79,8 +88,9 @@ void AddUp(CLI::App& app, Parsed& parsed) {
     parsed.run = [&parsed] {
       if (parsed.ephemeral_ports) {
         roles::Doors& doors = parsed.up.doors;
-        for (std::string* door : {&doors.api, &doors.pubsub, &doors.admin, &doors.proxy}) {
-          *door = door->substr(0, door->rfind(':')) + ":0";
+        for (std::string* door : {&doors.api, &doors.pubsub, &doors.admin, &doors.ingest,
+                                  &doors.mqtt, &doors.mqtts, &doors.proxy}) {
+          if (!door->empty()) *door = door->substr(0, door->rfind(':')) + ":0";
         }
       }
       return roles::RunUp(parsed.up);

@@ -1,6 +1,6 @@
 #pragma once
 
-// Private to this folder: the only header that names Asio besides connection.h.
+// Of this folder and source/mqtt: the only header that names Asio besides connection.h.
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>

@@ -15,6 +15,7 @@
 #include "identity/openid_provider.h"
 #include "identity/policy.h"
 #include "identity/verifier.h"
+#include "roles/source_addresses.h"
 #include "spec/spec.h"
 
 namespace afluente::roles {
@@ -133,6 +134,7 @@ identity::KeyStore* Doorkeeper::assertion_keys() { return state_->assertion_keys
 absl::Status CheckAddress(const spec::Spec& spec, const std::string& flag,
                           const std::string& address) {
   if (IsLoopback(address)) return absl::OkStatus();
+  if (const auto own = CheckSourceAddress(spec, flag, address)) return *own;
   if (!spec.access) {
     return absl::InvalidArgumentError(absl::StrCat(
         flag, " ", address,

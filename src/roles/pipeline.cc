@@ -124,7 +124,8 @@ void Pipeline::OpenConnections(const spec::Spec& spec, State& state) {
 absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
                                                          const std::string& data_dir,
                                                          const host::Clock& clock,
-                                                         telemetry::Metrics& metrics) {
+                                                         telemetry::Metrics& metrics,
+                                                         const BeforeCleaning& before_cleaning) {
   auto state = std::make_unique<State>();
   AFLUENTE_ASSIGN_OR_RETURN(state->directory, host::DataDirectory::Open(data_dir));
   broker::BrokerOptions broker_options;
@@ -175,6 +176,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
       [broker = state->broker.get()](const std::string& topic) {
         return function::MakeTopicJson(*broker, *broker, topic);
       });
+  if (before_cleaning) AFLUENTE_RETURN_IF_ERROR(before_cleaning(*state->broker));
   state->broker->AllowCleaning();
   metrics.AddGauge(telemetry::kJournalBytes, "Size of the journal on disk.", {},
                    [broker = state->broker.get()] {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,13 +41,18 @@ namespace afluente::roles {
 // directory's lock.
 class Pipeline {
  public:
-  // `spec` outlives the pipeline. Opens the directory, creates what the specification names and is not there yet, and opens the
+  // Runs when the topics are there and before the journal may clean: for who pins messages.
+  using BeforeCleaning = std::function<absl::Status(broker::Broker&)>;
+
+  // `spec` outlives the pipeline. Opens the directory, creates what the specification names and is
+  // not there yet, and opens the
   // functions (not started). INVALID_ARGUMENT or FAILED_PRECONDITION when the specification does
   // not fit what is stored.
   static absl::StatusOr<std::unique_ptr<Pipeline>> Open(const spec::Spec& spec,
                                                         const std::string& data_dir,
                                                         const host::Clock& clock,
-                                                        telemetry::Metrics& metrics);
+                                                        telemetry::Metrics& metrics,
+                                                        const BeforeCleaning& before_cleaning = {});
   ~Pipeline();
 
   void StartFunctions();

@@ -47,6 +47,9 @@ absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors) 
                          {"api", scheme + doors.api},
                          {"pubsub", doors.pubsub},
                          {"admin", scheme + doors.admin}};
+  if (!doors.ingest.empty()) json["ingest"] = scheme + doors.ingest;
+  if (!doors.mqtt.empty()) json["mqtt"] = doors.mqtt;
+  if (!doors.mqtts.empty()) json["mqtts"] = doors.mqtts;
   if (!doors.proxy.empty()) json["proxy"] = scheme + doors.proxy;
   if (doors.tls) json["tls"] = true;
   const std::string text = json.dump() + "\n";

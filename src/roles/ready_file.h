@@ -13,6 +13,9 @@ struct ReadyDoors {
   std::string api;
   std::string pubsub;
   std::string admin;
+  std::string ingest;
+  std::string mqtt;   // empty: not open
+  std::string mqtts;  // likewise
   std::string proxy;  // empty: not open
   bool tls = false;   // on every door
 };

@@ -25,6 +25,9 @@
 #include "http/tls_identity.h"
 #include "roles/api_door.h"
 #include "roles/doorkeeper.h"
+#include "roles/forwards.h"
+#include "roles/ingest_door.h"
+#include "roles/mqtt_door.h"
 #include "roles/pipeline.h"
 #include "roles/proxy_door.h"
 #include "roles/pubsub_metrics.h"
@@ -64,6 +67,9 @@ struct Serving {
   ApiDoor api;
   std::unique_ptr<http::Server> admin_door;
   std::unique_ptr<ProxyDoor> proxy_door;
+  IngestDoor ingest_door;
+  MqttDoor mqtt_door;
+  Forwards forwards;
   ReadyDoors doors;
 };
 
@@ -177,9 +183,33 @@ absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
   return absl::OkStatus();
 }
 
+// What the doors of sources remember, before the journal may clean.
+absl::Status RecoverSources(const UpOptions& options, const spec::Spec& spec,
+                            broker::Broker& broker, Serving& serving) {
+  const source::DeliveryLog::Parts parts{serving.files, broker, serving.clock};
+  AFLUENTE_RETURN_IF_ERROR(serving.ingest_door.Recover(parts, options.data_dir));
+  return serving.mqtt_door.Recover(spec, parts, options.data_dir);
+}
+
+absl::Status OpenSources(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.doors.ingest,
+      serving.ingest_door.Open(spec, options.doors.ingest,
+                               {*serving.io_threads, PublisherOf(serving), serving.metrics}));
+  MqttDoor::Addresses mqtt{options.doors.mqtt, options.doors.mqtts};
+  AFLUENTE_RETURN_IF_ERROR(serving.mqtt_door.Open(
+      spec, mqtt, {*serving.io_threads, PublisherOf(serving), serving.clock, serving.metrics}));
+  serving.doors.mqtt = mqtt.plain;
+  serving.doors.mqtts = mqtt.tls;
+  return serving.forwards.Start(spec, SubscriptionsOf(serving), serving.clock);
+}
+
 absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
   AFLUENTE_ASSIGN_OR_RETURN(serving.pipeline,
-                            Pipeline::Open(spec, options.data_dir, serving.clock, serving.metrics));
+                            Pipeline::Open(spec, options.data_dir, serving.clock, serving.metrics,
+                                           [&](broker::Broker& broker) {
+                                             return RecoverSources(options, spec, broker, serving);
+                                           }));
   // The directory is ours now, so whatever file is there is a dead process's.
   RemoveReadyFiles(options);
   serving.io_threads =
@@ -206,6 +236,7 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenProxy(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
+  AFLUENTE_RETURN_IF_ERROR(OpenSources(options, spec, serving));
   serving.doors.project = spec.project;
   AFLUENTE_RETURN_IF_ERROR(RememberSpec(options));
   return WriteReadyFiles(options, serving.doors);
@@ -221,6 +252,9 @@ void Close(const UpOptions& options, Serving& serving) {
                         until - serving.system_clock.Monotonic()));
   };
   if (serving.testing) serving.testing->Finish();
+  serving.forwards.Stop();
+  serving.ingest_door.Stop(left());
+  serving.mqtt_door.Stop(left());
   if (serving.pubsub) serving.pubsub->Stop(left());
   if (serving.push) serving.push->Stop(left());
   if (serving.proxy_door) serving.proxy_door->Stop(left());
@@ -253,9 +287,9 @@ int Fail(const absl::Status& status) {
 
 int RunUp(const UpOptions& options) {
   const std::pair<const char*, const std::string*> addresses[] = {
-      {"--api-listen", &options.doors.api},
-      {"--pubsub-listen", &options.doors.pubsub},
-      {"--admin-listen", &options.doors.admin},
+      {"--api-listen", &options.doors.api},     {"--pubsub-listen", &options.doors.pubsub},
+      {"--admin-listen", &options.doors.admin}, {"--ingest-listen", &options.doors.ingest},
+      {"--mqtt-listen", &options.doors.mqtt},   {"--mqtts-listen", &options.doors.mqtts},
       {"--proxy-listen", &options.doors.proxy}};
   for (const auto& [flag, address] : addresses) {
     if (!options.testing || http::IsLoopbackAuthority(*address, {})) continue;

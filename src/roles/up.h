@@ -10,6 +10,9 @@ struct Doors {
   std::string api = "127.0.0.1:8000";
   std::string pubsub = "127.0.0.1:8085";
   std::string admin = "127.0.0.1:9000";
+  std::string ingest = "127.0.0.1:8090";
+  std::string mqtt = "127.0.0.1:1883";   // only with `sources.mqtt:`
+  std::string mqtts = "127.0.0.1:8883";  // likewise, and its `tls:`
   std::string proxy = "127.0.0.1:8080";  // only with `access:` and no outside assertion
 };
 

@@ -9,6 +9,8 @@
 #include "spec/access_forms.h"
 #include "spec/member.h"
 #include "spec/shape.h"
+#include "spec/shape_table.h"
+#include "spec/sources_shape.h"
 #include "spec/text_forms.h"
 
 namespace afluente::spec {
@@ -16,7 +18,6 @@ namespace {
 
 constexpr TextForm kDuration = {"a duration such as 600s", IsDuration,
                                 "^[0-9]{1,13}(\\.[0-9]{1,3})?s$"};
-constexpr TextForm kSize = {"a size such as 512Mi or 2Gi", IsSize, "^[0-9]{1,18}(Ki|Mi|Gi|Ti)?$"};
 constexpr TextForm kProjectId = {
     "a project id (at most 30 lower-case letters, digits and hyphens, a letter first)", IsProjectId,
     "^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"};
@@ -65,99 +66,7 @@ constexpr TextForm kRate = {"a rate such as 100/s, 600/m or 50/10s", IsRate,
 constexpr TextForm kOrigin = {"an origin such as https://app.example or *", IsOrigin,
                               "^([*]|https?://[^/?#@ ]+)$"};
 
-// Owns the shapes, so that they can point at one another.
-class Table {
- public:
-  const Shape* Object(std::string description, std::vector<Property> properties) {
-    Shape shape;
-    shape.kind = ShapeKind::kObject;
-    shape.description = std::move(description);
-    shape.properties = std::move(properties);
-    return Keep(std::move(shape));
-  }
-  const Shape* ObjectOrText(std::string description, std::vector<Property> properties,
-                            const Shape* text) {
-    Shape shape;
-    shape.kind = ShapeKind::kObject;
-    shape.description = std::move(description);
-    shape.properties = std::move(properties);
-    shape.or_text = text;
-    return Keep(std::move(shape));
-  }
-  const Shape* Map(std::string description, TextForm keys, const Shape* element) {
-    Shape shape;
-    shape.kind = ShapeKind::kMap;
-    shape.description = std::move(description);
-    shape.form = keys;
-    shape.element = element;
-    return Keep(std::move(shape));
-  }
-  const Shape* List(std::string description, int64_t minimum, int64_t maximum,
-                    const Shape* element) {
-    Shape shape;
-    shape.kind = ShapeKind::kList;
-    shape.description = std::move(description);
-    shape.minimum = minimum;
-    shape.maximum = maximum;
-    shape.element = element;
-    return Keep(std::move(shape));
-  }
-  const Shape* Text(std::string description, TextForm form = {}) {
-    Shape shape;
-    shape.description = std::move(description);
-    shape.form = form;
-    return Keep(std::move(shape));
-  }
-  const Shape* Choice(std::string description, std::vector<std::string> choices) {
-    Shape shape;
-    shape.description = std::move(description);
-    shape.choices = std::move(choices);
-    return Keep(std::move(shape));
-  }
-  const Shape* Size(std::string description) {
-    Shape shape;
-    shape.description = std::move(description);
-    shape.form = kSize;
-    shape.integer_too = true;
-    return Keep(std::move(shape));
-  }
-  const Shape* Number(ShapeKind kind, std::string description, int64_t minimum, int64_t maximum) {
-    Shape shape;
-    shape.kind = kind;
-    shape.description = std::move(description);
-    shape.minimum = minimum;
-    shape.maximum = maximum;
-    return Keep(std::move(shape));
-  }
-  const Shape* Boolean(std::string description) {
-    Shape shape;
-    shape.kind = ShapeKind::kBoolean;
-    shape.description = std::move(description);
-    return Keep(std::move(shape));
-  }
-  // Adds keys that this version refuses by name.
-  static std::vector<Property> With(std::vector<Property> properties,
-                                    std::initializer_list<const char*> unsupported) {
-    static const Shape kUnsupported = [] {
-      Shape shape;
-      shape.kind = ShapeKind::kUnsupported;
-      shape.description = "Not supported by this version.";
-      return shape;
-    }();
-    for (const char* name : unsupported) properties.push_back({name, &kUnsupported, false});
-    return properties;
-  }
-  void AddProperty(const Shape* shape, Property property) {
-    for (Shape& kept : shapes_) {
-      if (&kept == shape) kept.properties.push_back(std::move(property));
-    }
-  }
-
- private:
-  const Shape* Keep(Shape shape) { return &shapes_.emplace_back(std::move(shape)); }
-
-  std::deque<Shape> shapes_;  // a deque never moves what it holds
-};
+using Table = ShapeTable;
 
 const Shape* Topics(Table* t) {
   const Shape* topic = t->Object(
@@ -165,7 +74,8 @@ const Shape* Topics(Table* t) {
       Table::With({{"message_retention_duration",
                     t->Text("How long messages are kept after publishing, 600s to 2678400s; left "
                             "out: only while a subscription or function needs them.",
-                            kDuration)}},
+                            kDuration)},
+                   {"forward", ForwardShape(t)}},
                   {"schema", "schema_settings", "labels", "kms_key_name", "message_storage_policy",
                    "ingestion_data_source_settings", "message_transforms"}));
   return t->Map("Topics by name.", kPubsubName, topic);
@@ -396,8 +306,9 @@ const Shape* File(Table* t) {
                    {"access", Access(t)},
                    {"tls", Tls(t)},
                    {"limits", Limits(t)},
+                   {"sources", SourcesShape(t)},
                    {"deploy", Deploy(t)}},
-                  {"sources"}));
+                  {}));
 }
 
 }  // namespace

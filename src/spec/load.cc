@@ -60,6 +60,7 @@ absl::StatusOr<Spec> Load(const std::string& file) {
   read("endpoints", ReadEndpoints);
   read("access", ReadAccess);
   read("tls", ReadTls);
+  read("sources", ReadSources);
   if (absl::Status status = findings.ToStatus(file); !status.ok()) return status;
   return spec;
 }

@@ -174,10 +174,8 @@ TEST(Load, RefusesWrongTypes) {
 }
 
 TEST(Load, RefusesByNameWhatThisVersionLacks) {
-  EXPECT_THAT(FindingsOf(Base("topics:\n  Data: {schema: {file: a.avsc, encoding: JSON}}\n"
-                              "sources: {}\n")),
-              ElementsAre("3:10: topics.Data.schema is not supported by this version",
-                          "4:1: sources is not supported by this version"));
+  EXPECT_THAT(FindingsOf(Base("topics:\n  Data: {schema: {file: a.avsc, encoding: JSON}}\n")),
+              ElementsAre("3:10: topics.Data.schema is not supported by this version"));
   std::string functions = WithTable("{name: a, type: INT64}") +
                           "topics: {Data: {}}\nfunctions:\n  f: {topic: Data, table: d.t, ";
   EXPECT_THAT(FindingsOf(functions + "previous_name: g}"),

@@ -110,6 +110,7 @@ void ReadTopics(const YamlNode& topics, Reading* reading) {
       }
       topic.message_retention_duration = std::chrono::duration_cast<seconds>(*kept);
     }
+    topic.forward = ReadForward(entry.value, reading);
     reading->spec->topics.push_back(std::move(topic));
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,9 @@ void ReadTls(const YamlNode& tls, Reading* reading);
 // The `parameters` of one endpoint: the path's first, as `in_path` names them.
 void ReadParameters(const YamlEntry& endpoint, const std::vector<std::string>& in_path,
                     std::vector<EndpointParameter>* parameters, Reading* reading);
+// After the topics.
+void ReadSources(const YamlNode& sources, Reading* reading);
+std::optional<Forward> ReadForward(const YamlNode& topic, Reading* reading);
 void ReadLimits(const YamlNode& limits, Reading* reading);
 
 // Of a map's key; "" when it is missing or no scalar.

@@ -14,6 +14,7 @@
 #include "schema/value.h"
 #include "spec/access.h"
 #include "spec/endpoint.h"
+#include "spec/sources.h"
 
 namespace afluente::spec {
 
@@ -21,6 +22,7 @@ namespace afluente::spec {
 struct Topic {
   std::string name;
   std::optional<std::chrono::seconds> message_retention_duration;
+  std::optional<Forward> forward;
 };
 
 struct Subscription {
@@ -115,6 +117,7 @@ struct Spec {
   std::vector<Endpoint> endpoints;
   std::optional<Access> access;  // nullopt: identity is off, and every door stays on loopback
   std::optional<Tls> tls;
+  Sources sources;
   Limits limits;
 };
 

@@ -20,7 +20,15 @@ inline constexpr std::string_view kFunctionMessages = "afluente_function_message
 inline constexpr std::string_view kFunctionMessagesHelp =
     "Messages that a function decided, by outcome.";
 inline constexpr std::string_view kFunctionRows = "afluente_function_rows_total";
+// Labels: outcome (accepted, rejected).
+inline constexpr std::string_view kIngestMessages = "afluente_ingest_messages_total";
+inline constexpr std::string_view kIngestMessagesHelp = "Messages of POST /ingest, by outcome.";
 inline constexpr std::string_view kJournalBytes = "afluente_journal_bytes";
+// Labels: outcome (accepted, refused, dropped, ignored).
+inline constexpr std::string_view kMqttConnections = "afluente_mqtt_connections";
+inline constexpr std::string_view kMqttMessages = "afluente_mqtt_messages_total";
+inline constexpr std::string_view kMqttMessagesHelp = "Messages of the MQTT door, by outcome.";
+inline constexpr std::string_view kMqttRejectedConnects = "afluente_mqtt_rejected_connects_total";
 inline constexpr std::string_view kPubsubAcknowledgedMessages =
     "afluente_pubsub_acknowledged_messages_total";
 inline constexpr std::string_view kPubsubDeliveredMessages =

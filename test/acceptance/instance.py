@@ -74,7 +74,10 @@ class Instance:
         if keep_ports:
             ports = ["--api-listen", self.doors["api"].removeprefix("http://"),
                      "--pubsub-listen", self.doors["pubsub"],
-                     "--admin-listen", self.doors["admin"].removeprefix("http://")]
+                     "--admin-listen", self.doors["admin"].removeprefix("http://"),
+                     "--ingest-listen", self.doors["ingest"].removeprefix("http://"),
+                     "--mqtt-listen", self.doors.get("mqtt", "127.0.0.1:0"),
+                     "--mqtts-listen", self.doors.get("mqtts", "127.0.0.1:0")]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "up", str(self.spec), "--data-dir", str(self.data_dir), *ports, *flags],

@@ -1,9 +1,11 @@
 #include "broker/wire/client.h"
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
@@ -109,10 +111,20 @@ class GrpcPubsubClient final : public PubsubClient {
     for (event::Draft& draft : batch) call->bytes += AddDraft(draft, *call->request);
     in_flight_.Enter(call->bytes);
     Prepare(call->context);
+    {
+      absl::MutexLock lock(&mutex_);
+      calls_.insert(call);
+      if (cancelled_) call->context.TryCancel();
+    }
     publisher_->async()->Publish(&call->context, call->request, call->response,
                                  [this, call](const grpc::Status& status) {
                                    Answer(std::unique_ptr<PublishCall>(call), status);
                                  });
+  }
+  void Cancel() override {
+    absl::MutexLock lock(&mutex_);
+    cancelled_ = true;
+    for (PublishCall* call : calls_) call->context.TryCancel();
   }
   void Flush() override { in_flight_.WaitForNone(); }
 
@@ -182,6 +194,10 @@ class GrpcPubsubClient final : public PubsubClient {
     else
       call->done(FromGrpc(status));
     const uint64_t bytes = call->bytes;
+    {
+      absl::MutexLock lock(&mutex_);
+      calls_.erase(call.get());
+    }
     call.reset();
     // Last: the destructor may be waiting for it.
     in_flight_.Leave(bytes);
@@ -190,6 +206,9 @@ class GrpcPubsubClient final : public PubsubClient {
   const ClientOptions options_;
   const std::unique_ptr<pubsub::Publisher::Stub> publisher_;
   const std::unique_ptr<pubsub::Subscriber::Stub> subscriber_;
+  absl::Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<PublishCall*> calls_ ABSL_GUARDED_BY(mutex_);
   InFlight in_flight_;
 };
 
@@ -201,15 +220,16 @@ std::unique_ptr<PubsubClient> PubsubClient::Create(const std::string& address,
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   // The door is plain HTTP/2; a proxy of the environment is not meant for it.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!options.google) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // A refusal for want of room stored nothing, so sending it again cannot double a message.
   arguments.SetServiceConfigJSON(R"({"methodConfig": [{
       "name": [{"service": "google.pubsub.v1.Publisher", "method": "Publish"}],
       "retryPolicy": {"maxAttempts": 5, "initialBackoff": "0.05s", "maxBackoff": "2s",
                       "backoffMultiplier": 3, "retryableStatusCodes": ["RESOURCE_EXHAUSTED"]}}]})");
   arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, kRetryBytesMax);
-  const auto credentials = options.tls ? grpc::SslCredentials(grpc::SslCredentialsOptions())
-                                       : grpc::InsecureChannelCredentials();
+  const auto credentials = options.google ? grpc::GoogleDefaultCredentials()
+                           : options.tls  ? grpc::SslCredentials(grpc::SslCredentialsOptions())
+                                          : grpc::InsecureChannelCredentials();
   return std::make_unique<GrpcPubsubClient>(
       grpc::CreateCustomChannel(address, credentials, arguments), options);
 }

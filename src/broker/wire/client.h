@@ -20,6 +20,8 @@ struct ClientOptions {
   std::chrono::milliseconds timeout{60'000};  // of one call
   bool tls = false;   // the server's certificate must be one that this machine trusts
   std::string token;  // sent as the bearer; empty: none
+  // TLS and this machine's Google credentials (Application Default Credentials), for Google's.
+  bool google = false;
 };
 
 // A message as a client receives it.
@@ -41,6 +43,8 @@ class PubsubClient {
   // once, from another thread, with the message ids or the error; it must not block.
   virtual void Publish(const std::string& topic, std::vector<event::Draft> batch,
                        Publisher::Published done) = 0;
+  // Answers the publishes in flight, and those to come, with CANCELLED.
+  virtual void Cancel() = 0;
   // Waits until every publish is answered.
   virtual void Flush() = 0;
 

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace afluente::host {
+
+// The 32 bytes of SHA-256 (FIPS 180-4).
+std::string Sha256(std::string_view bytes);
+
+// PBKDF2 (RFC 8018) with HMAC-SHA-512: a slow hash for passwords that people choose. Takes as long
+// as `iterations` say.
+std::string Pbkdf2Sha512(std::string_view password, std::string_view salt, int iterations,
+                         size_t size);
+
+// A password's hash as Mosquitto's mosquitto_passwd writes it: $7$ITERATIONS$SALT$HASH, both in
+// base64. What is kept instead of a password.
+struct PasswordHash {
+  static constexpr int kIterationsMax = 1'000'000;  // beyond it each try would take a second
+  int iterations = 0;
+  std::string salt;
+  std::string hash;
+
+  // nullopt for any other text.
+  static std::optional<PasswordHash> Parse(std::string_view text);
+  // Of a new random salt.
+  static PasswordHash Make(std::string_view password);
+  std::string ToText() const;
+  // Blocks for some milliseconds.
+  bool Fits(std::string_view password) const;
+};
+
+}  // namespace afluente::host

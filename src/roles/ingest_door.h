@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "source/delivery_log.h"
+
+namespace afluente::broker {
+class Publisher;
+}
+namespace afluente::http {
+class IoThreads;
+}
+namespace afluente::spec {
+struct Spec;
+}
+namespace afluente::telemetry {
+class Metrics;
+}
+
+namespace afluente::roles {
+
+// The door of HTTP ingest and what it remembers of its requests, wired together. Owned by a role.
+class IngestDoor {
+ public:
+  IngestDoor();
+  ~IngestDoor();
+
+  // Before the journal may clean. Blocks.
+  absl::Status Recover(const source::DeliveryLog::Parts& parts, const std::string& data_dir);
+
+  struct Parts {
+    http::IoThreads& io_threads;
+    broker::Publisher& publisher;
+    telemetry::Metrics& metrics;
+  };
+  // HOST:PORT with the bound port; empty when `address` is.
+  absl::StatusOr<std::string> Open(const spec::Spec& spec, const std::string& address,
+                                   const Parts& parts);
+  // Ends what is under way; before the broker goes.
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace afluente::roles

@@ -1,0 +1,221 @@
+#include "source/forwarder.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "broker/subscriptions.h"
+#include "schema/format_value.h"
+#include "telemetry/log.h"
+
+namespace afluente::source {
+namespace {
+
+constexpr size_t kBatchMessages = 500;
+constexpr size_t kBatchBytes = 4 << 20;
+constexpr int kInFlightMax = 4;
+constexpr std::chrono::milliseconds kBackoffMin{500};
+constexpr std::chrono::milliseconds kBackoffMax{60'000};
+constexpr std::chrono::seconds kLogPause{30};
+
+using Delivered = std::vector<broker::Delivered>;
+
+class WorkingForwarder final : public Forwarder {
+ public:
+  WorkingForwarder(ForwardSettings settings, broker::Subscriptions& subscriptions,
+                   std::unique_ptr<RemoteTopic> remote, const host::Clock& clock)
+      : settings_(std::move(settings)),
+        subscriptions_(subscriptions),
+        clock_(clock),
+        remote_(std::move(remote)),
+        thread_([this] { Run(); }) {}
+
+  ~WorkingForwarder() override {
+    {
+      absl::MutexLock lock(&mutex_);
+      stopping_ = true;
+      if (consumer_) consumer_->Close();
+    }
+    remote_->Cancel();
+    thread_.join();
+    absl::MutexLock lock(&mutex_);
+    const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return in_flight_ == 0; };
+    mutex_.Await(absl::Condition(&none));
+  }
+
+ private:
+  void Run() {
+    while (Open()) {
+      while (WaitForTurn()) {
+        auto delivered = Next();
+        if (!delivered.ok()) break;
+        Send(*std::move(delivered));
+      }
+      Sleep(kBackoffMin);
+    }
+  }
+
+  bool Open() {
+    auto opened = subscriptions_.OpenConsumer(settings_.subscription, {});
+    absl::MutexLock lock(&mutex_);
+    if (stopping_) return false;
+    consumer_ = opened.ok() ? std::move(*opened) : nullptr;
+    return true;
+  }
+
+  // Until less is in flight, the pause after a failure is over, and the rate allows a batch.
+  bool WaitForTurn() {
+    absl::MutexLock lock(&mutex_);
+    while (!stopping_ && consumer_ != nullptr) {
+      const auto now = clock_.Monotonic();
+      const auto ready = std::max(not_before_, next_by_rate_);
+      if (in_flight_ < kInFlightMax && now >= ready) return true;
+      const bool full = in_flight_ >= kInFlightMax;
+      const auto wait = full ? std::chrono::seconds(1) : ready - now;
+      changed_.WaitWithTimeout(&mutex_, absl::FromChrono(wait));
+    }
+    return false;
+  }
+
+  void Sleep(std::chrono::milliseconds pause) {
+    absl::MutexLock lock(&mutex_);
+    if (!stopping_) changed_.WaitWithTimeout(&mutex_, absl::FromChrono(pause));
+  }
+
+  absl::StatusOr<Delivered> Next() {
+    // Shared with the callback, which may come when we have gone on.
+    struct Waiting {
+      absl::Mutex mutex;
+      std::optional<absl::StatusOr<Delivered>> result;
+    };
+    const auto waiting = std::make_shared<Waiting>();
+    // A batch of a tenth of a second, so that the far side sees a flow and no bursts.
+    const size_t by_rate = settings_.rate > 0 ? static_cast<size_t>(settings_.rate / 10) : SIZE_MAX;
+    const size_t messages = std::clamp<size_t>(by_rate, 1, kBatchMessages);
+    consumer_->Next(messages, kBatchBytes, [waiting](absl::StatusOr<Delivered> delivered) {
+      absl::MutexLock lock(&waiting->mutex);
+      waiting->result = std::move(delivered);
+    });
+    absl::MutexLock lock(&waiting->mutex);
+    const auto there = [&waiting] { return waiting->result.has_value(); };
+    waiting->mutex.Await(absl::Condition(&there));
+    return *std::move(waiting->result);
+  }
+
+  void Send(Delivered delivered) {
+    std::vector<event::Draft> drafts;
+    std::vector<std::string> done;
+    Delivered sent;
+    for (broker::Delivered& one : delivered) {
+      auto draft = ToForward(settings_.topic, *one.message);
+      if (!draft) {
+        done.push_back(one.ack_id);
+        continue;
+      }
+      drafts.push_back(*std::move(draft));
+      sent.push_back(std::move(one));
+    }
+    {
+      absl::MutexLock lock(&mutex_);
+      if (settings_.rate > 0) {
+        const auto took =
+            std::chrono::duration<double>(static_cast<double>(delivered.size()) / settings_.rate);
+        next_by_rate_ = std::max(next_by_rate_, clock_.Monotonic()) +
+                        std::chrono::duration_cast<std::chrono::nanoseconds>(took);
+      }
+      if (!sent.empty()) ++in_flight_;
+    }
+    if (!done.empty()) Acknowledge(std::move(done));
+    if (sent.empty()) return;
+    remote_->Publish(settings_.remote_topic, std::move(drafts),
+                     [this, sent = std::move(sent)](const auto& ids) mutable {
+                       OnAnswer(std::move(sent), ids.status());
+                     });
+  }
+
+  void OnAnswer(Delivered sent, const absl::Status& status) {
+    std::vector<std::string> ack_ids;
+    for (const broker::Delivered& one : sent) ack_ids.push_back(one.ack_id);
+    if (status.ok()) {
+      Acknowledge(std::move(ack_ids));
+    } else {
+      subscriptions_.ModifyAckDeadline(settings_.subscription, std::move(ack_ids),
+                                       std::chrono::seconds(0), [](const auto&) {});
+    }
+    absl::MutexLock lock(&mutex_);
+    Note(sent.size(), status);
+    --in_flight_;
+    changed_.SignalAll();
+  }
+
+  void Note(size_t messages, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (status.ok()) {
+      backoff_ = kBackoffMin;
+      return;
+    }
+    if (stopping_) return;
+    const auto now = clock_.Monotonic();
+    not_before_ = now + backoff_;
+    backoff_ = std::min(backoff_ * 2, kBackoffMax);
+    if (now < next_log_) return;
+    next_log_ = now + kLogPause;
+    telemetry::Log(telemetry::Severity::kWarning, "forwarding waits",
+                   {{"topic", settings_.topic},
+                    {"to", settings_.remote_topic},
+                    {"messages", std::to_string(messages)},
+                    {"error", status.ToString()}});
+  }
+
+  void Acknowledge(std::vector<std::string> ack_ids) {
+    subscriptions_.Acknowledge(settings_.subscription, std::move(ack_ids), [](const auto&) {});
+  }
+
+  const ForwardSettings settings_;
+  broker::Subscriptions& subscriptions_;
+  const host::Clock& clock_;
+  const std::unique_ptr<RemoteTopic> remote_;
+  std::unique_ptr<broker::Consumer> consumer_;  // set by the thread, under the lock
+  absl::Mutex mutex_;
+  absl::CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::chrono::milliseconds backoff_ ABSL_GUARDED_BY(mutex_) = kBackoffMin;
+  host::MonotonicTime not_before_ ABSL_GUARDED_BY(mutex_){};
+  host::MonotonicTime next_by_rate_ ABSL_GUARDED_BY(mutex_){};
+  host::MonotonicTime next_log_ ABSL_GUARDED_BY(mutex_){};
+  std::thread thread_;  // last: it uses the rest
+};
+
+void Set(event::Attributes& attributes, std::string_view key, std::string value) {
+  auto at = std::lower_bound(attributes.begin(), attributes.end(), key,
+                             [](const auto& one, std::string_view k) { return one.first < k; });
+  if (at == attributes.end() || at->first != key) attributes.emplace(at, key, std::move(value));
+}
+
+}  // namespace
+
+std::optional<event::Draft> ToForward(const std::string& topic, const event::Message& message) {
+  const std::string* known = event::FindAttribute(message.attributes, kForwardIdAttribute);
+  if (known != nullptr && absl::StartsWith(*known, topic + "/")) return std::nullopt;
+  event::Draft draft{message.data, message.attributes, message.ordering_key};
+  // Where it was forwarded already, its first name stays.
+  Set(draft.attributes, kForwardIdAttribute, absl::StrCat(topic, "/", message.message_id));
+  Set(draft.attributes, kForwardTimeAttribute,
+      schema::FormatRfc3339(message.publish_time.time_since_epoch().count()));
+  return draft;
+}
+
+std::unique_ptr<Forwarder> Forwarder::Create(ForwardSettings settings,
+                                             broker::Subscriptions& subscriptions,
+                                             std::unique_ptr<RemoteTopic> remote,
+                                             const host::Clock& clock) {
+  return std::make_unique<WorkingForwarder>(std::move(settings), subscriptions, std::move(remote),
+                                            clock);
+}
+
+}  // namespace afluente::source

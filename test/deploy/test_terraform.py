@@ -167,7 +167,7 @@ def test_who_may_do_what(orders):
                 on = v.get("subscription") or v.get("topic") or v.get("table_id") or v.get("cloud_run_service_name") \
                     or v.get("name") or v.get("repository") or v.get("service_account_id", "").split("/")[-1].split("@")[0] \
                     or v.get("dataset_id") or "project"
-                grants.add((member.split(":")[1].split("@")[0], v["role"].split("/")[1], on))
+                grants.add((member.split(":")[1].split("@")[0], v["role"].split("/")[1], on.split("/")[-1]))
         for child in module.get("child_modules", []):
             walk(child)
     walk(state["values"]["root_module"])

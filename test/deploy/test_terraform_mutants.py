@@ -12,9 +12,9 @@ MUTANTS = {
         "open to all": ("members  = [var.iap_agent]", 'members  = ["allUsers"]', "Nobody but the proxy's agent invokes the API."),
         "anybody signed in": ("= var.members", '= ["allAuthenticatedUsers"]', "access.members, and only they, pass the proxy."),
         "another port": ("container_port = var.resources.port", "container_port = 8080", "The API listens on port 8000."),
-        "less memory": ("memory = var.resources.memory }\n\n", 'memory = "512Mi" }\n\n', "The API has 1 CPU and 2Gi."),
+        "less memory": ("cpu = var.resources.cpu, memory = var.resources.memory", 'cpu = "1", memory = "512Mi"', "The API has 1 CPU and 2Gi."),
         "no instance": ("min_instance_count = var.resources.min_instances", "min_instance_count = 0", "One instance of the API is always there."),
-        "default account": ("= var.service_account", "= null", "The API has its own account."),
+        "another's account": ("= var.service_account", '= "shared@test-project.iam.gserviceaccount.com"', "The API has its own account."),
     },
     "function": {
         "public": ("INGRESS_TRAFFIC_INTERNAL_ONLY", "INGRESS_TRAFFIC_ALL", "The function is reached from inside Google's network only."),
@@ -26,10 +26,12 @@ MUTANTS = {
         "early backstop": ("f.max_delivery_attempts * 2 + 10", "f.max_delivery_attempts", "The backstop comes after the function's own limit."),
     },
     "warehouse": {
-        "unprotected": ("max_staleness       = ", "# max_staleness       = ", "max_staleness is an interval."),
-        "doubles": ("for_each = each.value.function_fed ? [1] : []", "for_each = []", "A redelivered message replaces its rows."),
+        "unprotected": ("description         = each.value.description\n  labels              = var.labels\n  deletion_protection = var.deletion_protection",
+                        "description         = each.value.description\n  labels              = var.labels\n  deletion_protection = false", "Tables refuse to be destroyed by accident."),
+        "staleness": ("local.staleness[each.key] / 3600", "local.staleness[each.key] / 60", "max_staleness is an interval."),
+        "doubles": ("columns = [for column in local.message_columns : column.name]", 'columns = ["_message_id"]', "A redelivered message replaces its rows."),
         "api writes": ('"roles/bigquery.dataViewer"\n  member     = var.reader', '"roles/bigquery.dataEditor"\n  member     = var.reader', "The API reads and does not write."),
-        "no partitions": ("each.value.partition == null ? []", "true ? []", "Partitioning and clustering are the specification's."),
+        "no partitions": ("type  = time_partitioning.value.type", 'type  = "MONTH"', "Partitioning and clustering are the specification's."),
         "unnamed rows": ("concat(jsondecode(each.value.columns), [for column in local.message_columns : column if each.value.function_fed])", "jsondecode(each.value.columns)", "A function-fed table names each row's message."),
     },
     "delivery": {

@@ -19,7 +19,7 @@ ROLES = ["api", "function"]
 def images(containers):
     if not (ROOT / "build/release/afluente").exists():
         pytest.skip("build/release/afluente is missing: make build")
-    return {role: build(role, "--build-arg", "REVISION=test") for role in ROLES}
+    return {role: build(role, "--label", "org.opencontainers.image.revision=test") for role in ROLES}
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,7 @@ class Runner:
         self.workspace, self.registry, self.say = workspace, registry, say
         self.google = {}  # what sends gcloud and curl to the stub; the other steps reach the world as it is
         self.seconds = {}
+        self.volumes = []  # for builds of images
 
     def local(self, text):
         """Artifact Registry's host is the local registry; nothing else is renamed."""
@@ -122,7 +123,8 @@ class Runner:
 
     def docker(self, step, args):
         if args[0] == "build":
-            return ["buildah", "build", "--pull-never", "--layers", "--format=docker", f"--build-arg=DEBIAN_IMAGE={BASE}", *args[1:]]
+            return ["buildah", "build", "--pull-never", "--layers", "--format=docker", f"--build-arg=DEBIAN_IMAGE={BASE}",
+                    *(f"--volume={v}" for v in self.volumes), *args[1:]]
         if args[0] == "push":
             return ["buildah", "push", "--tls-verify=false", *args[1:]]
         raise Refused(f"step {step}: docker {args[0]} is not known here")

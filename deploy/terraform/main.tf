@@ -55,7 +55,7 @@ module "function" {
   source              = "./modules/function"
   project_id          = local.project_id
   region              = local.region
-  name                = "${var.prefix}function"
+  prefix              = var.prefix
   labels              = local.labels
   image               = var.initial_image
   functions           = local.functions
@@ -98,7 +98,8 @@ module "delivery" {
   build_account = { email = module.identity.emails.build, id = module.identity.ids.build }
   smoke_account = { email = module.identity.emails.smoke, id = module.identity.ids.smoke }
   runs_as       = { api = module.identity.ids.api, function = module.identity.ids.function }
-  services      = { api = module.api.name, function = module.function.name }
+  api           = module.api.name
+  functions     = module.function.services
 }
 
 module "observability" {
@@ -107,7 +108,8 @@ module "observability" {
   project_number = local.number
   pipeline       = "${var.prefix}${local.project_id}"
   labels         = local.labels
-  services       = { api = module.api.name, function = module.function.name }
+  api            = module.api.name
+  functions      = values(module.function.services)
   topics         = keys(local.topics)
   dead_letters   = distinct(concat(compact([for f in local.functions : f.dead_letter_topic]), module.function.undeliverable_topics))
   subscriptions  = module.function.subscriptions
@@ -121,5 +123,12 @@ check "somebody_may_use_the_api" {
   assert {
     condition     = length(local.members) > 0
     error_message = "access.members of ${var.spec_file} is empty: nobody but the smoke test passes Identity-Aware Proxy."
+  }
+}
+
+check "the_api_knows_its_proxy" {
+  assert {
+    condition     = local.audience != null
+    error_message = "access.assertion of ${var.spec_file} is missing: the delivered API would not start. The output `assertion` says what to write."
   }
 }

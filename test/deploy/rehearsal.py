@@ -114,7 +114,7 @@ class Rehearsal:
         """The services as Terraform made them."""
         self.cloud.services.clear()
         self.cloud.seed(service_of_terraform("api"))
-        self.cloud.seed(service_of_terraform("function", iap=False))
+        self.cloud.seed(service_of_terraform("function-store", iap=False))
 
 
 LOCAL = {  # what a machine without an hour to spare puts in for compiling and for all unit tests

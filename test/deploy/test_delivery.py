@@ -12,7 +12,7 @@ from images import ENVIRONMENT, ROOT
 from rehearsal import LOCAL, Rehearsal
 
 FILE = ROOT / "deploy/cloudbuild.yaml"
-DELIVER = ["deploy-function", "deploy-api", "smoke-test", "shift-traffic"]
+DELIVER = ["deploy-functions", "deploy-api", "smoke-test", "shift-traffic"]
 REVISION = "us-central1-docker.pkg.dev/test-project/afluente/{}:abc1234-local".format
 
 
@@ -46,7 +46,7 @@ def test_what_the_file_says():
     def before(name):
         return waits[name] | {x for w in waits[name] for x in before(w)}
     assert {"security", "lint", "test", "security-runtime"} <= before("push-api") & before("push-function")
-    assert {"push-api", "push-function", "deploy-function", "deploy-api", "smoke-test"} <= before("shift-traffic")
+    assert {"push-api", "push-function", "deploy-functions", "deploy-api", "smoke-test"} <= before("shift-traffic")
 
 
 def test_terraform_and_the_file_agree():
@@ -59,7 +59,7 @@ def test_terraform_and_the_file_agree():
         default(n) for n in ("port", "cpu", "memory", "min_instances")]
     delivery = (ROOT / "deploy/terraform/modules/delivery/main.tf").read_text()
     passed = set(re.findall(r"^ +(_\w+) +=", delivery, re.M))
-    assert passed == {"_REPOSITORY", "_SMOKE_ACCOUNT"} <= set(yaml.safe_load(FILE.read_text())["substitutions"])
+    assert passed == {"_REPOSITORY", "_SMOKE_ACCOUNT", "_FUNCTIONS"} <= set(yaml.safe_load(FILE.read_text())["substitutions"])
 
 
 @pytest.mark.parametrize("old,new,complaint", [
@@ -120,12 +120,12 @@ def test_the_service_that_was_made(delivered):
     assert container["resources"]["limits"] == {"cpu": "1", "memory": "2Gi"}
     assert api["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/minScale"] == "1"
     assert api["metadata"]["annotations"]["run.googleapis.com/iap-enabled"] == "true"
-    for name in ("api", "function"):
+    for name in ("api", "function-store"):
         status = delivered.first[name]["status"]
         new = status["latestReadyRevisionName"]
         assert new in delivered.revisions.started
         assert {t["revisionName"]: t["percent"] for t in status["traffic"] if t.get("percent")} == {new: 100}
-    assert delivered.first["function"]["metadata"]["annotations"]["run.googleapis.com/ingress"] == "internal"
+    assert delivered.first["function-store"]["metadata"]["annotations"]["run.googleapis.com/ingress"] == "internal"
 
 
 def test_the_api_answers_on_port_8000_under_its_limits(delivered):
@@ -146,7 +146,7 @@ def test_the_image_says_what_is_inside(delivered):
 def again(delivered, **breaks):
     """Delivers once more with something broken; the step that stopped it, and where the traffic is then."""
     delivered.reset()
-    before = {name: delivered.cloud.traffic(name) for name in ("api", "function")}
+    before = {name: delivered.cloud.traffic(name) for name in ("api", "function-store")}
     try:
         breaks.get("prepare", lambda: None)()
         with pytest.raises(StepFailed) as failure:

@@ -105,7 +105,7 @@ def test_what_gcloud_delivers_stays(orders):
         values["traffic"] = [{"percent": 100, "revision": "orders-api-00007-abc", "tag": None,
                               "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"}]
         values["client"], values["client_version"] = "gcloud", "528.0.0"
-    for name in ("orders-api", "orders-function"):
+    for name in ("orders-api", "orders-function-store-orders", "orders-function-store-payments"):
         orders.by_hand("google_cloud_run_v2_service", deliver, name=name)
     assert orders.changes() == {}
 
@@ -122,10 +122,10 @@ DRIFT = [
     ("google_cloud_run_v2_service", "orders-api", lambda v: v.update(iap_enabled=False), "module.api.google_cloud_run_v2_service.api"),
     ("google_cloud_run_v2_service", "orders-api", set_memory, "module.api.google_cloud_run_v2_service.api"),
     ("google_cloud_run_v2_service", "orders-api", set_port, "module.api.google_cloud_run_v2_service.api"),
-    ("google_cloud_run_v2_service", "orders-function", lambda v: v.update(ingress="INGRESS_TRAFFIC_ALL"),
-     "module.function.google_cloud_run_v2_service.function"),
-    ("google_cloud_run_v2_service_iam_binding", "orders-function", lambda v: v["members"].append("allUsers"),
-     "module.function.google_cloud_run_v2_service_iam_binding.invoker"),
+    ("google_cloud_run_v2_service", "orders-function-store-orders", lambda v: v.update(ingress="INGRESS_TRAFFIC_ALL"),
+     'module.function.google_cloud_run_v2_service.function["store_orders"]'),
+    ("google_cloud_run_v2_service_iam_binding", "orders-function-store-orders", lambda v: v["members"].append("allUsers"),
+     'module.function.google_cloud_run_v2_service_iam_binding.invoker["store_orders"]'),
     ("google_cloud_run_v2_service_iam_binding", "orders-api", lambda v: v["members"].append("allUsers"),
      "module.api.google_cloud_run_v2_service_iam_binding.invoker"),
 ]
@@ -177,20 +177,22 @@ def test_who_may_do_what(orders):
         (role("api"), "bigquery.jobUser", "project"), (role("build"), "logging.logWriter", "project"),
         (role("api"), "bigquery.dataViewer", "sales"), (role("api"), "bigquery.dataViewer", "finance"),
         ("controllers", "bigquery.dataViewer", "finance"),
-        (iap, "run.invoker", "orders-api"), (role("push"), "run.invoker", "orders-function"),
+        (iap, "run.invoker", "orders-api"),
         ("orders.example", "iap.httpsResourceAccessor", "orders-api"), ("ana", "iap.httpsResourceAccessor", "orders-api"),
         (role("smoke"), "iap.httpsResourceAccessor", "orders-api"),
         (agent, "iam.serviceAccountTokenCreator", role("push")),
         (role("function"), "pubsub.publisher", "Orders-dead"),
         (role("build"), "artifactregistry.writer", "orders-afluente"),
-        (role("build"), "run.developer", "orders-api"), (role("build"), "run.developer", "orders-function"),
+        (role("build"), "run.developer", "orders-api"),
         (role("build"), "iam.serviceAccountUser", role("api")), (role("build"), "iam.serviceAccountUser", role("function")),
         (role("build"), "iam.serviceAccountTokenCreator", role("smoke")),
     }
     expected |= {(role("function"), "bigquery.dataEditor", t) for t in ("orders", "payments", "dead_letters")}
     expected |= {("shop", "pubsub.publisher", t) for t in ("Orders", "Orders-dead", "Payments")}
     for f in ("store_orders", "store_payments"):
-        expected |= {(agent, "pubsub.publisher", f"{f}-undeliverable"), (agent, "pubsub.subscriber", f"{f}-function")}
+        service = f"orders-function-{f.replace('_', '-')}"
+        expected |= {(agent, "pubsub.publisher", f"{f}-undeliverable"), (agent, "pubsub.subscriber", f"{f}-function"),
+                     (role("push"), "run.invoker", service), (role("build"), "run.developer", service)}
     assert grants == expected
 
 

@@ -19,7 +19,7 @@ MUTANTS = {
     "function": {
         "public": ("INGRESS_TRAFFIC_INTERNAL_ONLY", "INGRESS_TRAFFIC_ALL", "The function is reached from inside Google's network only."),
         "for everybody": ('members  = ["serviceAccount:${var.push_account.email}"]', 'members  = ["allUsers"]', "Nobody but Pub/Sub's identity invokes the function."),
-        "wrong audience": ("      audience              = local.audience", '      audience              = "https://elsewhere.example"', "Cloud Run and the function expect the audience that the token has."),
+        "wrong audience": ("      audience              = local.audiences[each.key]", '      audience              = "https://elsewhere.example"', "Cloud Run and the function expect the audience that the token has."),
         "no acknowledging": ('"roles/pubsub.subscriber"', '"roles/pubsub.viewer"', "Pub/Sub's agent may acknowledge what it forwards."),
         "no minting": ('"roles/iam.serviceAccountTokenCreator"', '"roles/iam.serviceAccountUser"', "Pub/Sub's agent may mint the push account's tokens."),
         "no forwarding": ('undeliverable[each.key].name\n  role     = "roles/pubsub.publisher"', 'undeliverable[each.key].name\n  role     = "roles/pubsub.viewer"', "Pub/Sub's agent may publish to the backstop."),

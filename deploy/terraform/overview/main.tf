@@ -7,11 +7,11 @@ variable "scoping_project" {
 }
 
 variable "pipelines" {
-  description = "The pipelines by name: their projects and the names of their services."
+  description = "The pipelines by name: their projects, and patterns (RE2) of their services' names."
   type = map(object({
     project_id = string
     api        = optional(string, "api")
-    function   = optional(string, "function")
+    functions  = optional(string, ".*function-.*")
   }))
   nullable = false
 
@@ -25,7 +25,7 @@ locals {
   projects = sort(distinct([for p in var.pipelines : p.project_id]))
   scope    = "project_id=~\"${join("|", local.projects)}\""
   api      = "monitored_resource=\"cloud_run_revision\",${local.scope},service_name=~\"${join("|", sort(distinct([for p in var.pipelines : p.api])))}\""
-  worker   = "monitored_resource=\"cloud_run_revision\",${local.scope},service_name=~\"${join("|", sort(distinct([for p in var.pipelines : p.function])))}\""
+  worker   = "monitored_resource=\"cloud_run_revision\",${local.scope},service_name=~\"${join("|", sort(distinct([for p in var.pipelines : p.functions])))}\""
 
   rows = [
     { title = "Messages received a second", query = "sum by (project_id) (rate(pubsub_googleapis_com:topic_message_sizes_count{monitored_resource=\"pubsub_topic\",${local.scope}}[5m]))" },

@@ -10,7 +10,8 @@ variables {
   build_account = { email = "build@test-project.iam.gserviceaccount.com", id = "projects/test-project/serviceAccounts/build@test-project.iam.gserviceaccount.com" }
   smoke_account = { email = "smoke@test-project.iam.gserviceaccount.com", id = "projects/test-project/serviceAccounts/smoke@test-project.iam.gserviceaccount.com" }
   runs_as       = { api = "projects/test-project/serviceAccounts/api@test-project.iam.gserviceaccount.com", function = "projects/test-project/serviceAccounts/function@test-project.iam.gserviceaccount.com" }
-  services      = { api = "api", function = "function" }
+  api           = "api"
+  functions     = { store = "function-store" }
 }
 
 run "images" {

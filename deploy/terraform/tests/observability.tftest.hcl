@@ -10,7 +10,8 @@ variables {
   project_number = "42"
   pipeline       = "orders"
   labels         = { pipeline = "test" }
-  services       = { api = "api", function = "function" }
+  api            = "api"
+  functions      = ["function-store"]
   topics         = ["Data"]
   dead_letters   = ["Data-dead", "store-undeliverable"]
   subscriptions  = ["store-function"]

@@ -33,11 +33,6 @@ resource "google_cloud_run_v2_service" "api" {
         container_port = var.resources.port
       }
 
-      env {
-        name  = "AFLUENTE_ASSERTION_AUDIENCE"
-        value = var.expected_audience
-      }
-
       resources {
         limits            = { cpu = var.resources.cpu, memory = var.resources.memory }
         startup_cpu_boost = true

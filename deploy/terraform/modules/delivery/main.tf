@@ -44,7 +44,7 @@ resource "google_artifact_registry_repository_iam_member" "build_pushes" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "build_deploys" {
-  for_each = var.services
+  for_each = merge({ api = var.api }, { for name, service in var.functions : "function ${name}" => service })
   project  = var.project_id
   location = var.region
   name     = each.value
@@ -76,6 +76,7 @@ resource "google_cloudbuild_trigger" "deliver" {
   substitutions = {
     _REPOSITORY    = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
     _SMOKE_ACCOUNT = var.smoke_account.email
+    _FUNCTIONS     = join(" ", sort(values(var.functions)))
   }
 
   github {

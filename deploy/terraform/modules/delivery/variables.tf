@@ -45,8 +45,14 @@ variable "runs_as" {
   nullable    = false
 }
 
-variable "services" {
-  description = "Names of the Cloud Run services by role."
+variable "api" {
+  description = "Name of the API's service."
+  type        = string
+  nullable    = false
+}
+
+variable "functions" {
+  description = "Name of each function's service."
   type        = map(string)
   nullable    = false
 }

@@ -1,23 +1,35 @@
-# One service runs every function. Nobody reaches it but Pub/Sub, from inside Google's network, with the push account's
-# token; Cloud Run checks that token and so does the function (audience and email).
+# A service for each function, so that each scales and fails alone. Nobody reaches it but Pub/Sub, from inside Google's
+# network, with the push account's token; Cloud Run checks that token, and the function its audience and account again.
 locals {
+  services = { for name in keys(var.functions) : name => "${var.prefix}function-${replace(lower(name), "_", "-")}" }
+
   # Known before the service has a URL, so that the service can be told what to expect.
-  audience = "https://${var.name}.${var.project_id}.afluente"
+  audiences = { for name, service in local.services : name => "https://${service}.${var.project_id}.afluente" }
 
   # Afluente writes dead letters itself. These are for what it cannot answer at all (a crash, a bad image), so they
   # come later than its own limit.
   backstop_attempts = { for name, f in var.functions : name => min(100, f.max_delivery_attempts * 2 + 10) }
   dead_topics       = toset(compact([for f in var.functions : f.dead_letter_topic]))
+
+  environment = {
+    for name in keys(var.functions) : name => {
+      AFLUENTE_FUNCTION              = name
+      AFLUENTE_PUSH_AUDIENCE         = local.audiences[name]
+      AFLUENTE_PUSH_ACCOUNT          = var.push_account.email
+      AFLUENTE_VERIFIED_BY_CLOUD_RUN = "true"
+    }
+  }
 }
 
 resource "google_cloud_run_v2_service" "function" {
+  for_each             = var.functions
   project              = var.project_id
-  name                 = var.name
+  name                 = local.services[each.key]
   location             = var.region
   labels               = var.labels
   ingress              = "INGRESS_TRAFFIC_INTERNAL_ONLY"
   invoker_iam_disabled = false
-  custom_audiences     = [local.audience]
+  custom_audiences     = [local.audiences[each.key]]
   deletion_protection  = var.deletion_protection
 
   template {
@@ -34,13 +46,12 @@ resource "google_cloud_run_v2_service" "function" {
     containers {
       image = var.image
 
-      env {
-        name  = "AFLUENTE_PUSH_AUDIENCE"
-        value = local.audience
-      }
-      env {
-        name  = "AFLUENTE_PUSH_EMAIL"
-        value = var.push_account.email
+      dynamic "env" {
+        for_each = local.environment[each.key]
+        content {
+          name  = env.key
+          value = env.value
+        }
       }
 
       resources {
@@ -61,14 +72,20 @@ resource "google_cloud_run_v2_service" "function" {
   lifecycle {
     # Cloud Build delivers: its gcloud writes these, and Terraform must not undo them.
     ignore_changes = [client, client_version, template[0].containers[0].image, template[0].revision, traffic]
+
+    precondition {
+      condition     = length(local.services[each.key]) <= 49 && length(distinct(values(local.services))) == length(local.services)
+      error_message = "Service ${local.services[each.key]}: at most 49 characters, and no other function's name that differs in case and underscores alone."
+    }
   }
 }
 
 # The whole list, not one member of it: whoever adds allUsers by hand is a difference in the next plan.
 resource "google_cloud_run_v2_service_iam_binding" "invoker" {
+  for_each = google_cloud_run_v2_service.function
   project  = var.project_id
   location = var.region
-  name     = google_cloud_run_v2_service.function.name
+  name     = each.value.name
   role     = "roles/run.invoker"
   members  = ["serviceAccount:${var.push_account.email}"]
 }
@@ -118,10 +135,10 @@ resource "google_pubsub_subscription" "push" {
   }
 
   push_config {
-    push_endpoint = "${google_cloud_run_v2_service.function.uri}/functions/${each.key}"
+    push_endpoint = google_cloud_run_v2_service.function[each.key].uri
     oidc_token {
       service_account_email = var.push_account.email
-      audience              = local.audience
+      audience              = local.audiences[each.key]
     }
   }
 

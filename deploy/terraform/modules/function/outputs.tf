@@ -1,6 +1,6 @@
-output "name" {
-  description = "The service's name."
-  value       = google_cloud_run_v2_service.function.name
+output "services" {
+  description = "The service of each function."
+  value       = { for name, service in google_cloud_run_v2_service.function : name => service.name }
 }
 
 output "subscriptions" {
@@ -13,7 +13,7 @@ output "undeliverable_topics" {
   value       = [for name in sort(keys(var.functions)) : "${name}-undeliverable"]
 }
 
-output "audience" {
-  description = "What the tokens of pushes are made out to."
-  value       = local.audience
+output "audiences" {
+  description = "What the tokens of each function's pushes are made out to."
+  value       = local.audiences
 }

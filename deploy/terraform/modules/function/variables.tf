@@ -10,8 +10,8 @@ variable "region" {
   nullable    = false
 }
 
-variable "name" {
-  description = "The service's name."
+variable "prefix" {
+  description = "Before the services' names."
   type        = string
   nullable    = false
 }

@@ -2,8 +2,8 @@
 locals {
   t       = var.thresholds
   project = "project_id=\"${var.project_id}\""
-  api     = "monitored_resource=\"cloud_run_revision\",${local.project},service_name=\"${var.services.api}\""
-  worker  = "monitored_resource=\"cloud_run_revision\",${local.project},service_name=\"${var.services.function}\""
+  api     = "monitored_resource=\"cloud_run_revision\",${local.project},service_name=\"${var.api}\""
+  worker  = "monitored_resource=\"cloud_run_revision\",${local.project},service_name=~\"${join("|", var.functions)}\""
   topic   = "monitored_resource=\"pubsub_topic\",${local.project},topic_id=~\"${join("|", var.topics)}\""
   silent  = "monitored_resource=\"pubsub_topic\",${local.project},topic_id=~\"${join("|", var.dead_letters)}\""
   backlog = "monitored_resource=\"pubsub_subscription\",${local.project},subscription_id=~\"${join("|", var.subscriptions)}\""
@@ -16,10 +16,10 @@ locals {
     messages         = local.published
     backlog_age      = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{${local.backlog}})"
     dead_letters     = "sum by (topic_id) (increase(pubsub_googleapis_com:topic_message_sizes_count{${local.silent}}[10m]))"
-    function_errors  = "sum(rate(run_googleapis_com:request_count{${local.worker},response_code_class=~\"4xx|5xx\"}[5m])) / sum(rate(run_googleapis_com:request_count{${local.worker}}[5m]))"
-    function_latency = "histogram_quantile(0.95, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{${local.worker}}[5m])))"
+    function_errors  = "sum by (service_name) (rate(run_googleapis_com:request_count{${local.worker},response_code_class=~\"4xx|5xx\"}[5m])) / sum by (service_name) (rate(run_googleapis_com:request_count{${local.worker}}[5m]))"
+    function_latency = "histogram_quantile(0.95, sum by (service_name, le) (rate(run_googleapis_com:request_latencies_bucket{${local.worker}}[5m])))"
     bigquery_bytes   = "sum(increase(bigquery_googleapis_com:query_scanned_bytes_billed{${local.project}}[1h]))"
-    instances        = "sum by (service_name) (run_googleapis_com:container_instance_count{monitored_resource=\"cloud_run_revision\",${local.project},service_name=~\"${var.services.api}|${var.services.function}\"})"
+    instances        = "sum by (service_name) (run_googleapis_com:container_instance_count{monitored_resource=\"cloud_run_revision\",${local.project},service_name=~\"${join("|", concat([var.api], var.functions))}\"})"
   }
 
   widgets = [
@@ -44,7 +44,7 @@ locals {
     api_errors = {
       title = "API answers errors", severity = "ERROR", wait = "300s"
       query = "${local.figures.api_errors} > ${local.t.api_error_ratio}"
-      help  = "If it began with a delivery, give the traffic back: gcloud run services update-traffic ${var.services.api} --to-revisions=PREVIOUS=100."
+      help  = "If it began with a delivery, give the traffic back: gcloud run services update-traffic ${var.api} --to-revisions=PREVIOUS=100."
     }
     messages_absent = {
       title = "No message is published", severity = "WARNING", wait = "0s"

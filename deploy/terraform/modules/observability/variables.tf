@@ -22,9 +22,15 @@ variable "labels" {
   nullable    = false
 }
 
-variable "services" {
-  description = "Names of the Cloud Run services by role."
-  type        = object({ api = string, function = string })
+variable "api" {
+  description = "Name of the API's service."
+  type        = string
+  nullable    = false
+}
+
+variable "functions" {
+  description = "Names of the functions' services."
+  type        = list(string)
   nullable    = false
 }
 

@@ -1,0 +1,121 @@
+"""Images built by buildah and run by podman, under the limits that Cloud Run sets."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PREFIX = "localhost/afluente-check"
+BASE = f"{PREFIX}/debian:12"
+ENVIRONMENT = {**os.environ, "STORAGE_DRIVER": "overlay", "BUILDAH_ISOLATION": "chroot"}
+# Without CAP_SYS_RESOURCE, as in a container without privileges, runc cannot raise these; as root on a machine they do no harm.
+LIMITS = ["--ulimit", "nproc=1000:1000", "--ulimit", "nofile=1024:1024"]
+CLOUD_RUN = ["--memory=2g", "--memory-swap=2g", "--cpus=1", "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges"]
+WAIT_SECONDS = 60
+
+
+def call(*command, code=0, stdin=None, timeout=580):
+    result = subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=timeout, env=ENVIRONMENT, cwd=ROOT,
+                            check=False)
+    assert code is None or result.returncode == code, (
+        f"{' '.join(command)}: exit code {result.returncode}\n{result.stdout[-4000:]}\n{result.stderr[-4000:]}")
+    return result
+
+
+def import_base():
+    """The Debian base that set-up made, once for each time it was made."""
+    archive = (ROOT / "build/deploy/base.tar").resolve()
+    stamp = f"{archive.stat().st_mtime_ns}"
+    known = call("podman", "image", "inspect", BASE, code=None)
+    if known.returncode == 0 and (json.loads(known.stdout)[0].get("Labels") or {}).get("made") == stamp:
+        return
+    call("podman", "import", "--change", 'CMD ["bash"]', "--change", f"LABEL made={stamp}", str(archive), BASE)
+
+
+def put_binary_in_context():
+    """The stripped binary where the stage `prebuilt` takes it from."""
+    binary = pathlib.Path(os.environ.get("AFLUENTE_BINARY") or ROOT / "build/release/afluente")
+    target = ROOT / "build/image/afluente"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or target.stat().st_mtime < binary.stat().st_mtime:
+        shutil.copy2(binary, target)
+        call("strip", str(target))
+        os.utime(target)
+
+
+def build(role, *options, target=None):
+    """An image of deploy/Dockerfile.ROLE with the binary that is already built; its name."""
+    import_base()
+    put_binary_in_context()
+    name = f"{PREFIX}/{role}:{target or 'dev'}"
+    call("buildah", "build", "--pull-never", "--layers", "--format", "docker", "--build-arg", "BUILDER=prebuilt", "--build-arg",
+         f"DEBIAN_IMAGE={BASE}", *options, *(["--target", target] if target else []), "-f", f"deploy/Dockerfile.{role}",
+         "-t", name, ".")
+    return name
+
+
+def inspect(image):
+    return json.loads(call("podman", "image", "inspect", image).stdout)[0]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Container:
+    """A container of ours, gone when the block ends."""
+
+    def __init__(self, image, *command, options=()):
+        self.begin = time.monotonic()
+        self.id = call("podman", "--runtime", "runc", "run", "-d", *LIMITS, "--pull=never", *options, image, *command).stdout.strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        call("podman", "rm", "-f", "-t", "0", self.id, code=None)
+
+    def state(self):
+        return json.loads(call("podman", "inspect", self.id).stdout)[0]["State"]
+
+    def logs(self):
+        result = call("podman", "logs", self.id, code=None)
+        return result.stdout + result.stderr
+
+    def get(self, url):
+        """Asks until it answers; the answer and the seconds from `podman run` to it."""
+        while True:
+            try:
+                answer = requests.get(url, timeout=5)
+                return answer, time.monotonic() - self.begin
+            except requests.ConnectionError:
+                assert self.state()["Running"], f"exited\n{self.logs()}"
+                assert time.monotonic() - self.begin < WAIT_SECONDS, f"no answer\n{self.logs()}"
+                time.sleep(0.01)
+
+    def exec(self, *command, code=0):
+        return call("podman", "exec", self.id, *command, code=code)
+
+    def terminate(self):
+        """SIGTERM; (exit code, seconds until it was gone)."""
+        begin = time.monotonic()
+        call("podman", "kill", "--signal", "TERM", self.id)
+        call("podman", "wait", self.id, timeout=WAIT_SECONDS)
+        return self.state()["ExitCode"], time.monotonic() - begin
+
+    def cgroup(self, controller, name):
+        """A figure that the kernel keeps of the container; None where it has cgroups of another version."""
+        pid = self.state()["Pid"]
+        for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            file = pathlib.Path("/sys/fs/cgroup", controllers.split("=")[-1], path.lstrip("/"), name)
+            if controller in controllers.split(",") and file.exists():
+                return int(file.read_text())
+        return None

@@ -1,0 +1,124 @@
+"""A whole delivery on one machine: registry, Google's stub, and new revisions that really run, under their own limits."""
+import contextlib
+import os
+import pathlib
+import subprocess
+import time
+
+import requests
+from cloudbuild import Runner, copy_sources
+from google_stub import Cloud, GoogleStub, Sick, service_of_terraform
+from images import ROOT, Container, call, free_port, import_base, put_binary_in_context
+
+SECONDS = 60
+
+
+@contextlib.contextmanager
+def registry(folder):
+    """A registry of images on loopback; its address."""
+    port = free_port()
+    config = folder / "registry.yml"
+    config.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n")
+    with open(folder / "registry.log", "wb") as log:
+        process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                requests.get(f"http://127.0.0.1:{port}/v2/", timeout=5)
+                break
+            except requests.ConnectionError:
+                assert process.poll() is None and time.monotonic() < deadline, (folder / "registry.log").read_text()
+                time.sleep(0.05)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=SECONDS)
+
+
+class Revisions:
+    """Runs what the stub was told to run: exactly that image, port, CPU and memory, in a network of its own."""
+
+    def __init__(self, local):
+        self.local, self.containers, self.started = local, contextlib.ExitStack(), {}
+        self.sick = set()  # (service, tag) whose answers become errors
+
+    def boot(self, service, revision, template):
+        container = template["spec"]["containers"][0]
+        image, limits = self.local(container["image"]), container["resources"]["limits"]
+        port = (container.get("ports") or [{"containerPort": 8080}])[0]["containerPort"]
+        assert limits["memory"].endswith("Gi")
+        call("podman", "pull", "--tls-verify=false", image)
+        options = ["--network=none", f"--cpus={limits['cpu']}", f"--memory={limits['memory'][:-2]}g", f"--memory-swap={limits['memory'][:-2]}g",
+                   "--read-only", "--cap-drop=all", "--tmpfs", "/tmp:rw,mode=1777", f"--env=PORT={port}", f"--env=K_SERVICE={service}",
+                   f"--env=K_REVISION={revision}", f"--env=K_CONFIGURATION={service}"]
+        run = self.containers.enter_context(Container(image, *self.command(port), options=options))
+        deadline = time.monotonic() + SECONDS
+        while self.ask(run, port, "/health")[0] != 200:
+            if not run.state()["Running"] or time.monotonic() > deadline:
+                raise Sick(f"the container did not answer on port {port}: {run.logs()[-500:]}")
+            time.sleep(0.05)
+        self.started[revision] = (run, port)
+        return revision
+
+    @staticmethod
+    def command(port):
+        """The embedded pipeline stands in for the roles, which ask for Google's Pub/Sub and BigQuery."""
+        return ["up", "--api-listen", f"127.0.0.1:{port}", "--pubsub-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
+
+    @staticmethod
+    def ask(run, port, path):
+        """Asks inside the container's network; (status, body), (0, why) without an answer."""
+        result = subprocess.run(["nsenter", "-t", str(run.state()["Pid"]), "-n", "curl", "-s", "-m", "20", "-w", "\n%{http_code}",
+                                 f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=False,
+                                env={"PATH": os.environ["PATH"]})
+        body, _, code = result.stdout.rpartition("\n")
+        return int(code or 0), body.encode()
+
+    def forward(self, service, revision, tag, path):
+        if (service, tag) in self.sick:
+            return 500, b"made sick by the test"
+        if revision not in self.started:
+            return 200, b'{"status":"the revision before"}'
+        code, body = self.ask(*self.started[revision], path)
+        return code or 502, body
+
+
+class Rehearsal:
+    """Everything that a run of deploy/cloudbuild.yaml needs here. Left with the block."""
+
+    def __init__(self, folder, say=print):
+        self.folder, self.stack, self.say = pathlib.Path(folder), contextlib.ExitStack(), say
+
+    def __enter__(self):
+        import_base()
+        put_binary_in_context()
+        workspace = self.folder / "workspace"
+        workspace.mkdir()
+        copy_sources(ROOT, workspace)
+        address = self.stack.enter_context(registry(self.folder))
+        runner = Runner(workspace, address, self.say)
+        self.revisions = Revisions(runner.local)
+        self.stack.enter_context(self.revisions.containers)
+        self.cloud = Cloud(self.revisions.boot, self.revisions.forward)
+        self.reset()
+        stub = self.stack.enter_context(GoogleStub(self.cloud, self.folder / "gcloud"))
+        runner.google = {**stub.environment, "SMOKE_TEST_PAUSE": "0"}
+        self.runner = runner
+        return self
+
+    def __exit__(self, *exception):
+        return self.stack.__exit__(*exception)
+
+    def reset(self):
+        """The services as Terraform made them."""
+        self.cloud.services.clear()
+        self.cloud.seed(service_of_terraform("api"))
+        self.cloud.seed(service_of_terraform("function-store", iap=False))
+
+
+LOCAL = {  # what a machine without an hour to spare puts in for compiling and for all unit tests
+    "_BUILDER": "prebuilt",
+    "_LINT": "bash -n deploy/smoke-test deploy/shift-traffic && python3 -m py_compile deploy/sbom",
+    "_TEST": "/afluente version && /afluente validate examples/ltm/afluente.yaml",
+}

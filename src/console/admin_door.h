@@ -18,6 +18,7 @@ class Topics;
 
 namespace afluente::console {
 
+class Console;
 struct TestingPorts;
 
 // What the admin door shows and does; given by roles/.
@@ -32,13 +33,15 @@ struct AdminPorts {
   std::function<absl::StatusOr<std::string>()> push_keys;  // the JWK set of pushes' tokens
   // Of an instance that tests run against, else null. Shared with the copies of these ports.
   std::shared_ptr<const TestingPorts> testing = nullptr;
+  Console* console = nullptr;  // the browser's side; nullptr: none
 };
 
 // The admin door: /metrics, /healthz, /readyz, and what client commands ask of a running instance:
 // GET /v1/check, GET /v1/backlog, POST /v1/query {"sql", "parameters": [{"name", "type", "value"}],
 // "limit"}, GET /v1/peek; the documents that
 // verify the tokens of pushes (/.well-known/openid-configuration, /oauth2/v3/certs); with testing
-// ports /v1/testing/ too. Loopback only.
+// ports /v1/testing/ too, with a console its pages and routes. Loopback only, and what changes
+// something comes from its own pages or from no page at all.
 http::Handler AdminDoor(AdminPorts ports);
 
 // The balances as `afluente check --json` prints them.

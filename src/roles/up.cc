@@ -14,6 +14,7 @@
 #include "broker/push/push_service.h"
 #include "broker/wire/pubsub_door.h"
 #include "console/admin_door.h"
+#include "console/console.h"
 #include "console/testing_routes.h"
 #include "host/check.h"
 #include "host/file_system.h"
@@ -37,6 +38,7 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "warehouse/duckdb/duckdb_database.h"
+#include "web/pages.h"
 
 namespace afluente::roles {
 namespace {
@@ -63,6 +65,7 @@ struct Serving {
   std::unique_ptr<Doorkeeper> doorkeeper;  // nullptr: identity is off
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> api_door;
+  std::unique_ptr<console::Console> console;
   std::unique_ptr<http::Server> admin_door;
   std::unique_ptr<ProxyDoor> proxy_door;
   ReadyDoors doors;
@@ -107,6 +110,19 @@ void OpenPush(const UpOptions& options, Serving& serving) {
 }
 
 absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
+  serving.console = console::Console::Create({
+      .spec = spec,
+      .broker = serving.pipeline->broker(),
+      .publisher = PublisherOf(serving),
+      .warehouse = serving.pipeline->database().warehouse(),
+      .catalog = serving.pipeline->database().catalog(),
+      .metrics = serving.metrics,
+      .workers = *serving.workers,
+      .clock = serving.clock,
+      .data_dir = options.data_dir,
+      .api = "http://" + serving.doors.api,
+      .pages = web::Pages(),
+  });
   console::AdminPorts ports{
       .warehouse = serving.pipeline->database().warehouse(),
       .metrics = serving.metrics,
@@ -116,6 +132,8 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
       .backlog = [pipeline = serving.pipeline.get()] { return pipeline->Backlog(); },
       .topics = serving.pipeline->broker(),
       .push_keys = [&serving] { return serving.push_tokens->PublicKeys(); },
+      .testing = nullptr,
+      .console = serving.console.get(),
   };
   if (serving.testing) {
     ports.testing = std::make_shared<const console::TestingPorts>(console::TestingPorts{
@@ -229,6 +247,7 @@ void Close(const UpOptions& options, Serving& serving) {
   if (serving.proxy_door) serving.proxy_door->Stop(left());
   if (serving.api) serving.api->StopTails();
   if (serving.api_door) serving.api_door->Stop(left());
+  if (serving.console) serving.console->Stop();
   if (serving.admin_door) serving.admin_door->Stop(left());
   // Whoever has not had an answer by now has no connection for it either.
   if (serving.pipeline) serving.pipeline->database().InterruptQueries();

@@ -18,6 +18,7 @@ inline constexpr std::string_view kFunctionMessagesHelp =
     "Messages that a function decided, by outcome.";
 inline constexpr std::string_view kFunctionRows = "afluente_function_rows_total";
 inline constexpr std::string_view kJournalBytes = "afluente_journal_bytes";
+inline constexpr std::string_view kSyncSeconds = "afluente_journal_sync_seconds";
 inline constexpr std::string_view kPubsubAcknowledgedMessages =
     "afluente_pubsub_acknowledged_messages_total";
 inline constexpr std::string_view kPubsubDeliveredMessages =

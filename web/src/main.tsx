@@ -1,1 +1,7 @@
-document.title = "x"; export {};
+import './style.css';
+import {render} from 'preact';
+import {App} from './app';
+import {connect} from './live';
+
+connect();
+render(<App />, document.getElementById('app')!);

@@ -37,8 +37,8 @@ export function App() {
       <div class="choices">
         <span class={reachable.value ? 'pulse' : 'pulse gone'} role="status">
           {reachable.value ? t('live') : t('no answer')}</span>
-        <button type="button" class="small" onClick={() => setLanguage(language.value === 'en' ? 'es' : 'en')}
-          aria-label={t('Language: English, to Spanish')}>{language.value === 'en' ? 'ES' : 'EN'}</button>
+        <button type="button" class="small" onClick={() => setLanguage(language.value === 'en' ? 'es' : 'en')}>
+          {language.value === 'en' ? 'ES' : 'EN'}<span class="sr"> {language.value === 'en' ? 'Español' : 'English'}</span></button>
         <button type="button" class="small" onClick={() => setTheme(theme.value === 'dark' ? 'light' : 'dark')}
           aria-label={t('Light or dark')}>{theme.value === 'dark' ? '☀' : '☾'}</button>
       </div>

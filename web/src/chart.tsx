@@ -2,6 +2,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import {useEffect, useRef, useState} from 'preact/hooks';
 import {get} from './api';
+import {bytes} from './format';
 import {onEvent} from './live';
 import {language, t, theme} from './text';
 
@@ -21,10 +22,15 @@ export function colorOf(variable: string): string {
   return color;
 }
 
-export function axes(format: (value: number) => string): uPlot.Axis[] {
+const POWERS = Array.from({length: 44}, (_, i) => 2 ** i);
+
+// `powers`: bytes, whose steps are powers of two.
+export function axes(format: (value: number) => string, powers = false): uPlot.Axis[] {
   const axis = {stroke: colorOf('--quiet'), font: '11px system-ui, sans-serif',
     grid: {stroke: colorOf('--line'), width: 1}, ticks: {show: false}};
-  return [axis, {...axis, size: 58, values: (_: uPlot, splits: number[]) => splits.map(format)}];
+  const clock: uPlot.Axis = {...axis, size: 24, space: 70, incrs: [60, 300, 600, 900, 1800, 3600],
+    values: (_, splits) => splits.map(second => new Date(second * 1000).toISOString().slice(11, 16))};
+  return [clock, {...axis, size: 58, space: 34, ...(powers ? {incrs: POWERS} : {}), values: (_: uPlot, splits: number[]) => splits.map(format)}];
 }
 
 type History = {series: Record<string, {first_second: number; step_seconds: number; values: (number | null)[]}>};
@@ -63,7 +69,7 @@ export function LiveChart({title, lines, format}: {title: string; lines: Line[];
         scales: {y: {range: (_, __, max) => [0, max > 0 ? max * 1.12 : 1]}},
         series: [{}, ...lines.map(line => ({label: line.label, stroke: colorOf(line.color), width: 1.5,
           spanGaps: true, points: {show: false}}))],
-        axes: axes(format),
+        axes: axes(format, format === bytes),
         hooks: {setCursor: [u => {
           const at = u.cursor.idx;
           setLatest(at === null || at === undefined ? [] : lines.map((_, i) => (u.data[i + 1][at] as number | null) ?? null));
@@ -104,8 +110,8 @@ export function LiveChart({title, lines, format}: {title: string; lines: Line[];
       <span class="legend">{lines.map((line, i) => <span key={line.name}>
         <i class="swatch" style={{background: `var(${line.color})`}} />{line.label}
         {latest[i] !== undefined && latest[i] !== null && <b> {format(latest[i]!)}</b>}</span>)}</span>
-      <button type="button" class="small" aria-pressed={hour} onClick={() => setHour(!hour)}
-        aria-label={`${title}: ${t('the last hour')}`}>{hour ? t('1 h') : t('5 min')}</button>
+      <button type="button" class="small" aria-pressed={hour} onClick={() => setHour(!hour)}>
+        {hour ? t('1 h') : t('5 min')}<span class="sr"> {title}</span></button>
     </figcaption>
     <div ref={box} role="img" aria-label={`${title}: ${lines.map(line => line.label).join(', ')}`} />
   </figure>;
@@ -119,6 +125,8 @@ export function RowsChart({x, labels, series, bars}:
     const element = box.current!;
     const colors = ['--c1', '--c2', '--c3', '--c4', '--c5'];
     const [bottom, left] = axes(value => new Intl.NumberFormat(language.value, {notation: 'compact'}).format(value));
+    bottom.incrs = undefined;
+    bottom.values = (_, splits) => splits.map(String);
     if (labels) {
       bottom.values = (_, splits) => splits.map(at => (Number.isInteger(at) ? labels[at] ?? '' : ''));
     }

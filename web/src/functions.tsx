@@ -63,12 +63,12 @@ function BalancePanel({name}: {name: string}) {
 }
 
 // Reasons without the parts that differ from message to message.
-const GROUPS = (table: string) => `SELECT REGEXP_REPLACE(error, r'[0-9]+|"[^"]*"', '…') AS reason, COUNT(*) AS n, ` +
+const GROUPS = (table: string) => `SELECT REGEXP_REPLACE(error, r'\\b[0-9]+\\b|"[^"]*"', '…') AS reason, COUNT(*) AS n, ` +
   `MIN(failed_at) AS first, MAX(failed_at) AS last FROM \`${table}\` WHERE function = @name AND state = 'dead' ` +
   'GROUP BY reason ORDER BY n DESC LIMIT 100';
 const LETTERS = (table: string) => 'SELECT message_id, publish_time, failed_at, error, attempts, TO_BASE64(data) AS data, ' +
   `TO_JSON_STRING(attributes) AS attributes, ordering_key FROM \`${table}\` WHERE function = @name AND state = 'dead' ` +
-  `AND REGEXP_REPLACE(error, r'[0-9]+|"[^"]*"', '…') = @reason ORDER BY failed_at DESC LIMIT 200`;
+  `AND REGEXP_REPLACE(error, r'\\b[0-9]+\\b|"[^"]*"', '…') = @reason ORDER BY failed_at DESC LIMIT 200`;
 
 function textParameter(name: string, value: string) {
   return {name, type: 'STRING', value};

@@ -166,8 +166,10 @@ function Picture({pipeline, letters}: {pipeline: Pipeline; letters: Map<string, 
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(1000);
   useEffect(() => {
-    const observer = new ResizeObserver(() => setWidth(Math.max(720, box.current!.clientWidth)));
-    observer.observe(box.current!);
+    const element = box.current!;
+    const padding = 28;
+    const observer = new ResizeObserver(() => setWidth(Math.max(760, element.clientWidth - padding)));
+    observer.observe(element);
     return () => observer.disconnect();
   }, []);
   const nodes = nodesOf(pipeline, letters);
@@ -175,18 +177,20 @@ function Picture({pipeline, letters}: {pipeline: Pipeline; letters: Map<string, 
   const shape = nodes.map(node => node.id).join('\n');
   const places = useMemo(() => arrange(nodes, edges), [shape]);
   const gap = Math.max(46, width * 0.07);
-  const nodeWidth = (width - 4 * gap) / 5;
-  const left = (column: number) => column * (nodeWidth + gap);
+  // Endpoints have the longest names.
+  const unit = (width - 4 * gap) / 5.5;
+  const widthOf = (column: number) => (column === 4 ? unit * 1.5 : unit);
+  const left = (column: number) => column * (unit + gap);
   const height = Math.max(...[...places.values()].map(each => each.y)) + NODE_HEIGHT + 4;
   const heads = [t('Sources'), t('Topics'), t('Functions'), t('Tables'), t('Endpoints')];
   return <div class="picture" ref={box}><div class="canvas" style={{height: `${height}px`, width: `${width}px`}}>
-    {heads.map((head, i) => <h3 key={head} style={{left: `${left(i)}px`, width: `${nodeWidth}px`}}>{head}</h3>)}
+    {heads.map((head, i) => <h3 key={head} style={{left: `${left(i)}px`}}>{head}</h3>)}
     <svg width={width} height={height} aria-hidden="true">
       {edges.map(edge => {
         const from = places.get(edge.from);
         const target = places.get(edge.to);
         if (!from || !target) return null;
-        const x1 = left(from.column) + nodeWidth;
+        const x1 = left(from.column) + widthOf(from.column);
         const x2 = left(target.column);
         const y1 = from.y + NODE_HEIGHT / 2;
         const y2 = target.y + NODE_HEIGHT / 2;
@@ -199,7 +203,7 @@ function Picture({pipeline, letters}: {pipeline: Pipeline; letters: Map<string, 
       const at = places.get(node.id);
       if (!at) return null;
       return <a key={node.id} class={`node ${node.level}`} href={node.href} title={node.title}
-        style={{left: `${left(at.column)}px`, top: `${at.y}px`, width: `${nodeWidth}px`, height: `${NODE_HEIGHT}px`}}>
+        style={{left: `${left(at.column)}px`, top: `${at.y}px`, width: `${widthOf(at.column)}px`, height: `${NODE_HEIGHT}px`}}>
         <span class="sr">{node.kind} </span><b>{node.title}</b><span>{node.line || ' '}</span></a>;
     })}
   </div></div>;

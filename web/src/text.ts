@@ -19,7 +19,7 @@ const SPANISH: Record<string, string> = {
   'Function': 'Función', 'Functions': 'Funciones', 'Groups': 'Grupos', 'Identity': 'Identidad',
   'Identity is off: the specification has no access:, so every door stays on loopback and whoever uses this machine may do everything.':
     'La identidad está desactivada: la especificación no tiene access:, así que todas las puertas quedan en la propia máquina y quien la usa puede hacerlo todo.',
-  'Journal': 'Diario', 'Journal sync': 'Sincronización del diario', 'Kind': 'Clase', 'Language: English, to Spanish': 'Idioma: español, a inglés',
+  'Journal': 'Diario', 'Journal sync': 'Sincronización del diario', 'Kind': 'Clase', 
   'Latency': 'Latencia', 'Leased': 'Entregados', 'Leave': 'Salir', 'Light or dark': 'Claro u oscuro', 'Limits': 'Límites', 'Loading…': 'Cargando…',
   'Log': 'Registro', 'Look': 'Mirar', 'Members': 'Miembros', 'Memory': 'Memoria', 'Message': 'Mensaje', 'Message id': 'Id del mensaje',
   'Messages': 'Mensajes',
@@ -70,7 +70,7 @@ const SPANISH: Record<string, string> = {
   'of one core': 'de un núcleo', 'on disk': 'en disco', 'optional': 'opcional', 'ordered': 'en orden', 'pending': 'pendientes', 'pull': 'a petición',
   'push': 'envío', 'requests': 'peticiones', 'required': 'obligatoria', 'resident': 'residente', 'retried': 'reintentado', 'row in': 'fila en',
   'rows': 'filas', 'rows changed': 'filas cambiadas', 'rows/s': 'filas/s', 'saved': 'guardadas', 'source': 'fuente', 'stored': 'guardados',
-  'subscription': 'suscripción', 'table': 'tabla', 'text': 'texto', 'the last hour': 'la última hora', 'topic': 'tema', 'until': 'hasta',
+  'subscription': 'suscripción', 'table': 'tabla', 'text': 'texto', 'topic': 'tema', 'until': 'hasta',
 };
 
 export type Language = 'en' | 'es';

@@ -19,6 +19,7 @@
 #include "http/problem.h"
 #include "http/router.h"
 #include "telemetry/history.h"
+#include "telemetry/metrics.h"
 
 namespace afluente::console {
 namespace {
@@ -41,6 +42,12 @@ class LiveConsole final : public Console {
  public:
   explicit LiveConsole(ConsolePorts ports)
       : ports_(std::move(ports)), readings_(ports_), pages_(ports_.pages) {
+    // Scraped by the admin door alone, which goes before the console.
+    ports_.metrics.AddCollector([this](telemetry::Exposition& page) {
+      const ProcessUse use = ReadProcessUse();
+      absl::MutexLock lock(&mutex_);
+      Expose(now_, use, page);
+    });
     thread_ = std::thread([this] { Loop(); });
   }
   ~LiveConsole() override { Stop(); }
@@ -55,6 +62,7 @@ class LiveConsole final : public Console {
     AddMessageRoutes(routes);
     routes.Get("/v1/history",
                [this](const http::Request& request) { return ReadHistory(request); });
+    routes.Get("/v1/now", [this](const http::Request&) { return ReadNow(); });
     const auto events = [this](http::Request request, http::PathParameters,
                                http::Responder respond) { respond(Listen(request)); };
     AFLUENTE_CHECK(router.Add("GET", "/v1/events", events).ok());
@@ -76,14 +84,23 @@ class LiveConsole final : public Console {
     while (true) {
       const auto second =
           std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-      const auto values = readings_.Take();
+      auto values = readings_.Take();
       history_.Add(second.time_since_epoch().count(), values);
       feed_.Send(second.time_since_epoch().count(), values);
       next = std::max(next + std::chrono::seconds(1), std::chrono::steady_clock::now());
       absl::MutexLock lock(&mutex_);
+      now_ = std::move(values);
+      second_ = second.time_since_epoch().count();
       const auto wait = absl::FromChrono(next - std::chrono::steady_clock::now());
       if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), wait)) return;
     }
+  }
+
+  absl::StatusOr<std::string> ReadNow() {
+    nlohmann::json values = nlohmann::json::object();
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [name, value] : now_) values[name] = value;
+    return Dump({{"second", second_}, {"values", std::move(values)}});
   }
 
   absl::StatusOr<std::string> ReadHistory(const http::Request& request) const {
@@ -126,6 +143,8 @@ class LiveConsole final : public Console {
   Pages pages_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  History::Values now_ ABSL_GUARDED_BY(mutex_);  // of the last reading
+  int64_t second_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread thread_;
 };
 

@@ -14,6 +14,10 @@ namespace afluente::broker {
 struct BrokerStats;
 }
 
+namespace afluente::telemetry {
+class Exposition;
+}
+
 namespace afluente::console {
 
 // "Data" for the project's own projects/P/topics/Data, else the whole name.
@@ -57,6 +61,9 @@ struct ProcessUse {
   uint64_t threads = 0;
 };
 ProcessUse ReadProcessUse();
+// What no other metric says, for /metrics: `values` are the last reading.
+void Expose(const telemetry::History::Values& values, const ProcessUse& use,
+            telemetry::Exposition& page);
 // Sizes of the data directory's parts; they may be a moment old.
 uint64_t BytesIn(const std::string& directory);
 

@@ -124,7 +124,7 @@ export function RowsChart({x, labels, series, bars}:
   useEffect(() => {
     const element = box.current!;
     const colors = ['--c1', '--c2', '--c3', '--c4', '--c5'];
-    const [bottom, left] = axes(value => new Intl.NumberFormat(language.value, {notation: 'compact'}).format(value));
+    const [bottom, left] = axes(value => new Intl.NumberFormat(language.value, {notation: 'compact', maximumFractionDigits: 2}).format(value));
     bottom.incrs = undefined;
     bottom.values = (_, splits) => splits.map(String);
     if (labels) {
@@ -132,7 +132,10 @@ export function RowsChart({x, labels, series, bars}:
     }
     const plot = new uPlot({
       width: element.clientWidth, height: 320, padding: [10, 10, 0, 0],
-      scales: {x: {time: false, range: labels ? () => [-0.6, labels.length - 0.4] : undefined}},
+      legend: {show: false},
+      scales: {x: {time: false, range: labels ? () => [-0.6, labels.length - 0.4] : undefined},
+        // A bar's length says how much only when it begins at nothing.
+        y: bars ? {range: (_, low, high) => [Math.min(0, low * 1.08), Math.max(0, high * 1.08) || 1]} : {}},
       series: [{label: labels ? '' : 'x'}, ...series.map((each, i) => ({
         label: each.label, stroke: colorOf(colors[i % colors.length]), width: 1.5,
         fill: bars ? colorOf(colors[i % colors.length]) : undefined,

@@ -66,7 +66,7 @@ export default function Editor({value, change, run, label, schema, mark}: {value
       root, parent: root as unknown as Element,
       state: EditorState.create({doc: view.current?.state.doc ?? value, extensions: [
         lineNumbers(), history(), drawSelection(), highlightActiveLine(), bracketMatching(), closeBrackets(), lintGutter(),
-        autocompletion({override: [
+        autocompletion({icons: false, override: [
           ...(namespace ? [schemaCompletionSource({dialect: GOOGLE_SQL, schema: namespace})] : []),
           keywordCompletionSource(GOOGLE_SQL, true)]}),
         sql({dialect: GOOGLE_SQL, schema: namespace, upperCaseKeywords: true}),

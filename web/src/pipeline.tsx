@@ -260,8 +260,8 @@ export function PipelinePage() {
           lines={[{name: 'pubsub/rate', label: t('messages'), color: '--c1'}]} />
         <LiveChart title={t('Rows')} format={rate} lines={value.functions.slice(0, 5).map((each, i) =>
           ({name: `function/${each.name}/rows`, label: each.name, color: `--c${i + 1}`}))} />
-        <LiveChart title={t('Time to commit')} format={duration} lines={value.functions.slice(0, 5).map((each, i) =>
-          ({name: `function/${each.name}/commit/p99`, label: `${each.name} p99`, color: `--c${i + 1}`}))} />
+        <LiveChart title={t('Commit p99')} format={duration} lines={value.functions.slice(0, 5).map((each, i) =>
+          ({name: `function/${each.name}/commit/p99`, label: each.name, color: `--c${i + 1}`}))} />
       </div>
     </>}</Loaded>
     {letters.problem && letters.problem.status !== 0 && <Failure problem={letters.problem} />}

@@ -55,7 +55,7 @@ const SPANISH: Record<string, string> = {
   'The specification has no function.': 'La especificación no tiene funciones.',
   'This instance cannot retry dead letters.': 'Esta instancia no puede reintentar mensajes fallidos.',
   'This instance cannot try a transform.': 'Esta instancia no puede probar una transformación.', 'Threads': 'Hilos',
-  'Time to commit': 'Tiempo de confirmación', 'To a moment (UTC)': 'A un momento (UTC)', 'Topic': 'Tema', 'Topics': 'Temas',
+  'To a moment (UTC)': 'A un momento (UTC)', 'Topic': 'Tema', 'Topics': 'Temas',
   'Transform': 'Transformación', 'Try it': 'Probar', 'Try on retained messages': 'Probar con mensajes retenidos', 'Type': 'Tipo',
   'Up': 'Eje vertical', 'Up for': 'En marcha', 'Warehouse': 'Almacén', 'What': 'Qué', 'What became of it': 'Qué fue de él',
   'What needs you': 'Qué necesita atención', 'When': 'Cuándo', 'Who': 'Quién', 'Who may use the API': 'Quién puede usar la API', 'Why': 'Por qué',

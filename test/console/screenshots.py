@@ -8,8 +8,7 @@ import time
 
 import pytest
 import requests
-from conftest import ROOT
-from instance import Instance, wait_until
+from instance import ROOT, Instance, wait_until
 from playwright.sync_api import expect
 
 OUT = ROOT / "docs/screenshots"

@@ -166,6 +166,17 @@ def test_the_editor_completes_tables_and_columns(console):
     expect(page.locator(".cm-tooltip-autocomplete")).to_contain_text("orders")
 
 
+def test_what_is_typed_stays_while_the_page_is_drawn(console):
+    page = console.open("warehouse")
+    text = "SELECT " + ", ".join(f"{i} AS c{i}" for i in range(60))
+    content = page.locator(".editor .cm-content")
+    content.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.type(text)
+    expect(content).to_have_text(text)
+
+
 def test_a_statement_is_cancelled(console):
     page = console.open("warehouse")
     editor_type(page, "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 100000)) a, UNNEST(GENERATE_ARRAY(1, 100000)) b "

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import requests
-from conftest import ROOT
+from instance import ROOT
 from playwright.sync_api import expect
 
 PAGES = ("pipeline", "topics/Orders", "functions/store", "warehouse/sales.orders", "api/%2Ftotals", "message", "identity",

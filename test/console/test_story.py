@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 
 def can_retry(admin):
-    answer = requests.post(admin + "/v1/functions/none/dead-letters/retry", json={"ids": ["1"]}, timeout=30)
+    answer = requests.post(admin + "/v1/functions/none/dead-letters/retry", json={"messages": []}, timeout=30)
     return "nothing at this path" not in answer.text
 
 
@@ -36,3 +36,18 @@ def test_a_person_mends_it_and_sees_the_row(console, orders):
     expect(page.get_by_role("status").filter(has_text="retried")).to_be_visible()
     console.open(f"message/{orders.failed[0]}")
     expect(page.locator(".stored .tree").first).to_contain_text("7000")
+
+
+def test_a_changed_transform_is_tried_before_it_is_used(console, orders):
+    if not can_retry(console.admin):
+        pytest.skip("this build has no route that tries a transform")
+    page = console.open("functions/store")
+    page.get_by_role("tab", name="Transform").click()
+    page.locator(".editor .cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.insert_text("SELECT CAST(JSON_VALUE(data, '$.order_id') AS INT64) AS order_id, "
+                              "UPPER(JSON_VALUE(data, '$.customer')) AS customer, NULL AS amount, NULL AS day FROM messages")
+    page.get_by_role("button", name="Try on retained messages").click()
+    expect(page.locator("table.diff .changed").first).to_be_visible()
+    assert orders.instance.value("SELECT COUNT(*) FROM sales.orders WHERE customer = 'ANA'") == 0

@@ -2,10 +2,10 @@
 import re
 
 import pytest
-from conftest import Watched
 from instance import Instance
 from orders import FILES, SPEC, Orders
 from playwright.sync_api import expect
+from watched import Watched
 
 
 @pytest.fixture

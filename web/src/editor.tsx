@@ -51,8 +51,10 @@ const THEME = EditorView.theme({
 
 export interface Mark {line: number; column: number; message: string}
 
-export default function Editor({value, change, run, label, schema, mark}: {value: string; change: (text: string) => void;
-    run?: () => void; label: string; schema?: Record<string, string[]>; mark?: Mark}) {
+// The text is the editor's own once it is there: `value` counts at the start and whenever `turn` changes. Were it
+// set at each drawing, a late drawing of an earlier text would undo what was typed since.
+export default function Editor({value, turn = 0, change, run, label, schema, mark}: {value: string; turn?: number;
+    change: (text: string) => void; run?: () => void; label: string; schema?: Record<string, string[]>; mark?: Mark}) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | undefined>(undefined);
   const latest = useRef({change, run});
@@ -84,7 +86,7 @@ export default function Editor({value, change, run, label, schema, mark}: {value
     const editor = view.current!;
     if (editor.state.doc.toString() === value) return;
     editor.dispatch({changes: {from: 0, to: editor.state.doc.length, insert: value}});
-  }, [value]);
+  }, [turn]);
   useEffect(() => {
     const editor = view.current!;
     const marks: Diagnostic[] = [];

@@ -11,6 +11,8 @@ import {t} from './text';
 
 const Editor = lazy(() => import('./editor'));
 
+interface Retried {outcomes: {id: string; outcome: string; rows: number; error: string}[]}
+
 interface Balance {
   name: string; published: number; stored: number; dropped: number; dead_lettered: number; pending: number; rows: number;
   balanced: boolean;
@@ -87,9 +89,11 @@ function Letter({letter, name, done}: {letter: Row; name: string; done: (said: s
     setProblem(undefined);
     try {
       const changed = text !== undefined && edited !== text;
-      await post(`/v1/functions/${encodeURIComponent(name)}/dead-letters/retry`,
-        {ids: [id], ...(changed ? {data: btoa(encodeText(edited))} : {})});
-      done(`${id}: ${t('retried')}`);
+      const answer = await post<Retried>(`/v1/functions/${encodeURIComponent(name)}/dead-letters/retry`,
+        {messages: [{id, ...(changed ? {data: btoa(encodeText(edited))} : {})}]});
+      const [outcome] = answer.outcomes;
+      if (outcome?.error) setProblem(new Problem(409, outcome.error));
+      else done(`${id}: ${t('retried')}, ${t(outcome?.outcome ?? '')}`);
     } catch (error) {
       setProblem(error as Problem);
     }
@@ -124,8 +128,10 @@ function DeadLetters({of}: {of: FunctionPart}) {
   const retryAll = async (ids: string[]) => {
     setProblem(undefined);
     try {
-      await post(`/v1/functions/${encodeURIComponent(of.name)}/dead-letters/retry`, {ids});
-      done(`${count(ids.length)} ${t('retried')}`);
+      const answer = await post<Retried>(`/v1/functions/${encodeURIComponent(of.name)}/dead-letters/retry`,
+        {messages: ids.map(id => ({id}))});
+      const failed = answer.outcomes.filter(each => each.error !== '').length;
+      done(`${count(ids.length)} ${t('retried')}, ${count(failed)} ${t('failed again')}`);
     } catch (error) {
       const failed = error as Problem;
       setProblem(failed.status === 404 ? new Problem(404, t('This instance cannot retry dead letters.')) : failed);
@@ -148,31 +154,54 @@ function DeadLetters({of}: {of: FunctionPart}) {
 }
 
 interface DryRun {
-  results?: {message_id: string; outcome?: string; rows?: Row[]; error?: string; changed?: boolean; before?: unknown; after?: unknown}[];
+  messages: {message_id: string; outcome: string; error: string; rows: Row[]; stored: Row[]; changed: boolean}[];
+  changed: number;
+}
+
+// A column's value before and after, where they differ.
+function RowsDiff({before, after}: {before: Row[]; after: Row[]}) {
+  const rows = Array.from({length: Math.max(before.length, after.length)}, (_, i) => i);
+  return <table class="diff"><thead><tr><th scope="col">{t('Column')}</th><th scope="col">{t('Stored now')}</th>
+    <th scope="col">{t('It would be')}</th></tr></thead><tbody>{rows.flatMap(i =>
+    [...new Set([...Object.keys(before[i] ?? {}), ...Object.keys(after[i] ?? {})])].map(name => {
+      const old = before[i] === undefined ? '–' : JSON.stringify(before[i][name]);
+      const next = after[i] === undefined ? '–' : JSON.stringify(after[i][name]);
+      return old === next ? null : <tr key={`${i} ${name}`}><th scope="row"><code>{name}</code></th><td><code>{old}</code></td>
+        <td><code class="changed">{next}</code></td></tr>;
+    }))}</tbody></table>;
 }
 
 // What another transform would make of retained messages; nothing is stored.
 function TryTransform({of}: {of: FunctionPart}) {
   const [text, setText] = useState(of.transform_text);
-  const [answer, setAnswer] = useState<{value?: DryRun; problem?: Problem}>({});
+  const [script, setScript] = useState(false);
+  const [answer, setAnswer] = useState<{value?: DryRun; problem?: Problem; busy?: boolean}>({});
   const run = async () => {
+    setAnswer({busy: true});
     try {
-      setAnswer({value: await post<DryRun>(`/v1/functions/${encodeURIComponent(of.name)}/dry-run`, {transform: text})});
+      const topic = await get<{published: number; retained: number}>(`/v1/topic?name=${encodeURIComponent(of.topic)}`);
+      const first = Math.max(1, topic.published - Math.min(topic.retained, 200) + 1);
+      const body = {...(text.trim() ? {[script ? 'javascript' : 'sql']: text} : {}), from: first, limit: 200};
+      setAnswer({value: await post<DryRun>(`/v1/functions/${encodeURIComponent(of.name)}/dry-run`, body)});
     } catch (error) {
       const failed = error as Problem;
       setAnswer({problem: failed.status === 404 ? new Problem(404, t('This instance cannot try a transform.')) : failed});
     }
   };
+  const changed = answer.value?.messages.filter(each => each.changed) ?? [];
   return <div class="stack">
     <p class="quiet">{of.transform_file || t('Messages are stored by column name; a transform can be tried all the same.')}</p>
     <div class="editor-box"><Suspense fallback={<p class="quiet">{t('Loading…')}</p>}>
       <Editor label={t('Transform')} value={text} change={setText} run={run} /></Suspense></div>
-    <div class="inline"><button type="button" class="primary" onClick={run}>{t('Try on retained messages')}</button>
+    <div class="inline"><button type="button" class="primary" disabled={answer.busy} onClick={run}>{t('Try on retained messages')}</button>
+      <label class="switch"><input type="checkbox" checked={script} onChange={event => setScript(event.currentTarget.checked)} /> JavaScript</label>
       <span class="quiet">{t('Nothing is stored.')}</span></div>
     {answer.problem && <Failure problem={answer.problem} />}
-    {answer.value && <ul class="plain">{(answer.value.results ?? []).map(each => <li key={each.message_id}>
-      <a href={to('message', each.message_id)}>{each.message_id}</a> {each.outcome}{each.error && <span class="bad"> {each.error}</span>}
-      {each.rows && <pre tabIndex={0}>{JSON.stringify(each.rows, null, 1)}</pre>}</li>)}</ul>}
+    {answer.value && <p role="status">{count(answer.value.changed)} {t('of')} {count(answer.value.messages.length)} {t('messages would change')}</p>}
+    {changed.length > 0 && <ul class="plain steps">{changed.slice(0, 50).map(each => <li key={each.message_id} class={`step ${each.outcome === 'failed' ? 'bad' : ''}`}>
+      <p><a href={to('message', each.message_id)}>{each.message_id}</a> {t(each.outcome)}</p>
+      {each.error && <p class="failure">{each.error}</p>}
+      {(each.rows.length > 0 || each.stored.length > 0) && <RowsDiff before={each.stored} after={each.rows} />}</li>)}</ul>}
   </div>;
 }
 

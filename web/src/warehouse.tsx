@@ -111,13 +111,15 @@ export function markOf(message: string): Mark | undefined {
 
 function Query({schema}: {schema: Record<string, string[]>}) {
   const [sql, setSql] = useState(() => localStorage.getItem(LAST) ?? '');
+  const [turn, setTurn] = useState(0);
+  const replace = (next: string) => { setSql(next); setTurn(before => before + 1); };
   const [state, setState] = useState<{result?: Result; problem?: Problem; running?: AbortController; cancelled?: boolean}>({});
   const [saved, setSaved] = useState(loadSaved);
   const [name, setName] = useState('');
   const text = useRef(sql);
   text.current = sql;
   const chosen = place.value.part;
-  useEffect(() => { if (chosen) setSql(`SELECT *\nFROM \`${chosen}\`\nLIMIT 100`); }, [chosen]);
+  useEffect(() => { if (chosen) replace(`SELECT *\nFROM \`${chosen}\`\nLIMIT 100`); }, [chosen]);
   const run = async () => {
     const abort = new AbortController();
     localStorage.setItem(LAST, text.current);
@@ -133,13 +135,13 @@ function Query({schema}: {schema: Record<string, string[]>}) {
   const mark = useMemo(() => (state.problem ? markOf(state.problem.message) : undefined), [state.problem]);
   return <>
     <div class="editor-box"><Suspense fallback={<p class="quiet">{t('Loading…')}</p>}>
-      <Editor label={t('Statement')} value={sql} change={setSql} run={run} schema={schema} mark={mark} /></Suspense></div>
+      <Editor label={t('Statement')} value={sql} turn={turn} change={setSql} run={run} schema={schema} mark={mark} /></Suspense></div>
     <div class="inline">
       {state.running ? <button type="button" class="primary" onClick={() => state.running!.abort()}>{t('Cancel')}</button>
         : <button type="button" class="primary" onClick={run}>{t('Run')} <kbd>Ctrl ↵</kbd></button>}
       {saved.length > 0 && <Field label={t('Saved')}>{id => <select id={id} value="" onChange={event => {
         const found = saved.find(each => each.name === event.currentTarget.value);
-        if (found) { setSql(found.sql); setName(found.name); }
+        if (found) { replace(found.sql); setName(found.name); }
       }}><option value="">{count(saved.length)} {t('saved')}</option>{saved.map(each => <option key={each.name}>{each.name}</option>)}</select>}</Field>}
       <Field label={t('Save as')}>{id => <input id={id} value={name} onInput={event => setName(event.currentTarget.value)} />}</Field>
       <button type="button" disabled={name.trim() === ''} onClick={() =>

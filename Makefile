@@ -1,5 +1,5 @@
 # Afluente: `make run` and `make test` do everything on a fresh machine.
-.PHONY: run demo test build data bench compatibility format lint soak clean
+.PHONY: run demo test build data bench compatibility format lint soak screenshots clean
 
 run: build data
 	tools/run-example flights
@@ -35,6 +35,10 @@ lint:
 
 soak: build
 	tools/soak
+
+screenshots: build
+	tools/bootstrap test
+	build/python-test/bin/python -m pytest -q test/console/screenshots.py
 
 clean:
 	rm -rf build

@@ -21,9 +21,12 @@ class RequestMetrics {
 
  private:
   static constexpr int kStatusMax = 600;
+  static constexpr std::chrono::milliseconds kSlow{500};
+  void LogSlow(int status, std::chrono::steady_clock::duration took);
   telemetry::Metrics& metrics_;
   const std::string endpoint_;
   telemetry::Histogram& seconds_;
+  std::atomic<int64_t> last_slow_{0};
   // Looked up once a status: the registry's lookup takes a lock.
   std::array<std::atomic<telemetry::Counter*>, kStatusMax> by_status_{};
 };

@@ -43,6 +43,7 @@ struct Parsed {
   bool json = false;
   bool schema = false;
   bool limits = false;
+  bool once = false;
   std::function<int()> run;
 };
 
@@ -199,6 +200,24 @@ void AddTestingCommands(CLI::App& app, Parsed& parsed) {
   }
 }
 
+void AddObservingCommands(CLI::App& app, Parsed& parsed) {
+  CLI::App* doctor = app.add_subcommand("doctor", "look whether this machine can run a pipeline");
+  doctor->add_option("spec", parsed.up.spec_file, "specification")->capture_default_str();
+  doctor->add_option("--data-dir", parsed.up.data_dir, "where all data lives")
+      ->capture_default_str();
+  doctor->add_option("--api-listen", parsed.up.doors.api, "HOST:PORT of the API");
+  doctor->add_option("--pubsub-listen", parsed.up.doors.pubsub, "HOST:PORT of Pub/Sub");
+  doctor->add_option("--admin-listen", parsed.up.doors.admin, "HOST:PORT of the admin door");
+  doctor->add_flag("--json", parsed.json, "for programs");
+  doctor->callback(
+      [&parsed] { parsed.run = [&parsed] { return RunDoctor(parsed.up, parsed.json); }; });
+  CLI::App* top = app.add_subcommand("top", "show the running pipeline, each second");
+  top->add_flag("--once", parsed.once, "print it once");
+  AddLocation(top, parsed);
+  top->callback(
+      [&parsed] { parsed.run = [&parsed] { return RunTop(parsed.location, parsed.once); }; });
+}
+
 void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
   CLI::App* query = app.add_subcommand("query", "run a GoogleSQL statement");
   query->add_option("sql", parsed.query.sql, "statement")->required();
@@ -263,6 +282,7 @@ int RunCommandLine(int argc, char** argv) {
   AddMessageCommands(app, parsed);
   AddInspectCommands(app, parsed);
   AddOperatorCommands(app, parsed);
+  AddObservingCommands(app, parsed);
   AddTestingCommands(app, parsed);
   AddFunctionCommands(app, parsed.location, parsed.run,
                       [&parsed](CLI::App* command) { AddLocation(command, parsed); });

@@ -67,5 +67,9 @@ int RunEnv(const InstanceLocation& location);
 int RunToken(const InstanceLocation& location, const std::string& user,
              const std::string& audience);
 int RunHealth(const InstanceLocation& location);
+// Looks at what `up` with these options needs: 0 when nothing failed, else 1.
+int RunDoctor(const roles::UpOptions& options, bool json);
+// The pipeline as it is now, each second until it is interrupted, or once.
+int RunTop(const InstanceLocation& location, bool once);
 
 }  // namespace afluente::cli

@@ -7,8 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "console/admin_query.h"
+#include "console/console.h"
 #include "console/function_routes.h"
 #include "console/peek.h"
+#include "console/routes.h"
 #include "console/testing_routes.h"
 #include "console/worker_answer.h"
 #include "host/check.h"
@@ -131,8 +133,10 @@ http::Handler AdminDoor(AdminPorts ports) {
           .Add("POST", "/v1/query",
                [shared](http::Request request, http::PathParameters, http::Responder respond) {
                  AnswerFromWorker(shared->workers, std::move(respond),
-                                  [shared, body = std::move(request.body)] {
-                                    return RunAdminQuery(body, shared->project, shared->warehouse);
+                                  [shared, body = std::move(request.body),
+                                   cancellation = std::move(request.cancellation)] {
+                                    return RunAdminQuery(body, shared->project, shared->warehouse,
+                                                         cancellation);
                                   });
                })
           .ok());
@@ -140,8 +144,11 @@ http::Handler AdminDoor(AdminPorts ports) {
   AddFunctionRoutes(router, shared->functions, shared->workers, shared->project);
   AddPushIssuer(router, shared);
   if (shared->testing) AddTestingRoutes(router, *shared->testing, shared->workers, shared->project);
+  if (shared->console != nullptr) shared->console->AddRoutes(router);
   http::Handler handler = [router = std::move(router)](http::Request request,
                                                        http::Responder responder) {
+    const absl::Status taken = CheckChange(request);
+    if (!taken.ok()) return responder(http::Problem(taken));
     router.Handle(std::move(request), std::move(responder));
   };
   if (shared->gate == nullptr) return http::GuardLoopback(std::move(handler));

@@ -23,6 +23,7 @@ struct Operations;
 
 namespace afluente::console {
 
+class Console;
 struct TestingPorts;
 
 // What the admin door shows and does; given by roles/.
@@ -39,6 +40,7 @@ struct AdminPorts {
   std::function<absl::StatusOr<std::string>()> push_keys;  // the JWK set of pushes' tokens
   // Of an instance that tests run against, else null. Shared with the copies of these ports.
   std::shared_ptr<const TestingPorts> testing = nullptr;
+  Console* console = nullptr;  // the browser's side; nullptr: none
   http::Gate* gate = nullptr;  // outlives the door; null: everybody on this machine
 };
 
@@ -46,8 +48,9 @@ struct AdminPorts {
 // GET /v1/check, GET /v1/backlog, POST /v1/query {"sql", "parameters": [{"name", "type", "value"}],
 // "limit"}, GET /v1/peek, /v1/functions (see function_routes.h); the documents that
 // verify the tokens of pushes (/.well-known/openid-configuration, /oauth2/v3/certs); with testing
-// ports /v1/testing/ too. Without a gate it answers to loopback names only; with one, reading needs
-// the role viewer and everything else operator, but for probes and the pushes' keys.
+// ports /v1/testing/ too, with a console its pages and routes. What changes something comes from its
+// own pages or from no page at all. Without a gate it answers to loopback names only; with one,
+// reading needs the role viewer and everything else operator, but for probes and the pushes' keys.
 http::Handler AdminDoor(AdminPorts ports);
 
 // The balances as `afluente check --json` prints them.

@@ -1,5 +1,7 @@
 #include "console/admin_query.h"
 
+#include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -79,8 +81,14 @@ absl::StatusOr<Query> ReadQuery(const std::string& body, const std::string& proj
 }  // namespace
 
 absl::StatusOr<std::string> RunAdminQuery(const std::string& body, const std::string& project,
-                                          warehouse::Warehouse& warehouse) {
-  AFLUENTE_ASSIGN_OR_RETURN(const Query query, ReadQuery(body, project));
+                                          warehouse::Warehouse& warehouse,
+                                          std::shared_ptr<host::Cancellation> cancellation) {
+  const auto begin = std::chrono::steady_clock::now();
+  AFLUENTE_ASSIGN_OR_RETURN(Query query, ReadQuery(body, project));
+  query.limits.cancellation = std::move(cancellation);
+  // One more than asked tells whether there are more.
+  const uint64_t rows_max = *query.limits.rows_max;
+  query.limits.rows_max = rows_max + 1;
   AFLUENTE_ASSIGN_OR_RETURN(auto rows,
                             warehouse.Query(query.statement, query.parameters, query.limits));
   nlohmann::json columns = nlohmann::json::array();
@@ -89,16 +97,19 @@ absl::StatusOr<std::string> RunAdminQuery(const std::string& body, const std::st
   }
   std::string answer = absl::StrCat("{\"columns\":", columns.dump(), ",\"rows\":[");
   const warehouse::RowJsonWriter writer(rows->columns());
-  bool first = true;
+  uint64_t count = 0;
   while (true) {
     AFLUENTE_ASSIGN_OR_RETURN(const auto batch, rows->Next());
     if (batch.rows == 0) break;
     for (size_t i = 0; i < batch.rows; ++i) {
-      if (!std::exchange(first, false)) answer += ',';
+      if (count++ == rows_max) break;
+      if (count > 1) answer += ',';
       writer.AppendRow(batch, i, answer);
     }
   }
-  answer += "]";
+  const auto took = std::chrono::steady_clock::now() - begin;
+  absl::StrAppend(&answer, "],\"truncated\":", count > rows_max ? "true" : "false",
+                  ",\"milliseconds\":", std::chrono::duration<double, std::milli>(took).count());
   if (const auto affected = rows->affected_rows()) {
     absl::StrAppend(&answer, ",\"affected_rows\":", *affected);
   }

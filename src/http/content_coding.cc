@@ -18,6 +18,8 @@ constexpr size_t kBodyBytesMin = 1'024;
 constexpr int kGzipLevel = 4;
 constexpr int kZstdLevel = 3;
 constexpr int kGzipWindow = 15 + 16;
+constexpr size_t kInflateStep = 64 << 10;
+constexpr size_t kPlainBytesMax = 16 << 20;
 
 std::string_view Strip(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -83,6 +85,26 @@ std::optional<std::string> Zstd(const std::string& body) {
 }
 
 }  // namespace
+
+std::optional<std::string> Gunzip(std::string_view packed) {
+  z_stream stream{};
+  if (inflateInit2(&stream, kGzipWindow) != Z_OK) return std::nullopt;
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
+  std::string plain;
+  int state = Z_OK;
+  while (state == Z_OK && plain.size() < kPlainBytesMax) {
+    const size_t at = plain.size();
+    plain.resize(at + kInflateStep);
+    stream.next_out = reinterpret_cast<Bytef*>(plain.data() + at);
+    stream.avail_out = static_cast<uInt>(kInflateStep);
+    state = inflate(&stream, Z_NO_FLUSH);
+    plain.resize(plain.size() - stream.avail_out);
+  }
+  inflateEnd(&stream);
+  if (state != Z_STREAM_END) return std::nullopt;
+  return plain;
+}
 
 ContentCoding NegotiateCoding(std::string_view accept_encoding) {
   const int otherwise = WeightFor(accept_encoding, "*").value_or(0);

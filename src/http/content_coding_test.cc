@@ -59,6 +59,15 @@ TEST(ContentCoding, UnpacksToTheBody) {
   EXPECT_EQ(unpacked, Text());
 }
 
+TEST(ContentCoding, UnpacksItsOwnGzipAndNothingElse) {
+  Response packed = Response::Text(200, "text/plain", Text());
+  EncodeBody(ContentCoding::kGzip, packed);
+  EXPECT_EQ(Gunzip(packed.body), Text());
+  for (size_t size = 0; size < packed.body.size(); ++size)
+    ASSERT_EQ(Gunzip(packed.body.substr(0, size)), std::nullopt) << size;
+  EXPECT_EQ(Gunzip("plain text"), std::nullopt);
+}
+
 TEST(ContentCoding, LeavesSmallAndIncompressibleBodies) {
   Response small = Response::Text(200, "text/plain", "short");
   EncodeBody(ContentCoding::kGzip, small);

@@ -19,6 +19,7 @@
 #include "roles/make_transform.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
+#include "telemetry/measured_files.h"
 #include "telemetry/metric_names.h"
 #include "telemetry/metrics.h"
 #include "warehouse/duckdb/duckdb_database.h"
@@ -29,6 +30,7 @@ namespace afluente::roles {
 struct Pipeline::State {
   std::unique_ptr<host::DataDirectory> directory;
   host::PosixFileSystem files;
+  std::unique_ptr<telemetry::MeasuredFileSystem> journal_files;
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<warehouse::duckdb::DuckdbDatabase> database;
   // Of functions over HTTP.
@@ -143,7 +145,9 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
   auto database = std::async(std::launch::async, [&database_options] {
     return warehouse::duckdb::DuckdbDatabase::Open(database_options);
   });
-  auto broker = broker::Broker::Open(state->files, clock, broker_options);
+  state->journal_files = std::make_unique<telemetry::MeasuredFileSystem>(
+      state->files, metrics.GetHistogram(telemetry::kSyncSeconds, "Time of a journal's sync."));
+  auto broker = broker::Broker::Open(*state->journal_files, clock, broker_options);
   AFLUENTE_ASSIGN_OR_RETURN(state->database, database.get());
   AFLUENTE_ASSIGN_OR_RETURN(state->broker, std::move(broker));
   AFLUENTE_RETURN_IF_ERROR(ApplySpec(spec, *state->broker, state->database->catalog()));

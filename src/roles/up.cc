@@ -13,6 +13,7 @@
 #include "broker/push/push_service.h"
 #include "broker/wire/pubsub_door.h"
 #include "console/admin_door.h"
+#include "console/console.h"
 #include "console/testing_routes.h"
 #include "host/check.h"
 #include "host/file_system.h"
@@ -39,6 +40,7 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "warehouse/duckdb/duckdb_database.h"
+#include "web/pages.h"
 
 namespace afluente::roles {
 namespace {
@@ -65,6 +67,7 @@ struct Serving {
   std::shared_ptr<http::TlsIdentity> tls;  // shared by all doors; nullptr: plain
   std::unique_ptr<Doorkeeper> doorkeeper;  // nullptr: identity is off
   ApiDoor api;
+  std::unique_ptr<console::Console> console;
   std::unique_ptr<http::Server> admin_door;
   std::unique_ptr<ProxyDoor> proxy_door;
   IngestDoor ingest_door;
@@ -112,6 +115,19 @@ void OpenPush(const UpOptions& options, Serving& serving) {
 }
 
 absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
+  serving.console = console::Console::Create({
+      .spec = spec,
+      .broker = serving.pipeline->broker(),
+      .publisher = PublisherOf(serving),
+      .warehouse = serving.pipeline->database().warehouse(),
+      .catalog = serving.pipeline->database().catalog(),
+      .metrics = serving.metrics,
+      .workers = *serving.workers,
+      .clock = serving.clock,
+      .data_dir = options.data_dir,
+      .api = "http://" + serving.doors.api,
+      .pages = web::Pages(),
+  });
   console::AdminPorts ports{
       .warehouse = serving.pipeline->database().warehouse(),
       .metrics = serving.metrics,
@@ -122,6 +138,8 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
       .topics = serving.pipeline->broker(),
       .functions = serving.pipeline->operations(),
       .push_keys = [&serving] { return serving.push_tokens->PublicKeys(); },
+      .testing = nullptr,
+      .console = serving.console.get(),
   };
   if (serving.testing) {
     ports.testing = std::make_shared<const console::TestingPorts>(console::TestingPorts{
@@ -260,6 +278,7 @@ void Close(const UpOptions& options, Serving& serving) {
   if (serving.proxy_door) serving.proxy_door->Stop(left());
   if (serving.api.api) serving.api.api->StopTails();
   if (serving.api.server) serving.api.server->Stop(left());
+  if (serving.console) serving.console->Stop();
   if (serving.admin_door) serving.admin_door->Stop(left());
   // Whoever has not had an answer by now has no connection for it either.
   if (serving.pipeline) serving.pipeline->database().InterruptQueries();

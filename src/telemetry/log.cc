@@ -7,8 +7,10 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <utility>
 
 #include "telemetry/json_string.h"
+#include "telemetry/recent_logs.h"
 
 namespace afluente::telemetry {
 namespace {
@@ -96,8 +98,10 @@ std::string TextLine(Severity severity, std::string_view message, const LogField
 
 void Log(Severity severity, std::string_view message, const LogFields& fields) {
   if (severity < minimum.load(std::memory_order_relaxed)) return;
-  const std::string line =
-      Json() ? JsonLine(severity, message, fields) : TextLine(severity, message, fields);
+  const bool json = Json();
+  std::string as_json = JsonLine(severity, message, fields);
+  const std::string line = json ? as_json : TextLine(severity, message, fields);
+  ProcessLogs().Add(std::move(as_json));
   // One write a line: lines of several threads do not mix.
   size_t written = 0;
   while (written < line.size()) {

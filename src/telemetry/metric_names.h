@@ -10,6 +10,7 @@ namespace afluente::telemetry {
 // Labels: endpoint, status.
 inline constexpr std::string_view kApiRequests = "afluente_api_requests_total";
 inline constexpr std::string_view kApiRequestSeconds = "afluente_api_request_seconds";
+inline constexpr std::string_view kDiskFreeBytes = "afluente_disk_free_bytes";
 // Labels: function; outcome of messages (stored, dropped, dead_lettered).
 inline constexpr std::string_view kFunctionBacklog = "afluente_function_backlog_messages";
 inline constexpr std::string_view kFunctionAttemptsFailed =
@@ -19,6 +20,8 @@ inline constexpr std::string_view kFunctionCommitSeconds = "afluente_function_co
 inline constexpr std::string_view kFunctionMessages = "afluente_function_messages_total";
 inline constexpr std::string_view kFunctionMessagesHelp =
     "Messages that a function decided, by outcome.";
+inline constexpr std::string_view kFunctionOldestPending =
+    "afluente_function_oldest_pending_seconds";
 inline constexpr std::string_view kFunctionRows = "afluente_function_rows_total";
 // Labels: outcome (accepted, rejected).
 inline constexpr std::string_view kIngestMessages = "afluente_ingest_messages_total";
@@ -29,6 +32,7 @@ inline constexpr std::string_view kMqttConnections = "afluente_mqtt_connections"
 inline constexpr std::string_view kMqttMessages = "afluente_mqtt_messages_total";
 inline constexpr std::string_view kMqttMessagesHelp = "Messages of the MQTT door, by outcome.";
 inline constexpr std::string_view kMqttRejectedConnects = "afluente_mqtt_rejected_connects_total";
+inline constexpr std::string_view kSyncSeconds = "afluente_journal_sync_seconds";
 inline constexpr std::string_view kPubsubAcknowledgedMessages =
     "afluente_pubsub_acknowledged_messages_total";
 inline constexpr std::string_view kPubsubDeliveredMessages =
@@ -41,6 +45,11 @@ inline constexpr std::string_view kPubsubPublishedMessages =
     "afluente_pubsub_published_messages_total";
 inline constexpr std::string_view kPubsubRequests = "afluente_pubsub_requests_total";
 inline constexpr std::string_view kPubsubRequestSeconds = "afluente_pubsub_request_seconds";
+
+// As Prometheus' own clients name them.
+inline constexpr std::string_view kProcessCpuSeconds = "process_cpu_seconds_total";
+inline constexpr std::string_view kProcessOpenFiles = "process_open_fds";
+inline constexpr std::string_view kProcessResidentBytes = "process_resident_memory_bytes";
 
 // Google's (labels: project_id and subscription_id or topic_id; push results also response_class
 // and response_code), read when scraped.

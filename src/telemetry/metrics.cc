@@ -83,6 +83,43 @@ void Metrics::AddCollector(std::function<void(Exposition&)> collect) {
   collectors_.push_back(std::move(collect));
 }
 
+std::shared_ptr<Metrics::Family> Metrics::FindFamily(std::string_view name) const {
+  const auto found = families_.find(name);
+  return found == families_.end() ? nullptr : found->second;
+}
+
+std::vector<std::pair<Labels, uint64_t>> Metrics::Counters(std::string_view name) const {
+  std::vector<std::pair<Labels, uint64_t>> values;
+  absl::MutexLock lock(&mutex_);
+  const auto family = FindFamily(name);
+  if (family == nullptr) return values;
+  for (const auto& [labels, counter] : family->counters)
+    values.emplace_back(labels, counter->value());
+  return values;
+}
+
+std::vector<std::pair<Labels, double>> Metrics::Gauges(std::string_view name) const {
+  std::map<Labels, std::function<double()>> reads;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto family = FindFamily(name);
+    if (family != nullptr) reads = family->gauges;
+  }
+  std::vector<std::pair<Labels, double>> values;
+  for (const auto& [labels, read] : reads) values.emplace_back(labels, read());
+  return values;
+}
+
+std::vector<std::pair<Labels, const Histogram*>> Metrics::Histograms(std::string_view name) const {
+  std::vector<std::pair<Labels, const Histogram*>> values;
+  absl::MutexLock lock(&mutex_);
+  const auto family = FindFamily(name);
+  if (family == nullptr) return values;
+  for (const auto& [labels, histogram] : family->histograms)
+    values.emplace_back(labels, histogram.get());
+  return values;
+}
+
 void Metrics::ExposeFamily(const std::string& name, const Family& family, Exposition& page) {
   page.Family(name, family.help, family.kind);
   for (const auto& [labels, counter] : family.counters)

@@ -55,8 +55,15 @@ class Metrics {
   void AddCollector(std::function<void(Exposition&)> collect);
   std::string Expose() const;
 
+  // The series of one family as they are now, for those who look inside the process.
+  std::vector<std::pair<Labels, uint64_t>> Counters(std::string_view name) const;
+  std::vector<std::pair<Labels, double>> Gauges(std::string_view name) const;
+  std::vector<std::pair<Labels, const Histogram*>> Histograms(std::string_view name) const;
+
  private:
   struct Family;
+  std::shared_ptr<Family> FindFamily(std::string_view name) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Family& GetFamily(std::string_view name, std::string_view help, MetricKind kind)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void ExposeFamily(const std::string& name, const Family& family, Exposition& page);

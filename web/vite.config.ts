@@ -1,0 +1,12 @@
+import {defineConfig} from 'vite';
+
+export default defineConfig({
+  base: '/',
+  build: {
+    target: 'es2022',
+    // Nothing inlined: the Content-Security-Policy allows neither inline scripts nor data: assets.
+    assetsInlineLimit: 0,
+    modulePreload: {polyfill: false},
+    cssCodeSplit: false,
+  },
+});

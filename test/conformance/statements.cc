@@ -11,6 +11,7 @@
 
 #include "schema/parse_value.h"
 #include "warehouse/duckdb/duckdb_database.h"
+#include "warehouse/javascript/script_functions.h"
 #include "warehouse/row_json.h"
 
 namespace afluente::warehouse {
@@ -103,6 +104,7 @@ int Main() {
   if (mkdtemp(directory.data()) == nullptr) return 1;
   duckdb::DuckdbOptions options;
   options.directory = directory;
+  options.javascript = std::make_shared<ScriptFunctions>();
   auto database = duckdb::DuckdbDatabase::Open(options);
   if (!database.ok()) {
     std::cerr << database.status().ToString() << "\n";

@@ -72,12 +72,15 @@ Emitted Emitter::EmitBinary(const Expression& expression, const Scope& scope) {
     return {Cat("(", left.sql, " ", op, " ", right.sql, ")"), left.type};
   }
   if (op != "/") return EmitArithmetic(expression, left, std::move(right));
+  if (left.type.Is(TypeCode::kInterval)) {
+    return {Cat("(", left.sql, " / ", right.sql, ")"), TypeCode::kInterval};
+  }
   const SqlType common = CommonType(left.type, right.type);
   const bool decimal = common.IsDecimal();
   std::string divided =
       IsNonZeroLiteral(*expression.args[1])
           ? Cat("(", left.sql, " / ", right.sql, ")")
-          : Expand("($1 / CASE WHEN $2 = 0 THEN $E(division by zero) ELSE $2 END)",
+          : Expand("($1 / CASE WHEN $2 = 0 THEN error('division by zero: ' || gsql_number_text($1) || ' / ' || gsql_number_text($2)) ELSE $2 END)",
                    {left.sql, right.sql}, false);
   if (!decimal) return {divided, TypeCode::kFloat64};
   return {Cat("CAST(", divided, " AS ", DuckdbName(common), ")"), common};
@@ -90,7 +93,18 @@ Emitted Emitter::EmitArithmetic(const Expression& expression, Emitted left, Emit
   const bool right_time = IsTemporal(right.type);
   if (op == "+" && right_time && !left_time) return EmitArithmetic(expression, right, left);
   if (left_time && right_time && op == "-") {
-    return {Cat("(", left.sql, " - ", right.sql, ")"), TypeCode::kInterval};
+    // Of dates in days, of moments in hours and less.
+    const bool days = left.type.Is(TypeCode::kDate) && right.type.Is(TypeCode::kDate);
+    return {days ? Cat("to_days(CAST(", left.sql, " - ", right.sql, " AS INTEGER))")
+                 : Cat("to_microseconds(epoch_us(", left.sql, ") - epoch_us(", right.sql, "))"),
+            TypeCode::kInterval};
+  }
+  const bool left_interval = left.type.Is(TypeCode::kInterval);
+  if (left_interval && right.type.Is(TypeCode::kInt64) && op == "*") {
+    return {Cat("(", left.sql, " * ", right.sql, ")"), TypeCode::kInterval};
+  }
+  if (op == "*" && right.type.Is(TypeCode::kInterval)) {
+    return EmitArithmetic(expression, right, left);
   }
   if (left.type.Is(TypeCode::kDate) && right.type.Is(TypeCode::kInt64) && op != "*") {
     return {Cat("(", left.sql, " ", op, " CAST(", right.sql, " AS INTEGER))"), TypeCode::kDate};

@@ -6,6 +6,8 @@ namespace {
 
 // An `otherwise` parameter is error('...'), or NULL under SAFE.
 constexpr std::string_view kMacros[] = {
+    R"(CREATE OR REPLACE MACRO gsql_number_text(value) AS
+         regexp_replace(CAST(value AS VARCHAR), '\.0*$', ''))",
     R"(CREATE OR REPLACE MACRO gsql_element(list, place) AS
          CASE WHEN list IS NULL OR place IS NULL THEN NULL
               WHEN place < 1 OR place > len(list)
@@ -92,6 +94,10 @@ std::vector<RuntimeFunction> RuntimeFunctions() {
       {"gsql_farm_fingerprint", "BLOB", "BIGINT",
        "farmhash's Fingerprint64 of the bytes, as a signed number"},
       {"gsql_sha512", "BLOB", "BLOB", "SHA-512 of the bytes, 64 bytes"},
+      {"gsql_justify", "INTERVAL, VARCHAR", "INTERVAL",
+       "24 hours as a day, 30 days as a month: HOURS, DAYS or INTERVAL (both)"},
+      {"gsql_javascript", "VARCHAR, VARCHAR, VARCHAR", "VARCHAR",
+       "a function's code, its signature and its arguments as a JSON array; its result in JSON"},
   };
 }
 

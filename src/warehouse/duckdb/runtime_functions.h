@@ -19,6 +19,8 @@ absl::Status RegisterJavaScript(duckdb_connection connection,
                                 std::shared_ptr<JavaScriptFunctions> javascript);
 // gsql_justify.
 bool RegisterIntervalFunctions(duckdb_connection connection);
+// Base 32, Soundex, changes of JSON documents.
+bool RegisterTextFunctions(duckdb_connection connection);
 
 // The translator's macros, which the database keeps once created. Their fingerprint tells whether
 // those it keeps are this program's.

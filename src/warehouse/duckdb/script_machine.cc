@@ -279,6 +279,7 @@ absl::StatusOr<std::unique_ptr<ResultStream>> ScriptMachine::Rows(
 absl::StatusOr<std::vector<Variable>> ScriptMachine::Evaluate(
     Frame& frame, const Instruction& step, size_t first,
     const std::vector<schema::Type>& targets) {
+  if (step.expressions.size() <= first) return std::vector<Variable>();
   const CatalogSnapshot& catalog = Catalog();
   AFLUENTE_ASSIGN_OR_RETURN(
       googlesql::Translation translation,

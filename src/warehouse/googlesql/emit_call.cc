@@ -67,6 +67,9 @@ Emitted Emitter::EmitCall(const Expression& expression, const Scope& scope) {
                                       options_.temporary_routines.end(), [&](const auto& routine) {
                                         return SameName(routine->name.table, path[0]);
                                       });
+  if (!temporary && !MissingReason(expression.text).empty()) {
+    FailUnsupported(expression.at, Cat("Function ", expression.text));
+  }
   if (temporary || !IsFunctionName(expression.text)) return EmitRoutineCall(expression, scope);
   const std::vector<std::string>& names = expression.call->named;
   const auto by_name = static_cast<size_t>(

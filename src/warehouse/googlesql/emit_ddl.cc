@@ -133,7 +133,12 @@ bool Emitter::MayCreate(const ParsedStatement& statement, const TableName& name)
 
 void Emitter::EmitCreateTable(const ParsedStatement& statement) {
   const TableName name = NewTableName(statement);
-  if (!MayCreate(statement, name)) return;
+  if (!MayCreate(statement, name)) {
+    if (!statement.definitions.empty()) {
+      translation_->columns = DefinedTable(statement, name).columns;
+    }
+    return;
+  }
   if (!statement.copy.empty()) return EmitCopy(statement, name);
   TableSchema table = DefinedTable(statement, name);
   if (statement.query != nullptr) return EmitCreateTableAs(statement, std::move(table));

@@ -107,6 +107,11 @@ Emitted Emitter::EmitLiteral(const Expression& expression) {
 Emitted Emitter::EmitTypedLiteral(const Expression& expression) {
   const SqlType& type = expression.type;
   if (type.Is(TypeCode::kRange)) return EmitRangeLiteral(expression);
+  if (type.Is(TypeCode::kBigNumeric)) {
+    const std::string text = QuoteText(expression.text);
+    return {Cat("CAST(", text, " AS ", DuckdbName(type), ")"), type, true,
+            Cat("afluente_bignumeric(", text, ")")};
+  }
   return {Cat("CAST(", QuoteText(expression.text), " AS ", DuckdbName(type), ")"), type, true};
 }
 

@@ -68,6 +68,14 @@ TableSchema Emitter::ResolveTable(const NamePath& path) {
   if (!table.has_value()) table = catalog_.FindTable(name);
   if (table.has_value()) return *std::move(table);
   const std::string place = Cat(name.project, ":", name.dataset);
+  const bool odd = std::any_of(name.dataset.begin(), name.dataset.end(), [](unsigned char c) {
+    return !isalnum(c) && c != '_' && c != '-';
+  });
+  if (odd) {
+    Fail(path.at, Cat("Invalid dataset ID \"", name.dataset,
+                      "\". Dataset IDs must be alphanumeric (plus underscores and dashes) and must "
+                      "be at most 1024 characters long."));
+  }
   if (catalog_.HasDataset(name.project, name.dataset)) {
     throw SqlError{absl::StatusCode::kNotFound,
                    Cat("Not found: Table ", place, ".", name.table, " was not found in location US"),

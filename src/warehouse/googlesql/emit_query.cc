@@ -17,6 +17,15 @@ std::string Direction(const OrderItem& item) {
              item.nulls_first.value_or(!item.descending) ? " NULLS FIRST" : " NULLS LAST");
 }
 
+// What the answer shows has the type that GoogleSQL says, where DuckDB may tell another: of a NULL,
+// of a sum.
+std::string Typed(const Emitted& value) {
+  const bool scalar = value.type.known() && value.type.code < TypeCode::kJson;
+  const bool column = value.sql.find('(') == std::string::npos && value.sql.find("\"") != value.sql.npos;
+  if (!scalar || column) return value.sql;
+  return Cat("CAST(", value.sql, " AS ", DuckdbName(value.type), ")");
+}
+
 }  // namespace
 
 const RangeVariable* Scope::FindRange(std::string_view name) const {
@@ -235,8 +244,11 @@ QueryOutput Emitter::EmitSelect(const Query& query, const Scope* outer, bool wit
   for (size_t i = 0; i < output.columns.size(); ++i) {
     const Emitted& value = scope.aliases[i].value;
     const bool stored = scope.shows_stored && !value.stored.empty();
-    Append(&output.sql, i == 0 ? "" : ", ", stored ? value.stored : value.sql, " AS ",
-           output.columns[i].sql);
+    Append(&output.sql, i == 0 ? "" : ", ",
+           stored                 ? value.stored
+           : &query == outermost_ ? Typed(value)
+                                  : value.sql,
+           " AS ", output.columns[i].sql);
   }
   for (size_t i = 0; i < scope.aliases.size(); ++i) scope.aliases[i].name = output.columns[i].name;
   scope.use_aliases = true;

@@ -192,7 +192,7 @@ Emitted Emitter::EmitJavaScript(const Routine& routine, const RoutineDefinition&
   std::string values = "'['";
   for (size_t i = 0; i < args.size(); ++i) {
     Append(&parameters, i == 0 ? "" : ", ", definition.arguments[i].name);
-    Append(&values, " || ", i == 0 ? "" : "',' || ", "coalesce(", JsonText(args[i]), ", 'null')");
+    Append(&values, " || ", i == 0 ? "" : "',' || ", "coalesce(", JavaScriptText(args[i]), ", 'null')");
   }
   const std::string code = Cat("(", parameters, ") {\n", definition.code, "\n}");
   const std::string call =

@@ -26,7 +26,7 @@ const std::vector<Function>& FunctionTable() {
     auto* table = new std::vector<Function>;
     for (std::span<const Function> part :
          {TextFunctions(), MathFunctions(), TimeFunctions(), JsonFunctions(), ArrayFunctions(),
-          AggregateFunctions(), RangeFunctions()}) {
+          AggregateFunctions(), RangeFunctions(), JsonEditFunctions()}) {
       table->insert(table->end(), part.begin(), part.end());
     }
     return table;

@@ -87,6 +87,16 @@ std::span<const Function> JsonFunctions();
 std::span<const Function> ArrayFunctions();
 std::span<const Function> AggregateFunctions();
 std::span<const Function> RangeFunctions();
+std::span<const Function> JsonEditFunctions();
+
+// A function of BigQuery's that is not here.
+struct MissingFunction {
+  std::string_view name;
+  std::string_view reason;
+};
+std::span<const MissingFunction> MissingFunctions();
+// Why a function of BigQuery's is missing; empty for any other name.
+std::string_view MissingReason(std::string_view name);
 
 // nullptr when no row fits; `name` in upper case.
 const Function* FindFunction(std::string_view name, size_t args);

@@ -229,7 +229,8 @@ std::string Emitter::EmitRangeSessionize(const TableExpression& table, Scope* sc
   if (!range.type.Is(TypeCode::kRange)) {
     Fail(column.at, Cat("Column ", column.text, " is not of type RANGE"));
   }
-  std::string partition = Cat("(", range.sql, ") IS NULL");
+  // A NULL row is taken as unbounded: it joins all, and adds nothing to their session.
+  std::string partition = "TRUE";
   for (const ExpressionPtr& key : keys.args) Append(&partition, ", ", resolve(*key).sql);
   const std::string element = DuckdbName(range.type.element());
   const std::string low = Expand(Cat("coalesce(", kStart, ", CAST('-infinity' AS ", element, "))"),
@@ -254,7 +255,8 @@ std::string Emitter::EmitRangeSessionize(const TableExpression& table, Scope* sc
       Cat("CASE WHEN ", low, meets ? " <= " : " < ", "max(", high, ") OVER (", over,
           " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END");
   std::string keyed;
-  for (size_t i = 0; i <= keys.args.size(); ++i) Append(&keyed, i == 0 ? "" : ", ", "__k", i);
+  for (size_t i = 1; i <= keys.args.size(); ++i) Append(&keyed, i == 1 ? "" : ", ", "__k", i);
+  if (keyed.empty()) keyed = "TRUE";
   std::string key_items = Cat(", (", range.sql, ") IS NULL AS __k0");
   for (size_t i = 0; i < keys.args.size(); ++i) {
     Append(&key_items, ", ", resolve(*keys.args[i]).sql, " AS __k", i + 1);
@@ -267,8 +269,10 @@ std::string Emitter::EmitRangeSessionize(const TableExpression& table, Scope* sc
                                  first, ")");
   const std::string session = Cat(" OVER (PARTITION BY ", keyed, ", __session)");
   const std::string bounds =
-      Pack(Cat("nullif(min(__low)", session, ", CAST('-infinity' AS ", element, "))"),
-           Cat("nullif(max(__high)", session, ", CAST('infinity' AS ", element, "))"));
+      Pack(Cat("nullif(min(__low) FILTER (WHERE NOT __k0)", session, ", CAST('-infinity' AS ",
+               element, "))"),
+           Cat("nullif(max(__high) FILTER (WHERE NOT __k0)", session, ", CAST('infinity' AS ",
+               element, "))"));
   result.columns.push_back({"session_range", Cat(id, ".\"session_range\""), range.type});
   AddRange(std::move(result), scope, table.at);
   return Cat("(SELECT ", names, ", CASE WHEN NOT __k0 THEN ", bounds,

@@ -80,7 +80,8 @@ ExpressionPtr Parser::ParseCall(Token name, bool safe, std::vector<std::string> 
       call->call->distinct = TakeWord("DISTINCT");
       const size_t parts = DatePartArgument(call->text);
       do {
-        const bool part = parts != 0 && call->args.size() == parts && AtDatePart();
+        const bool mode = call->text.starts_with("NORMALIZE") && call->args.size() == 1;
+        const bool part = mode || (parts != 0 && call->args.size() == parts && AtDatePart());
         const bool named = IsName() && IsSymbol("=>", 1);
         call->call->named.push_back(named ? Lower(Peek().text) : "");
         if (named) at_ += 2;

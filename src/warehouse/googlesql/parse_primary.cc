@@ -277,6 +277,7 @@ ExpressionPtr Parser::ParseParenthesised() {
     first->parenthesised = true;
     return first;
   }
+  if (!IsSymbol(",")) Expected("\",\"");
   // (a, b) is a STRUCT.
   ExpressionPtr result = Make(ExpressionKind::kStruct, at, "TUPLE");
   Add(result.get(), std::move(first));

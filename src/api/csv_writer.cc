@@ -27,9 +27,11 @@ void AppendValue(std::string& out, const warehouse::ColumnVector& column, size_t
     case TypeKind::kString:
     case TypeKind::kNumeric:
     case TypeKind::kBigNumeric:
+    case TypeKind::kInterval:
       return AppendField(out, column.Bytes(i));
     case TypeKind::kArray:
     case TypeKind::kStruct:
+    case TypeKind::kRange:
     case TypeKind::kJson: {
       std::string json;
       warehouse::AppendJsonValue(column, i, json);

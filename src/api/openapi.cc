@@ -76,6 +76,10 @@ Json TypeSchema(const schema::Type& type) {
       return {{"type", "array"}, {"items", OrNull(TypeSchema(type.element()))}};
     case TypeKind::kStruct:
       return StructSchema(type);
+    case TypeKind::kInterval:
+      return {{"type", "string"}, {"description", "INTERVAL: Y-M D H:M:S[.F]"}};
+    case TypeKind::kRange:
+      return {{"type", "string"}, {"description", "RANGE: [start, end)"}};
   }
   return Json::object();
 }

@@ -34,6 +34,8 @@ std::string TieExpression(const std::string& column, TypeKind kind) {
     case TypeKind::kJson:
     case TypeKind::kArray:
     case TypeKind::kStruct:
+    case TypeKind::kInterval:
+    case TypeKind::kRange:
     case TypeKind::kFloat64:  // NaN equals nothing
       return Concat("FARM_FINGERPRINT(TO_JSON_STRING(", column, "))");
     default:

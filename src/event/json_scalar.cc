@@ -88,6 +88,8 @@ std::optional<Value> FromJsonString(TypeKind kind, std::string_view text) {
     case TypeKind::kJson:
     case TypeKind::kArray:
     case TypeKind::kStruct:
+    case TypeKind::kInterval:
+    case TypeKind::kRange:
       break;
   }
   return std::nullopt;

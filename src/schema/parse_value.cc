@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "schema/civil_time.h"
 #include "schema/decimal.h"
+#include "schema/interval.h"
 #include "schema/json_text.h"
 #include "schema/text.h"
 #include "schema/utf8.h"
@@ -66,8 +67,11 @@ std::optional<Value> ParseScalar(TypeKind kind, std::string_view text) {
       return Wrap(ParseTimestamp(text));
     case TypeKind::kJson:
       return IsJson(text) ? std::optional<Value>(std::string(StripSpace(text))) : std::nullopt;
+    case TypeKind::kInterval:
+      return Wrap(CanonicalInterval(text));
     case TypeKind::kArray:
     case TypeKind::kStruct:
+    case TypeKind::kRange:
       return std::nullopt;
   }
   return std::nullopt;

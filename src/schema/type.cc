@@ -33,6 +33,7 @@ constexpr NamedKind kScalars[] = {
     {"TIME", TypeKind::kTime},
     {"TIMESTAMP", TypeKind::kTimestamp},
     {"JSON", TypeKind::kJson},
+    {"INTERVAL", TypeKind::kInterval},
     {"BOOLEAN", TypeKind::kBool},
     {"INTEGER", TypeKind::kInt64},
     {"INT", TypeKind::kInt64},
@@ -44,7 +45,7 @@ constexpr NamedKind kScalars[] = {
     {"DECIMAL", TypeKind::kNumeric},
     {"BIGDECIMAL", TypeKind::kBigNumeric},
 };
-constexpr std::string_view kUnsupported[] = {"GEOGRAPHY", "INTERVAL", "RANGE"};
+constexpr std::string_view kUnsupported[] = {"GEOGRAPHY"};
 
 bool IsNameByte(char c) { return IsAlpha(c) || IsDigit(c) || c == '_' || (c & 0x80) != 0; }
 
@@ -75,6 +76,7 @@ class TypeParser {
   absl::StatusOr<Type> ParseAfter(std::string_view word, int depth) {
     if (EqualsIgnoreCase(word, "ARRAY")) return ParseArray(depth);
     if (EqualsIgnoreCase(word, "STRUCT")) return ParseStruct(depth);
+    if (EqualsIgnoreCase(word, "RANGE")) return ParseRange(depth);
     for (const NamedKind& scalar : kScalars) {
       if (!EqualsIgnoreCase(word, scalar.name)) continue;
       SkipSpace();
@@ -102,6 +104,18 @@ class TypeParser {
     }
     if (!Take('>')) return Unexpected("> after the element type of ARRAY");
     return Type::Array(*std::move(element));
+  }
+
+  absl::StatusOr<Type> ParseRange(int depth) {
+    if (!Take('<')) return Unexpected("< after RANGE");
+    absl::StatusOr<Type> element = Parse(depth + 1);
+    if (!element.ok()) return element;
+    if (element->kind != TypeKind::kDate && element->kind != TypeKind::kDatetime &&
+        element->kind != TypeKind::kTimestamp) {
+      return absl::InvalidArgumentError("a RANGE is of DATE, DATETIME or TIMESTAMP");
+    }
+    if (!Take('>')) return Unexpected("> after the element type of RANGE");
+    return Type::Range(*std::move(element));
   }
 
   absl::StatusOr<Type> ParseStruct(int depth) {
@@ -185,10 +199,17 @@ Type Type::Array(Type element) {
 
 Type Type::Struct(std::vector<Field> fields) { return Type{TypeKind::kStruct, std::move(fields)}; }
 
+Type Type::Range(Type element) {
+  Type type{TypeKind::kRange, {}};
+  type.fields.push_back(Field{"", std::move(element)});
+  return type;
+}
+
 const Type& Type::element() const { return fields.front().type; }
 
 std::string Type::ToString() const {
   if (kind == TypeKind::kArray) return Concat("ARRAY<", element().ToString(), ">");
+  if (kind == TypeKind::kRange) return Concat("RANGE<", element().ToString(), ">");
   if (kind == TypeKind::kStruct) {
     std::string text = "STRUCT<";
     for (size_t i = 0; i < fields.size(); ++i) {

@@ -24,20 +24,24 @@ enum class TypeKind {
   kJson,
   kArray,
   kStruct,
+  kInterval,
+  kRange,
 };
 
 struct Field;
 
-// A GoogleSQL type: scalar, ARRAY<element> or STRUCT<fields>. A value type.
+// A GoogleSQL type: scalar, ARRAY<element>, STRUCT<fields> or RANGE<element>. A value type.
 struct Type {
   TypeKind kind = TypeKind::kInt64;
-  // ARRAY: exactly one field, the element (its name is empty). STRUCT: the fields in order.
+  // ARRAY and RANGE: exactly one field, the element (its name is empty). STRUCT: the fields in
+  // order.
   std::vector<Field> fields;
 
   friend bool operator==(const Type&, const Type&) = default;
 
   static Type Array(Type element);
   static Type Struct(std::vector<Field> fields);
+  static Type Range(Type element);
   const Type& element() const;
 
   // As GoogleSQL writes it: "ARRAY<STRUCT<a INT64, b STRING>>".
@@ -66,7 +70,7 @@ struct Column {
 
 // "INT64", also BigQuery's legacy spellings (INTEGER, FLOAT, BOOLEAN, RECORD is not a type name
 // here), case-insensitive, and the compound forms "ARRAY<INT64>", "STRUCT<a INT64, b
-// ARRAY<STRING>>". INVALID_ARGUMENT names what was not understood.
+// ARRAY<STRING>>", "RANGE<DATE>". INVALID_ARGUMENT names what was not understood.
 absl::StatusOr<Type> ParseType(std::string_view text);
 
 }  // namespace afluente::schema

@@ -13,10 +13,12 @@ namespace afluente::warehouse {
 // depends on type.kind:
 //   ints      BOOL (0/1), INT64, DATE (days), DATETIME, TIME, TIMESTAMP (microseconds)
 //   doubles   FLOAT64
-//   bytes     STRING, BYTES, JSON (text), NUMERIC, BIGNUMERIC (decimal text): value i is
+//   bytes     STRING, BYTES, JSON (text), NUMERIC, BIGNUMERIC (decimal text), INTERVAL ("Y-M D
+//             H:M:S[.F]"): value i is
 //             bytes[offsets[i], offsets[i+1])
 //   children  ARRAY: children[0] holds the elements, value i is [offsets[i], offsets[i+1]);
-//             STRUCT: one child a field, each of this column's size
+//             STRUCT: one child a field, each of this column's size; RANGE: two children, the
+//             starts and the ends, NULL = unbounded
 struct ColumnVector {
   schema::Type type;
   std::vector<uint8_t> valid;  // 1 = not NULL; one entry a value

@@ -57,6 +57,7 @@ inline schema::Value ValueOf(const ColumnVector& column, size_t i) {
     case TypeKind::kJson:
     case TypeKind::kNumeric:
     case TypeKind::kBigNumeric:
+    case TypeKind::kInterval:
       return Value(std::string(column.Bytes(i)));
     case TypeKind::kArray: {
       Value::List list;
@@ -65,6 +66,7 @@ inline schema::Value ValueOf(const ColumnVector& column, size_t i) {
       }
       return Value(std::move(list));
     }
+    case TypeKind::kRange:
     case TypeKind::kStruct: {
       Value::List list;
       for (const ColumnVector& child : column.children) list.push_back(ValueOf(child, i));

@@ -63,6 +63,23 @@ void AppendStruct(const ColumnVector& column, size_t row, std::string& out) {
   out += '}';
 }
 
+// As BigQuery's REST API: "[2024-01-01, UNBOUNDED)".
+void AppendRange(const ColumnVector& column, size_t row, std::string& out) {
+  out += "\"[";
+  for (size_t side = 0; side < 2; ++side) {
+    if (side == 1) out += ", ";
+    const ColumnVector& bound = column.children[side];
+    if (bound.IsNull(row)) {
+      out += "UNBOUNDED";
+      continue;
+    }
+    std::string text;
+    AppendJsonValue(bound, row, text);
+    out.append(text, 1, text.size() - 2);
+  }
+  out += ")\"";
+}
+
 }  // namespace
 
 void AppendJsonValue(const ColumnVector& column, size_t row, std::string& out) {
@@ -99,6 +116,10 @@ void AppendJsonValue(const ColumnVector& column, size_t row, std::string& out) {
       return AppendArray(column, row, out);
     case TypeKind::kStruct:
       return AppendStruct(column, row, out);
+    case TypeKind::kInterval:
+      return AppendQuoted(std::string(column.Bytes(row)), out);
+    case TypeKind::kRange:
+      return AppendRange(column, row, out);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "host/check.h"
+#include "schema/interval.h"
 #include "schema/text.h"
 
 namespace afluente::warehouse::arrow {
@@ -31,6 +32,11 @@ absl::Status FillNested(const schema::Type& type, ArrowSchema* out) {
   if (type.kind == TypeKind::kArray) {
     AFLUENTE_RETURN_IF_ERROR(Check(ArrowSchemaSetType(out, NANOARROW_TYPE_LIST), "list"));
     return FillSchema(type.element(), "item", out->children[0]);
+  }
+  if (type.kind == TypeKind::kRange) {
+    AFLUENTE_RETURN_IF_ERROR(Check(ArrowSchemaSetTypeStruct(out, 2), "range"));
+    AFLUENTE_RETURN_IF_ERROR(FillSchema(type.element(), "start", out->children[0]));
+    return FillSchema(type.element(), "end", out->children[1]);
   }
   AFLUENTE_RETURN_IF_ERROR(
       Check(ArrowSchemaSetTypeStruct(out, static_cast<int64_t>(type.fields.size())), "struct"));
@@ -76,6 +82,8 @@ ArrowErrorCode SetScalar(TypeKind kind, ArrowSchema* out) {
       return ArrowSchemaSetType(out, NANOARROW_TYPE_BINARY);
     case TypeKind::kJson:
       return SetJson(out);
+    case TypeKind::kInterval:
+      return ArrowSchemaSetType(out, NANOARROW_TYPE_INTERVAL_MONTH_DAY_NANO);
     case TypeKind::kDate:
       return ArrowSchemaSetType(out, NANOARROW_TYPE_DATE32);
     case TypeKind::kTime:
@@ -94,7 +102,8 @@ ArrowErrorCode SetScalar(TypeKind kind, ArrowSchema* out) {
 
 // `out` is initialised already.
 absl::Status FillSchema(const schema::Type& type, const std::string& name, ArrowSchema* out) {
-  const bool nested = type.kind == TypeKind::kArray || type.kind == TypeKind::kStruct;
+  const bool nested = type.kind == TypeKind::kArray || type.kind == TypeKind::kStruct ||
+                      type.kind == TypeKind::kRange;
   AFLUENTE_RETURN_IF_ERROR(nested ? FillNested(type, out)
                                   : Check(SetScalar(type.kind, out), type.ToString()));
   return Check(ArrowSchemaSetName(out, name.c_str()), "name");
@@ -136,12 +145,25 @@ absl::Status AppendNested(const ColumnVector& column, size_t row, ArrowArray* ou
   return Check(ArrowArrayFinishElement(out), "an element");
 }
 
+absl::Status AppendInterval(std::string_view text, ArrowArray* out) {
+  const schema::Interval value = schema::ParseInterval(text).value_or(schema::Interval());
+  ArrowInterval interval;
+  ArrowIntervalInit(&interval, NANOARROW_TYPE_INTERVAL_MONTH_DAY_NANO);
+  interval.months = static_cast<int32_t>(value.months);
+  interval.days = static_cast<int32_t>(value.days);
+  interval.ns = value.micros * 1000;
+  return Check(ArrowArrayAppendInterval(out, &interval), "an INTERVAL");
+}
+
 absl::Status AppendValue(const ColumnVector& column, size_t row, ArrowArray* out) {
   if (column.IsNull(row)) return Check(ArrowArrayAppendNull(out, 1), "a NULL");
   switch (column.type.kind) {
     case TypeKind::kArray:
     case TypeKind::kStruct:
+    case TypeKind::kRange:
       return AppendNested(column, row, out);
+    case TypeKind::kInterval:
+      return AppendInterval(column.Bytes(row), out);
     case TypeKind::kFloat64:
       return Check(ArrowArrayAppendDouble(out, column.doubles[row]), "a FLOAT64");
     case TypeKind::kNumeric:

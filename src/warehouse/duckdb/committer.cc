@@ -1,10 +1,13 @@
 #include "warehouse/duckdb/committer.h"
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/key_index.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/schema_json.h"
+#include "warehouse/duckdb/stored_routines.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -23,6 +26,10 @@ std::string ColumnsSql(const TableSchema& schema) {
     sql += schema::Concat(sql.empty() ? "" : ", ", QuoteIdentifier(column.name), " ",
                           SqlType(column.type),
                           column.mode == schema::Mode::kRequired ? " NOT NULL" : "");
+  }
+  if (IngestionPartitioned(schema)) {
+    sql += schema::Concat(", ", QuoteIdentifier(kPartitionTime),
+                          " TIMESTAMP WITH TIME ZONE DEFAULT date_trunc('day', now())");
   }
   return sql;
 }
@@ -63,6 +70,9 @@ absl::Status WriteTransaction::DropDataset(std::string_view project, std::string
 
 absl::Status WriteTransaction::PutTable(TableEntry entry) {
   TableName name = entry.schema.name;
+  if (entry.schema.created_micros == 0) {
+    entry.schema.created_micros = absl::ToUnixMicros(absl::Now());
+  }
   Arguments arguments = NameArguments(name);
   arguments.push_back(TextArgument(EntryToJson(entry)));
   arguments.push_back(TextArgument(entry.fed_by));
@@ -86,6 +96,19 @@ absl::Status WriteTransaction::RemoveTable(const TableName& name) {
       NameArguments(name)));
   Edit().tables.erase(name);
   touched_.insert(name);
+  return absl::OkStatus();
+}
+
+absl::Status WriteTransaction::PutRoutine(Routine routine) {
+  TableName name = routine.name;
+  AFLUENTE_RETURN_IF_ERROR(StoreRoutine(session_, routine));
+  Edit().routines[name] = std::make_shared<Routine>(std::move(routine));
+  return absl::OkStatus();
+}
+
+absl::Status WriteTransaction::RemoveRoutine(const TableName& name) {
+  AFLUENTE_RETURN_IF_ERROR(DeleteRoutine(session_, name));
+  Edit().routines.erase(name);
   return absl::OkStatus();
 }
 

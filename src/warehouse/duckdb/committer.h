@@ -33,6 +33,9 @@ class WriteTransaction {
   // the caller's to create or alter.
   absl::Status PutTable(TableEntry entry);
   absl::Status RemoveTable(const TableName& name);
+  // Replaces one of that name.
+  absl::Status PutRoutine(Routine routine);
+  absl::Status RemoveRoutine(const TableName& name);
   // CREATE TABLE and PutTable.
   absl::Status CreateTable(const TableSchema& schema);
 

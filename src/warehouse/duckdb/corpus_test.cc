@@ -121,8 +121,11 @@ std::string Format(const Type& type, const Value& value) {
       return DatetimeText(integer());
     case TypeKind::kTimestamp:
       return DatetimeText(integer()) + "+00";
+    case TypeKind::kInterval:
+      return text();
     case TypeKind::kArray:
     case TypeKind::kStruct:
+    case TypeKind::kRange:
       break;
   }
   bool array = type.kind == TypeKind::kArray;
@@ -130,7 +133,7 @@ std::string Format(const Type& type, const Value& value) {
   const auto& list = std::get<Value::List>(value.data);
   for (size_t i = 0; i < list.size(); ++i) {
     if (i > 0) out += ", ";
-    out += Format(type.fields[array ? 0 : i].type, list[i]);
+    out += Format(type.fields[array || type.kind == TypeKind::kRange ? 0 : i].type, list[i]);
   }
   return out + (array ? "]" : "}");
 }

@@ -1,5 +1,7 @@
 #include "warehouse/duckdb/duckdb_catalog.h"
 
+#include <algorithm>
+
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/dead_letter_table.h"
@@ -111,11 +113,18 @@ absl::Status DropDatasetIn(WriteTransaction& transaction, std::string_view proje
   for (const auto& [name, entry] : transaction.catalog().tables) {
     if (name.project == project && name.dataset == dataset) names.push_back(name);
   }
+  // Views first: DuckDB drops no table that one of them reads.
+  std::stable_partition(names.begin(), names.end(), [&](const TableName& name) {
+    return transaction.catalog().Find(name)->view;
+  });
   if (!names.empty() && !cascade) {
     return absl::FailedPreconditionError(
         schema::Concat("Dataset ", project, ":", dataset, " is still in use"));
   }
   for (const TableName& name : names) AFLUENTE_RETURN_IF_ERROR(DropTableIn(transaction, name));
+  for (const auto& routine : transaction.catalog().Routines(project, dataset)) {
+    AFLUENTE_RETURN_IF_ERROR(transaction.RemoveRoutine(routine->name));
+  }
   return transaction.DropDataset(project, dataset);
 }
 
@@ -157,11 +166,7 @@ absl::Status DuckdbCatalog::EnsureTable(const TableSchema& table) {
 
 absl::StatusOr<std::vector<std::string>> DuckdbCatalog::ListDatasets(
     std::string_view project) const {
-  std::vector<std::string> names;
-  for (const auto& [owner, dataset] : live_.snapshot()->datasets) {
-    if (owner == project) names.push_back(dataset);
-  }
-  return names;
+  return live_.snapshot()->Datasets(project);
 }
 
 absl::StatusOr<std::vector<TableSchema>> DuckdbCatalog::ListTables(std::string_view project,

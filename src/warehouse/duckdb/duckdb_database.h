@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "warehouse/catalog.h"
+#include "warehouse/javascript.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::warehouse::duckdb {
@@ -16,6 +17,9 @@ struct DuckdbOptions {
   uint64_t memory_bytes = uint64_t{1} << 30;
   // Reading connections, so also queries that run or whose rows are being read.
   size_t connections_max = 32;
+  // Runs the JavaScript of SQL functions; nullptr: they are refused. Shared: queries use it as long
+  // as they run.
+  std::shared_ptr<JavaScriptFunctions> javascript;
 };
 
 // The embedded analytics engine: one DuckDB database file with everything that the ports need.

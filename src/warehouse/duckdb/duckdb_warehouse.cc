@@ -12,6 +12,7 @@
 #include "warehouse/duckdb/read_pool.h"
 #include "warehouse/duckdb/replaced_messages.h"
 #include "warehouse/duckdb/row_chunks.h"
+#include "warehouse/duckdb/script_run.h"
 #include "warehouse/duckdb/vector_reader.h"
 #include "warehouse/duckdb/vector_writer.h"
 
@@ -142,6 +143,9 @@ absl::StatusOr<std::unique_ptr<ResultStream>> DuckdbWarehouse::Query(
   std::shared_ptr<const CatalogSnapshot> catalog = engine_.live.snapshot();
   AFLUENTE_ASSIGN_OR_RETURN(std::shared_ptr<const googlesql::Translation> translation,
                             engine_.translations.Translate(statement, parameters, *catalog));
+  if (translation->kind == googlesql::StatementKind::kScript) {
+    return RunScript(engine_, statement, parameters, deadline, limits);
+  }
   if (translation->kind != googlesql::StatementKind::kQuery) {
     return RunMutation(engine_, statement, parameters, deadline);
   }
@@ -160,6 +164,7 @@ absl::StatusOr<StatementFacts> DuckdbWarehouse::Describe(const Statement& statem
   facts.tables_read = catalog->WithoutViews(translation->tables_read);
   facts.tables_written = translation->tables_written;
   facts.deterministic = translation->deterministic;
+  facts.statement_type = translation->statement_type;
   facts.query = translation->kind == googlesql::StatementKind::kQuery;
   for (const googlesql::ResultOrder& key : translation->order) {
     facts.order->push_back({key.column, key.descending, key.nulls_first});
@@ -169,7 +174,10 @@ absl::StatusOr<StatementFacts> DuckdbWarehouse::Describe(const Statement& statem
   AFLUENTE_ASSIGN_OR_RETURN(ReadPool::Lease session, Reader(engine_));
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Prepared> prepared,
                             session->PrepareAnew(translation->sql));
-  if (!facts.query) return facts;
+  if (!facts.query) {
+    facts.columns = translation->columns;
+    return facts;
+  }
   facts.columns = prepared->columns;
   if (!IsOpen(*prepared)) return facts;
   auto columns = ColumnsWithArguments(*session, statement, *translation, parameters);

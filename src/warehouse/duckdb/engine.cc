@@ -9,11 +9,13 @@
 #include "warehouse/duckdb/checkpointer.h"
 #include "warehouse/duckdb/commit_log.h"
 #include "warehouse/duckdb/committer.h"
+#include "warehouse/duckdb/duckdb_catalog.h"
 #include "warehouse/duckdb/errors.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/read_pool.h"
 #include "warehouse/duckdb/runtime_functions.h"
 #include "warehouse/duckdb/schema_json.h"
+#include "warehouse/duckdb/stored_routines.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -136,6 +138,7 @@ absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
     versions.push_back({entry->schema.name, static_cast<uint64_t>(version)});
     snapshot->tables[entry->schema.name] = std::move(entry);
   }
+  AFLUENTE_RETURN_IF_ERROR(LoadRoutines(session, *snapshot));
   snapshot->generation = 1;
   // In order, so that the newest of a table's versions stays; those of dropped tables are dropped.
   versions.insert(versions.end(), log.versions.begin(), log.versions.end());
@@ -163,11 +166,27 @@ absl::Status PrepareFile(Session& session) {
   AFLUENTE_ASSIGN_OR_RETURN(bool known, HasOwnTables(session));
   if (!known) AFLUENTE_RETURN_IF_ERROR(CreateOwnTables(session));
   AFLUENTE_RETURN_IF_ERROR(CommitLog::Create(session));
+  AFLUENTE_RETURN_IF_ERROR(CreateRoutinesTable(session));
   AFLUENTE_ASSIGN_OR_RETURN(int64_t format, Setting(session, "format"));
   if (format == kFormat) return RefreshMacros(session);
   return absl::FailedPreconditionError(
       schema::Concat("the warehouse has format ", format, ", this program reads ", kFormat,
                      ": use the version of afluente that wrote it"));
+}
+
+// What scripts left that a crash ended.
+absl::Status DropTemporaryDatasets(Engine& engine) {
+  std::vector<std::pair<std::string, std::string>> left;
+  for (const auto& [project, dataset] : engine.live.snapshot()->datasets) {
+    if (IsTemporaryDataset(dataset)) left.emplace_back(project, dataset);
+  }
+  if (left.empty()) return absl::OkStatus();
+  return engine.committer->Run([&](WriteTransaction& transaction) -> absl::Status {
+    for (const auto& [project, dataset] : left) {
+      AFLUENTE_RETURN_IF_ERROR(DropDatasetIn(transaction, project, dataset, true));
+    }
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace
@@ -185,10 +204,12 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options)
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,
                             Session::Connect(engine->database.get()));
   AFLUENTE_RETURN_IF_ERROR(RegisterRuntimeFunctions(session->connection()));
+  AFLUENTE_RETURN_IF_ERROR(RegisterJavaScript(session->connection(), options.javascript));
   AFLUENTE_RETURN_IF_ERROR(PrepareFile(*session));
   AFLUENTE_RETURN_IF_ERROR(LockDown(*session, staging));
   AFLUENTE_ASSIGN_OR_RETURN(uint64_t version_last, LoadCatalog(*session, engine->live));
   engine->committer = std::make_unique<Committer>(std::move(session), engine->live, version_last);
+  AFLUENTE_RETURN_IF_ERROR(DropTemporaryDatasets(*engine));
   engine->readers = std::make_unique<ReadPool>(engine->database.get(),
                                                std::max<size_t>(options.connections_max, 1));
   engine->checkpointer = std::make_unique<Checkpointer>(*engine->committer, engine->path);

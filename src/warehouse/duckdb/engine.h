@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,7 @@ struct Engine {
   LiveCatalog live;
   TranslationCache translations{1024};
   QueryTimer timer;
+  std::atomic<uint64_t> next_script{0};  // names temporary datasets
   std::unique_ptr<Committer> committer;
   std::unique_ptr<ReadPool> readers;
   std::unique_ptr<Checkpointer> checkpointer;

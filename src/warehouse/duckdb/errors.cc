@@ -70,7 +70,7 @@ std::string ConstraintText(std::string_view core) {
 
 std::string OverflowText(std::string_view core) {
   if (StrContains(core, "INT64") || StrContains(core, "INT128")) {
-    return schema::Concat("int64 overflow: ", core);
+    return schema::Concat("Integer Overflow: int64 overflow: ", core);
   }
   return std::string(core);
 }
@@ -183,8 +183,13 @@ absl::Status ToStatus(duckdb_error_type type, std::string_view message) {
       return absl::NotFoundError(Safe(std::move(core), "Not found: Table"));
     case DUCKDB_ERROR_TRANSACTION:
       return absl::AbortedError("Transaction is aborted due to concurrent update");
-    case DUCKDB_ERROR_NOT_IMPLEMENTED:
+    case DUCKDB_ERROR_NOT_IMPLEMENTED: {
+      const std::string zone = Quoted(core, "Unknown TimeZone '", "'");
+      if (!zone.empty()) {
+        return absl::InvalidArgumentError(schema::Concat("Invalid time zone: ", zone));
+      }
       return absl::UnimplementedError(Safe(std::move(core), "The statement is not supported"));
+    }
     case DUCKDB_ERROR_OUT_OF_MEMORY:
       return absl::ResourceExhaustedError(
           "Resources exceeded during query execution: the warehouse's memory limit was reached");

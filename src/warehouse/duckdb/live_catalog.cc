@@ -15,6 +15,43 @@ bool CatalogSnapshot::HasDataset(std::string_view project, std::string_view data
   return datasets.contains(std::pair(std::string(project), std::string(dataset)));
 }
 
+std::vector<std::string> CatalogSnapshot::Datasets(std::string_view project) const {
+  std::vector<std::string> names;
+  for (const auto& [owner, dataset] : datasets) {
+    if (owner == project && !IsTemporaryDataset(dataset)) names.push_back(dataset);
+  }
+  return names;
+}
+
+std::vector<TableSchema> CatalogSnapshot::Tables(std::string_view project,
+                                                 std::string_view dataset) const {
+  std::vector<TableSchema> found;
+  const TableName first{std::string(project), std::string(dataset), ""};
+  for (auto it = tables.lower_bound(first); it != tables.end(); ++it) {
+    if (it->first.project != project || it->first.dataset != dataset) break;
+    found.push_back(it->second->schema);
+  }
+  return found;
+}
+
+std::vector<std::shared_ptr<const Routine>> CatalogSnapshot::Routines(
+    std::string_view project, std::string_view dataset) const {
+  std::vector<std::shared_ptr<const Routine>> found;
+  const TableName first{std::string(project), std::string(dataset), ""};
+  for (auto it = routines.lower_bound(first); it != routines.end(); ++it) {
+    if (it->first.project != project || it->first.dataset != dataset) break;
+    found.push_back(it->second);
+  }
+  return found;
+}
+
+std::shared_ptr<const Routine> CatalogSnapshot::FindRoutine(const TableName& name) const {
+  auto found = routines.find(name);
+  return found == routines.end() ? nullptr : found->second;
+}
+
+bool IsTemporaryDataset(std::string_view dataset) { return dataset.starts_with("_script_"); }
+
 std::shared_ptr<const TableEntry> CatalogSnapshot::Find(const TableName& name) const {
   auto found = tables.find(name);
   return found == tables.end() ? nullptr : found->second;

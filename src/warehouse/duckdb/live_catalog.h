@@ -12,6 +12,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "warehouse/catalog.h"
+#include "warehouse/routine.h"
 #include "warehouse/table.h"
 #include "warehouse/warehouse.h"
 
@@ -26,10 +27,17 @@ struct TableEntry {
 };
 
 // What exists at one commit. Immutable once published, so any thread may read it.
-class CatalogSnapshot final : public CatalogView {
+class CatalogSnapshot final : public CatalogView, public CatalogListing {
  public:
   std::optional<TableSchema> FindTable(const TableName& name) const override;
   bool HasDataset(std::string_view project, std::string_view dataset) const override;
+
+  std::vector<std::string> Datasets(std::string_view project) const override;
+  std::vector<TableSchema> Tables(std::string_view project,
+                                  std::string_view dataset) const override;
+  std::vector<std::shared_ptr<const Routine>> Routines(std::string_view project,
+                                                       std::string_view dataset) const override;
+  std::shared_ptr<const Routine> FindRoutine(const TableName& name) const override;
 
   // nullptr when there is none.
   std::shared_ptr<const TableEntry> Find(const TableName& name) const;
@@ -37,6 +45,7 @@ class CatalogSnapshot final : public CatalogView {
   std::vector<TableName> WithoutViews(const std::vector<TableName>& names) const;
 
   std::map<TableName, std::shared_ptr<const TableEntry>> tables;
+  std::map<TableName, std::shared_ptr<const Routine>> routines;
   std::set<std::pair<std::string, std::string>, std::less<>> datasets;
   uint64_t generation = 0;
 };
@@ -67,6 +76,9 @@ class LiveCatalog {
   std::map<TableName, uint64_t> versions_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, FunctionRecord, std::less<>> functions_ ABSL_GUARDED_BY(mutex_);
 };
+
+// A script's own dataset, which nothing lists.
+bool IsTemporaryDataset(std::string_view dataset);
 
 // The quoted names by which the engine's SQL calls a dataset and a table.
 std::string DatasetSql(std::string_view project, std::string_view dataset);

@@ -12,6 +12,8 @@ using schema::Type;
 using schema::TypeKind;
 
 constexpr const char* kBigNumeric = "BIGNUMERIC";
+// A RANGE is stored as a STRUCT whose fields have names that no user's field may have.
+constexpr const char* kRangeFields[] = {"[", ")"};
 
 Type Scalar(TypeKind kind) {
   Type type;
@@ -37,7 +39,25 @@ LogicalTypeHandle StructType(const Type& type) {
   return LogicalTypeHandle(duckdb_create_struct_type(handles.data(), names.data(), handles.size()));
 }
 
+LogicalTypeHandle RangeType(const Type& type) {
+  LogicalTypeHandle element = ToLogicalType(type.fields[0].type);
+  duckdb_logical_type handles[] = {element.get(), element.get()};
+  return LogicalTypeHandle(
+      duckdb_create_struct_type(handles, const_cast<const char**>(kRangeFields), 2));
+}
+
+bool IsRange(duckdb_logical_type type) {
+  return duckdb_struct_type_child_count(type) == 2 &&
+         TakeString(duckdb_struct_type_child_name(type, 0)) == kRangeFields[0] &&
+         TakeString(duckdb_struct_type_child_name(type, 1)) == kRangeFields[1];
+}
+
 absl::StatusOr<Type> FromStruct(duckdb_logical_type type) {
+  if (IsRange(type)) {
+    LogicalTypeHandle bound(duckdb_struct_type_child_type(type, 0));
+    AFLUENTE_ASSIGN_OR_RETURN(Type element, FromLogicalType(bound.get()));
+    return Type::Range(std::move(element));
+  }
   Type result = Scalar(TypeKind::kStruct);
   for (idx_t i = 0; i < duckdb_struct_type_child_count(type); ++i) {
     LogicalTypeHandle child(duckdb_struct_type_child_type(type, i));
@@ -77,6 +97,12 @@ std::string SqlType(const Type& type) {
       return "JSON";
     case TypeKind::kArray:
       return SqlType(type.fields[0].type) + "[]";
+    case TypeKind::kInterval:
+      return "INTERVAL";
+    case TypeKind::kRange: {
+      const std::string element = SqlType(type.fields[0].type);
+      return schema::Concat("STRUCT(\"[\" ", element, ", \")\" ", element, ")");
+    }
     case TypeKind::kStruct:
       break;
   }
@@ -119,6 +145,10 @@ LogicalTypeHandle ToLogicalType(const Type& type) {
       LogicalTypeHandle element = ToLogicalType(type.fields[0].type);
       return LogicalTypeHandle(duckdb_create_list_type(element.get()));
     }
+    case TypeKind::kInterval:
+      return of(DUCKDB_TYPE_INTERVAL);
+    case TypeKind::kRange:
+      return RangeType(type);
     case TypeKind::kStruct:
       return StructType(type);
   }
@@ -167,6 +197,8 @@ absl::StatusOr<Type> FromLogicalType(duckdb_logical_type type) {
     case DUCKDB_TYPE_TIMESTAMP_S:
     case DUCKDB_TYPE_TIMESTAMP_MS:
       return Scalar(TypeKind::kDatetime);
+    case DUCKDB_TYPE_INTERVAL:
+      return Scalar(TypeKind::kInterval);
     case DUCKDB_TYPE_TIME:
       return Scalar(TypeKind::kTime);
     case DUCKDB_TYPE_TIMESTAMP_TZ:

@@ -1,5 +1,9 @@
+#include "warehouse/duckdb/mutation.h"
+
 #include <chrono>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/alter_table.h"
@@ -17,9 +21,10 @@ using googlesql::StatementKind;
 using googlesql::Translation;
 
 // What a mutation answers: no rows.
-class MutationOutcome final : public ResultStream {
+class NoRows final : public ResultStream {
  public:
-  explicit MutationOutcome(std::optional<int64_t> affected_rows) : affected_rows_(affected_rows) {}
+  NoRows(std::optional<int64_t> affected_rows, std::vector<schema::Column> columns)
+      : columns_(std::move(columns)), affected_rows_(affected_rows) {}
   const std::vector<schema::Column>& columns() const override { return columns_; }
   absl::StatusOr<ColumnBatch> Next() override { return ColumnBatch(); }
   std::optional<int64_t> affected_rows() const override { return affected_rows_; }
@@ -90,8 +95,39 @@ absl::StatusOr<TableSchema> StoredSchema(WriteTransaction& transaction, const Ta
   return schema;
 }
 
+// What BigQuery knows of a table that DuckDB made from a query.
+void ApplyLayout(const TableSchema& layout, TableSchema* schema) {
+  schema->partitioning = layout.partitioning;
+  schema->clustering = layout.clustering;
+  schema->description = layout.description;
+  schema->kind = layout.kind;
+  schema->view_query = layout.view_query;
+  std::erase_if(schema->columns, [&](const schema::Column& column) {
+    return IngestionPartitioned(*schema) && column.name == kPartitionTime;
+  });
+  for (schema::Column& column : schema->columns) {
+    for (const schema::Column& wanted : layout.columns) {
+      if (!schema::EqualsIgnoreCase(wanted.name, column.name)) continue;
+      column.mode = wanted.mode;
+      column.description = wanted.description;
+      column.type = wanted.type;
+    }
+  }
+}
+
+absl::Status RequireColumns(Session& session, const TableSchema& schema) {
+  for (const schema::Column& column : schema.columns) {
+    if (column.mode != schema::Mode::kRequired) continue;
+    AFLUENTE_RETURN_IF_ERROR(
+        session.Execute(schema::Concat("ALTER TABLE ", TableSql(schema.name), " ALTER COLUMN ",
+                                       QuoteIdentifier(column.name), " SET NOT NULL")));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RunCreateTable(WriteTransaction& transaction, const Translation& translation,
                             const Arguments& arguments) {
+  Session& session = transaction.session();
   for (const TableSchema& table : translation.created) {
     // The translator lets an existing name through for OR REPLACE alone.
     if (transaction.catalog().Find(table.name) != nullptr) {
@@ -99,16 +135,31 @@ absl::Status RunCreateTable(WriteTransaction& transaction, const Translation& tr
     }
     AFLUENTE_RETURN_IF_ERROR(CreateTableIn(transaction, table));
   }
-  if (!translation.created.empty() || translation.sql.empty()) return absl::OkStatus();
-  for (const TableName& name : translation.tables_written) {
-    std::shared_ptr<const TableEntry> replaced = transaction.catalog().Find(name);
-    if (replaced != nullptr) AFLUENTE_RETURN_IF_ERROR(CountRemovedIn(transaction, *replaced));
+  bool from_query = translation.created.empty() && !translation.sql.empty();
+  if (from_query) {
+    for (const TableName& name : translation.tables_written) {
+      std::shared_ptr<const TableEntry> replaced = transaction.catalog().Find(name);
+      if (replaced == nullptr) continue;
+      AFLUENTE_RETURN_IF_ERROR(CountRemovedIn(transaction, *replaced));
+      // DuckDB replaces a table by a table only.
+      bool view = translation.kind == StatementKind::kCreateView;
+      if (replaced->view != view) AFLUENTE_RETURN_IF_ERROR(DropTableIn(transaction, name));
+    }
+    AFLUENTE_RETURN_IF_ERROR(session.Execute(translation.sql, arguments));
   }
-  AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(translation.sql, arguments));
+  for (const std::string& statement : translation.then) {
+    AFLUENTE_RETURN_IF_ERROR(session.Execute(statement));
+  }
+  if (!from_query) return absl::OkStatus();
   bool view = translation.kind == StatementKind::kCreateView;
   for (const TableName& name : translation.tables_written) {
     AFLUENTE_ASSIGN_OR_RETURN(TableSchema schema, StoredSchema(transaction, name, nullptr));
+    if (translation.layout) ApplyLayout(*translation.layout, &schema);
     AFLUENTE_RETURN_IF_ERROR(CheckTable(schema));
+    if (!view) {
+      AFLUENTE_RETURN_IF_ERROR(RequireColumns(session, schema));
+      AFLUENTE_RETURN_IF_ERROR(CreateKeyIndex(session, schema));
+    }
     AFLUENTE_RETURN_IF_ERROR(transaction.PutTable(
         {std::move(schema), "", view, view ? translation.tables_read : std::vector<TableName>()}));
   }
@@ -116,20 +167,37 @@ absl::Status RunCreateTable(WriteTransaction& transaction, const Translation& tr
 }
 
 absl::Status RunAlterTable(WriteTransaction& transaction, const Translation& translation) {
+  if (!translation.altered) return absl::OkStatus();
   Session& session = transaction.session();
-  for (const TableName& name : translation.tables_written) {
-    std::shared_ptr<const TableEntry> known = transaction.catalog().Find(name);
-    if (known != nullptr) AFLUENTE_RETURN_IF_ERROR(DropKeyIndex(session, known->schema));
+  const TableName& name = translation.tables_written[0];
+  std::shared_ptr<const TableEntry> known = transaction.catalog().Find(name);
+  if (known == nullptr) return absl::NotFoundError(schema::Concat("Not found: Table ", name.ToString()));
+  if (!known->view) AFLUENTE_RETURN_IF_ERROR(DropKeyIndex(session, known->schema));
+  for (const std::string& statement : translation.then) {
+    AFLUENTE_RETURN_IF_ERROR(session.Execute(statement));
   }
-  AFLUENTE_RETURN_IF_ERROR(session.Execute(translation.sql));
-  for (const TableName& name : translation.tables_written) {
-    std::shared_ptr<const TableEntry> known = transaction.catalog().Find(name);
-    AFLUENTE_ASSIGN_OR_RETURN(TableSchema schema, StoredSchema(transaction, name, known.get()));
-    AFLUENTE_RETURN_IF_ERROR(CreateKeyIndex(session, schema));
-    AFLUENTE_RETURN_IF_ERROR(transaction.PutTable(
-        {std::move(schema), known == nullptr ? "" : known->fed_by, false, {}}));
+  TableEntry altered = *known;
+  altered.schema = *translation.altered;
+  if (altered.schema.name != name) {
+    if (known->view) return absl::InvalidArgumentError("a view cannot be renamed");
+    AFLUENTE_RETURN_IF_ERROR(transaction.RemoveTable(name));
   }
-  return absl::OkStatus();
+  if (!altered.view) AFLUENTE_RETURN_IF_ERROR(CreateKeyIndex(session, altered.schema));
+  return transaction.PutTable(std::move(altered));
+}
+
+absl::Status RunRoutine(WriteTransaction& transaction, const Translation& translation) {
+  for (const TableName& name : translation.routines_dropped) {
+    AFLUENTE_RETURN_IF_ERROR(transaction.RemoveRoutine(name));
+  }
+  if (!translation.routine) return absl::OkStatus();
+  if (translation.routine->name.dataset.empty()) {
+    return absl::InvalidArgumentError(
+        "CREATE TEMP FUNCTION needs a statement after it, in the same script");
+  }
+  Routine routine = *translation.routine;
+  routine.created_micros = absl::ToUnixMicros(absl::Now());
+  return transaction.PutRoutine(std::move(routine));
 }
 
 absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
@@ -165,10 +233,16 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
     case StatementKind::kDropSchema:
       for (const TableName& name : translation.tables_written) {
         AFLUENTE_RETURN_IF_ERROR(DropDatasetIn(transaction, name.project, name.dataset,
-                                               translation.sql.ends_with(" CASCADE")));
+                                               translation.cascade));
       }
       return std::nullopt;
+    case StatementKind::kCreateRoutine:
+    case StatementKind::kDropRoutine:
+      AFLUENTE_RETURN_IF_ERROR(RunRoutine(transaction, translation));
+      return std::nullopt;
     case StatementKind::kQuery:
+    case StatementKind::kExport:
+    case StatementKind::kScript:
       break;
   }
   return absl::InternalError("a query is no mutation");
@@ -176,11 +250,35 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
 
 }  // namespace
 
+absl::StatusOr<std::optional<int64_t>> MutateIn(WriteTransaction& transaction,
+                                                const Translation& translation,
+                                                const Arguments& arguments) {
+  return RunKind(transaction, translation, arguments);
+}
+
+std::unique_ptr<ResultStream> MutationOutcome(std::optional<int64_t> affected_rows,
+                                              std::vector<schema::Column> columns) {
+  return std::make_unique<NoRows>(affected_rows, std::move(columns));
+}
+
+// The columns of what was made, as BigQuery's answer to CREATE has them.
+static std::vector<schema::Column> CreatedColumns(const WriteTransaction& transaction,
+                                                  const Translation& translation) {
+  if (!translation.columns.empty()) return translation.columns;
+  bool creates = translation.kind == StatementKind::kCreateTable ||
+                 translation.kind == StatementKind::kCreateView;
+  if (!creates || translation.tables_written.empty()) return {};
+  std::shared_ptr<const TableEntry> entry =
+      transaction.catalog().Find(translation.tables_written[0]);
+  return entry == nullptr ? std::vector<schema::Column>() : entry->schema.columns;
+}
+
 absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                                                           const Statement& statement,
                                                           const std::vector<Parameter>& parameters,
                                                           host::MonotonicTime deadline) {
   std::optional<int64_t> affected;
+  std::vector<schema::Column> columns;
   absl::Status status = engine.committer->Run([&](WriteTransaction& transaction) -> absl::Status {
     // Translated against what this transaction sees: the catalog may have changed while we waited.
     AFLUENTE_ASSIGN_OR_RETURN(
@@ -193,11 +291,12 @@ absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
     auto outcome = RunKind(transaction, *translation, arguments);
     QueryTimer::Outcome ended = engine.timer.Remove(watch);
     if (outcome.ok()) affected = *outcome;
+    if (outcome.ok()) columns = CreatedColumns(transaction, *translation);
     return Explain(outcome.status(), ended);
   });
   engine.checkpointer->Committed();
   if (!status.ok()) return status;
-  return std::make_unique<MutationOutcome>(affected);
+  return MutationOutcome(affected, std::move(columns));
 }
 
 }  // namespace afluente::warehouse::duckdb

@@ -135,6 +135,16 @@ host::MonotonicTime DeadlineOf(const QueryLimits& limits) {
   return std::chrono::steady_clock::now() + *limits.timeout;
 }
 
+// "?2" is the second parameter without a name.
+static std::vector<Parameter>::const_iterator Positional(const std::vector<Parameter>& parameters,
+                                                         const std::string& name) {
+  size_t place = 0;
+  const size_t wanted = std::stoul(name.substr(1));
+  return std::find_if(parameters.begin(), parameters.end(), [&](const Parameter& given) {
+    return given.name.empty() && ++place == wanted;
+  });
+}
+
 absl::StatusOr<Arguments> BindParameters(const Statement& statement,
                                          const googlesql::Translation& translation,
                                          const std::vector<Parameter>& parameters) {
@@ -143,6 +153,7 @@ absl::StatusOr<Arguments> BindParameters(const Statement& statement,
     auto found = std::find_if(parameters.begin(), parameters.end(), [&](const Parameter& given) {
       return schema::EqualsIgnoreCase(given.name, name);
     });
+    if (name[0] == '?') found = Positional(parameters, name);
     if (found == parameters.end()) {
       size_t offset = translation.parameter_offsets[arguments.size()];
       return absl::InvalidArgumentError(schema::Concat("Query parameter '", name, "' not found at ",

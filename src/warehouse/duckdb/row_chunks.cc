@@ -1,5 +1,9 @@
 #include "warehouse/duckdb/row_chunks.h"
 
+#include <algorithm>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "host/check.h"
 #include "schema/text.h"
 #include "schema/utf8.h"
@@ -18,6 +22,7 @@ using schema::TypeKind;
 using schema::Value;
 
 constexpr size_t kNotDeclared = ~size_t{0};
+constexpr int64_t kMicrosPerDay = 86'400'000'000;
 
 // Where each stored column's value is found in a StoredRow.
 struct Layout {
@@ -33,6 +38,9 @@ Layout LayoutOf(const TableSchema& table) {
         table.function_fed && (column.name == kMessageIdColumn || column.name == kMessageRowColumn);
     layout.value_index.push_back(message ? kNotDeclared : layout.declared++);
     layout.types.push_back(ToLogicalType(column.type));
+  }
+  if (IngestionPartitioned(table)) {
+    layout.types.push_back(ToLogicalType({TypeKind::kTimestamp, {}}));
   }
   return layout;
 }
@@ -73,6 +81,14 @@ absl::Status WriteColumn(const Column& column, size_t index, absl::Span<const St
   return Prefixed(schema::Concat("column ", column.name, ": "), status);
 }
 
+// Rows belong to the day on which they are stored.
+void WritePartition(size_t rows, const ChunkHandle& chunk, size_t column) {
+  const int64_t now = absl::ToUnixMicros(absl::Now());
+  auto* out = static_cast<int64_t*>(
+      duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk.get(), column)));
+  std::fill(out, out + rows, now - now % kMicrosPerDay);
+}
+
 absl::StatusOr<ChunkHandle> MakeChunk(const TableSchema& table, const Layout& layout,
                                       absl::Span<const StoredRow> rows) {
   std::vector<duckdb_logical_type> types;
@@ -85,6 +101,7 @@ absl::StatusOr<ChunkHandle> MakeChunk(const TableSchema& table, const Layout& la
                                  ? WriteMessageColumn(table.columns[i], rows, vector)
                                  : WriteColumn(table.columns[i], index, rows, vector));
   }
+  if (IngestionPartitioned(table)) WritePartition(rows.size(), chunk, table.columns.size());
   duckdb_data_chunk_set_size(chunk.get(), rows.size());
   return chunk;
 }

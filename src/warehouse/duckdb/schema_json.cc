@@ -15,11 +15,16 @@ using schema::Type;
 using schema::TypeKind;
 
 // In the order of TypeKind.
-constexpr std::array<std::string_view, 14> kKinds = {
+constexpr std::array<std::string_view, 16> kKinds = {
     "BOOL", "INT64",    "FLOAT64", "NUMERIC",   "BIGNUMERIC", "STRING", "BYTES",
-    "DATE", "DATETIME", "TIME",    "TIMESTAMP", "JSON",       "ARRAY",  "STRUCT"};
+    "DATE", "DATETIME", "TIME",    "TIMESTAMP", "JSON",       "ARRAY",  "STRUCT",
+    "INTERVAL", "RANGE"};
 // In the order of PartitionUnit.
-constexpr std::array<std::string_view, 5> kUnits = {"NONE", "HOUR", "DAY", "MONTH", "YEAR"};
+constexpr std::array<std::string_view, 6> kUnits = {"NONE",  "HOUR", "DAY",
+                                                   "MONTH", "YEAR", "RANGE"};
+// In the order of RelationKind.
+constexpr std::array<std::string_view, 5> kRelations = {"TABLE", "VIEW", "MATERIALIZED_VIEW",
+                                                        "SNAPSHOT", "CLONE"};
 
 template <size_t N>
 std::optional<size_t> IndexOf(const std::array<std::string_view, N>& names, const json& name) {
@@ -84,6 +89,14 @@ std::string EntryToJson(const TableEntry& entry) {
   }
   out["timePartitioning"] = {{"type", kUnits[static_cast<size_t>(schema.partitioning.unit)]},
                              {"field", schema.partitioning.field}};
+  if (schema.partitioning.unit == PartitionUnit::kRange) {
+    out["range"] = {schema.partitioning.range_start, schema.partitioning.range_end,
+                    schema.partitioning.range_interval};
+  }
+  if (schema.partitioning.filter_required) out["requirePartitionFilter"] = true;
+  out["relation"] = kRelations[static_cast<size_t>(schema.kind)];
+  if (!schema.view_query.empty()) out["viewQuery"] = schema.view_query;
+  out["created"] = schema.created_micros;
   out["clustering"] = schema.clustering;
   if (entry.view) {
     out["view"] = json::array();
@@ -116,11 +129,23 @@ absl::StatusOr<TableEntry> EntryFromJson(TableName name, std::string_view text) 
   if (!unit) return damaged;
   schema.partitioning.unit = static_cast<PartitionUnit>(*unit);
   schema.partitioning.field = TextOf(in["timePartitioning"], "field");
+  if (const json& range = in["range"]; range.is_array() && range.size() == 3) {
+    schema.partitioning.range_start = range[0].get<int64_t>();
+    schema.partitioning.range_end = range[1].get<int64_t>();
+    schema.partitioning.range_interval = range[2].get<int64_t>();
+  }
+  schema.partitioning.filter_required = in["requirePartitionFilter"] == true;
+  if (std::optional<size_t> kind = IndexOf(kRelations, in["relation"])) {
+    schema.kind = static_cast<RelationKind>(*kind);
+  }
+  schema.view_query = TextOf(in, "viewQuery");
+  if (in["created"].is_number_integer()) schema.created_micros = in["created"].get<int64_t>();
   for (const json& column : in["clustering"]) {
     if (!column.is_string()) return damaged;
     schema.clustering.push_back(column.get<std::string>());
   }
   entry.view = in.contains("view");
+  if (entry.view && schema.kind == RelationKind::kTable) schema.kind = RelationKind::kView;
   if (!entry.view) return entry;
   for (const json& read : in["view"]) {
     std::optional<TableName> table = ToName(read);

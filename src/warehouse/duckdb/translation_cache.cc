@@ -35,6 +35,19 @@ std::string KeyOf(const Statement& statement, const std::vector<Parameter>& para
 
 }  // namespace
 
+googlesql::TranslateOptions OptionsOf(const Statement& statement,
+                                      const std::vector<Parameter>& parameters,
+                                      const CatalogSnapshot& catalog) {
+  googlesql::TranslateOptions options;
+  options.default_project = statement.default_project;
+  options.default_dataset = statement.default_dataset;
+  options.listing = &catalog;
+  for (const Parameter& parameter : parameters) {
+    options.parameter_types.push_back({parameter.name, parameter.type});
+  }
+  return options;
+}
+
 absl::StatusOr<std::shared_ptr<const googlesql::Translation>> TranslationCache::Translate(
     const Statement& statement, const std::vector<Parameter>& parameters,
     const CatalogSnapshot& catalog) {
@@ -47,12 +60,7 @@ absl::StatusOr<std::shared_ptr<const googlesql::Translation>> TranslationCache::
       return found->second.translation;
     }
   }
-  googlesql::TranslateOptions options;
-  options.default_project = statement.default_project;
-  options.default_dataset = statement.default_dataset;
-  for (const Parameter& parameter : parameters) {
-    options.parameter_types.push_back({parameter.name, parameter.type});
-  }
+  const googlesql::TranslateOptions options = OptionsOf(statement, parameters, catalog);
   AFLUENTE_ASSIGN_OR_RETURN(googlesql::Translation translation,
                             googlesql::Translate(statement.text, catalog, options));
   auto shared = std::make_shared<const googlesql::Translation>(std::move(translation));

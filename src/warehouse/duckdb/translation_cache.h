@@ -40,4 +40,8 @@ class TranslationCache {
   std::list<std::string> by_use_ ABSL_GUARDED_BY(mutex_);  // most recent first
 };
 
+googlesql::TranslateOptions OptionsOf(const Statement& statement,
+                                      const std::vector<Parameter>& parameters,
+                                      const CatalogSnapshot& catalog);
+
 }  // namespace afluente::warehouse::duckdb

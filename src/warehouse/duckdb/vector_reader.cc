@@ -4,6 +4,7 @@
 #include <string>
 
 #include "host/check.h"
+#include "schema/interval.h"
 #include "warehouse/duckdb/decimal_text.h"
 
 namespace afluente::warehouse::duckdb {
@@ -153,6 +154,17 @@ absl::Status ReadUuids(const Source& source, ColumnVector& out) {
   return BytesFit(out);
 }
 
+absl::Status ReadIntervals(const Source& source, ColumnVector& out) {
+  const auto* values = source.Values<duckdb_interval>();
+  for (size_t i = 0; i < source.count; ++i) {
+    if (source.Valid(i)) {
+      out.bytes += schema::FormatInterval({values[i].months, values[i].days, values[i].micros});
+    }
+    EndBytes(out);
+  }
+  return BytesFit(out);
+}
+
 absl::Status ReadLists(const Source& source, ColumnVector& out) {
   const auto* entries = source.Values<duckdb_list_entry>();
   duckdb_vector child = duckdb_list_vector_get_child(source.vector);
@@ -217,6 +229,8 @@ absl::Status ReadValues(const Source& source, duckdb_logical_type type, ColumnVe
       return ReadStrings(source, out);
     case DUCKDB_TYPE_UUID:
       return ReadUuids(source, out);
+    case DUCKDB_TYPE_INTERVAL:
+      return ReadIntervals(source, out);
     case DUCKDB_TYPE_LIST:
       return ReadLists(source, out);
     case DUCKDB_TYPE_STRUCT:
@@ -241,7 +255,11 @@ ColumnVector EmptyColumn(const schema::Type& type) {
     case TypeKind::kJson:
     case TypeKind::kNumeric:
     case TypeKind::kBigNumeric:
+    case TypeKind::kInterval:
       column.offsets.push_back(0);
+      break;
+    case TypeKind::kRange:
+      column.children.assign(2, EmptyColumn(type.fields[0].type));
       break;
     case TypeKind::kArray:
       column.offsets.push_back(0);
@@ -283,6 +301,7 @@ Value ValueAt(const ColumnVector& column, size_t i) {
     case TypeKind::kJson:
     case TypeKind::kNumeric:
     case TypeKind::kBigNumeric:
+    case TypeKind::kInterval:
       return Value(std::string(column.Bytes(i)));
     case TypeKind::kArray: {
       Value::List list;
@@ -291,6 +310,7 @@ Value ValueAt(const ColumnVector& column, size_t i) {
       }
       return Value(std::move(list));
     }
+    case TypeKind::kRange:
     case TypeKind::kStruct: {
       Value::List list;
       for (const ColumnVector& child : column.children) list.push_back(ValueAt(child, i));

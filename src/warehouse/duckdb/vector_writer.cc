@@ -4,6 +4,7 @@
 #include <string>
 
 #include "host/check.h"
+#include "schema/interval.h"
 #include "schema/text.h"
 #include "schema/utf8.h"
 #include "warehouse/duckdb/decimal_text.h"
@@ -98,6 +99,28 @@ absl::Status WriteText(const Type& type, Values values, duckdb_vector vector) {
   return absl::OkStatus();
 }
 
+absl::Status WriteIntervals(const Type& type, Values values, duckdb_vector vector) {
+  auto* out = static_cast<duckdb_interval*>(duckdb_vector_get_data(vector));
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i]->is_null()) {
+      SetNull(vector, i);
+      continue;
+    }
+    const auto* text = std::get_if<std::string>(&values[i]->data);
+    std::optional<schema::Interval> interval;
+    if (text != nullptr) interval = schema::ParseInterval(*text);
+    if (!interval) return WrongShape(type);
+    out[i] = {static_cast<int32_t>(interval->months), static_cast<int32_t>(interval->days),
+              interval->micros};
+  }
+  return absl::OkStatus();
+}
+
+// What a RANGE is stored as: its start and its end.
+Type RangeAsStruct(const Type& type) {
+  return Type::Struct({{"[", type.fields[0].type}, {")", type.fields[0].type}});
+}
+
 absl::Status WriteArray(const Type& type, Values values, duckdb_vector vector) {
   auto* entries = static_cast<duckdb_list_entry*>(duckdb_vector_get_data(vector));
   std::vector<const Value*> elements;
@@ -171,6 +194,10 @@ absl::Status WriteVector(const Type& type, Values values, duckdb_vector vector) 
       return WriteArray(type, values, vector);
     case TypeKind::kStruct:
       return WriteStruct(type, values, vector);
+    case TypeKind::kInterval:
+      return WriteIntervals(type, values, vector);
+    case TypeKind::kRange:
+      return WriteStruct(RangeAsStruct(type), values, vector);
   }
   AFLUENTE_CHECK(false);
 }
@@ -210,6 +237,13 @@ absl::StatusOr<ValueHandle> TextValue(const Type& type, const std::string& text)
       AFLUENTE_ASSIGN_OR_RETURN(std::string canonical, CanonicalBigNumeric(text));
       return ValueHandle(duckdb_create_varchar_length(canonical.data(), canonical.size()));
     }
+    case TypeKind::kInterval: {
+      std::optional<schema::Interval> interval = schema::ParseInterval(text);
+      if (!interval) return WrongShape(type);
+      return ValueHandle(duckdb_create_interval({static_cast<int32_t>(interval->months),
+                                                 static_cast<int32_t>(interval->days),
+                                                 interval->micros}));
+    }
     case TypeKind::kString:
     case TypeKind::kJson:
       if (!schema::IsUtf8(text))
@@ -245,6 +279,7 @@ absl::StatusOr<ValueHandle> IntegerValue(const Type& type, int64_t value) {
 
 absl::StatusOr<ValueHandle> ToDuckdbValue(const Type& type, const Value& value) {
   if (value.is_null()) return ValueHandle(duckdb_create_null_value());
+  if (type.kind == TypeKind::kRange) return ToDuckdbValue(RangeAsStruct(type), value);
   if (const auto* list = std::get_if<Value::List>(&value.data)) {
     if (type.kind != TypeKind::kArray && type.kind != TypeKind::kStruct) return WrongShape(type);
     return CompositeValue(type, *list);

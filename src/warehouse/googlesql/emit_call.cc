@@ -1,4 +1,6 @@
 // Calls: scalar functions by template, aggregates, windows.
+#include <algorithm>
+
 #include "warehouse/googlesql/emitter.h"
 #include "warehouse/googlesql/function_table.h"
 #include "warehouse/googlesql/sql_error.h"
@@ -36,6 +38,17 @@ void CheckClauses(const Function& function, const Expression& expression) {
   }
 }
 
+void CheckNamed(const Function& function, const std::string& name, size_t at) {
+  std::string_view rest = function.named;
+  while (!rest.empty()) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    if (rest.substr(0, comma) == name) return;
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  Fail(at, Cat("Named argument ", name, " not found in signature for call to function ",
+               function.name));
+}
+
 }  // namespace
 
 void Emitter::MarkNotDeterministic(const Expression& call) {
@@ -48,30 +61,49 @@ void Emitter::MarkNotDeterministic(const Expression& call) {
 }
 
 Emitted Emitter::EmitCall(const Expression& expression, const Scope& scope) {
-  if (!IsFunctionName(expression.text)) {
-    Fail(expression.at, Cat("Function not found: ", expression.text));
+  const std::vector<std::string>& path = expression.call->path;
+  const bool temporary =
+      path.size() == 1 && std::any_of(options_.temporary_routines.begin(),
+                                      options_.temporary_routines.end(), [&](const auto& routine) {
+                                        return SameName(routine->name.table, path[0]);
+                                      });
+  if (!temporary && !MissingReason(expression.text).empty()) {
+    FailUnsupported(expression.at, Cat("Function ", expression.text));
   }
-  const Function* function = FindFunction(expression.text, expression.args.size());
+  if (temporary || !IsFunctionName(expression.text)) return EmitRoutineCall(expression, scope);
+  const std::vector<std::string>& names = expression.call->named;
+  const auto by_name = static_cast<size_t>(
+      std::count_if(names.begin(), names.end(), [](const std::string& n) { return !n.empty(); }));
+  const Function* function = FindFunction(expression.text, expression.args.size() - by_name);
   if (function == nullptr && !expression.call->star) {
     Fail(expression.at, ArityMessage(expression.text));
   }
   if (function == nullptr) function = FindFunction("COUNT", 1);
   CheckClauses(*function, expression);
-  CallContext context{*this, expression, scope, {}};
+  CallContext context{*this, expression, scope, {}, {}};
   // Inside an aggregate a name is a column's, never an alias's.
   Scope columns_only = scope;
   columns_only.use_aliases = false;
   const bool aggregate = function->kind == FunctionKind::kAggregate;
   const Scope& argument_scope = aggregate ? columns_only : scope;
-  for (const ExpressionPtr& arg : expression.args) {
-    if (arg->kind == ExpressionKind::kDatePart) {
-      context.args.push_back({QuoteText(arg->text), TypeCode::kString, true});
+  for (size_t i = 0; i < expression.args.size(); ++i) {
+    const Expression& arg = *expression.args[i];
+    if (arg.kind == ExpressionKind::kDatePart) {
+      context.args.push_back({QuoteText(arg.text), TypeCode::kString, true});
+    } else if (i < names.size() && !names[i].empty()) {
+      CheckNamed(*function, names[i], arg.at);
+      context.named.emplace_back(names[i], Emit(arg, argument_scope));
     } else {
-      context.args.push_back(Emit(*arg, argument_scope));
+      context.args.push_back(Emit(arg, argument_scope));
     }
   }
   if (!function->deterministic) MarkNotDeterministic(expression);
-  if (function->emit != nullptr) return function->emit(context);
+  if (function->emit != nullptr) {
+    if (aggregate && !pivot_filter_.empty()) {
+      FailUnsupported(expression.at, Cat(expression.text, " in PIVOT"));
+    }
+    return function->emit(context);
+  }
   if (function->kind == FunctionKind::kScalar) {
     return {context.Fill(function->sql), ResultType(*function, context.args)};
   }
@@ -107,7 +139,11 @@ Emitted Emitter::EmitAggregate(const Function& function, CallContext* context, c
   }
   if (!clauses.order.empty()) Append(&sql, " ORDER BY ", EmitOrder(clauses.order, scope));
   sql += ")";
-  if (filter && !args.empty()) Append(&sql, " FILTER (WHERE ", args[0].sql, " IS NOT NULL)");
+  std::string condition = filter && !args.empty() ? Cat(args[0].sql, " IS NOT NULL") : "";
+  if (!pivot_filter_.empty()) {
+    Append(&condition, condition.empty() ? "" : " AND ", "(", pivot_filter_, ")");
+  }
+  if (!condition.empty()) Append(&sql, " FILTER (WHERE ", condition, ")");
   if (clauses.over != nullptr) Append(&sql, " OVER (", EmitWindow(*clauses.over, scope), ")");
   if (clauses.limit != nullptr) {
     if (clauses.limit->kind != ExpressionKind::kInteger) {

@@ -38,6 +38,12 @@ bool Assignable(const SqlType& from, const SqlType& to, bool literal) {
 
 std::string Emitter::WriteTarget(const ParsedStatement& statement, TableSchema* table) {
   *table = ResolveTable(statement.target);
+  if (table->kind != RelationKind::kTable && table->kind != RelationKind::kClone) {
+    Fail(statement.target.at,
+         Cat("Cannot modify ", table->name.project, ":", table->name.dataset, ".",
+             table->name.table, ": it is a ",
+             table->kind == RelationKind::kSnapshot ? "snapshot" : "view"));
+  }
   translation_->tables_written.push_back(table->name);
   return QualifiedName(table->name);
 }
@@ -50,6 +56,7 @@ Scope Emitter::TargetScope(const TableSchema& table, const std::string& alias,
   for (const schema::Column& column : QueryColumns(table)) {
     range.columns.push_back(StoredColumn(column, id));
   }
+  if (IngestionPartitioned(table)) AddPartitionColumns(id, &range.columns);
   AddRange(std::move(range), &scope, 0);
   return scope;
 }
@@ -93,9 +100,41 @@ std::string Emitter::EmitValue(const Expression& value, const ScopeColumn& colum
   if (value.kind == ExpressionKind::kDefault) return "DEFAULT";
   const Emitted emitted = Conform(Emit(value, scope), column.type);
   CheckInsertable(emitted, column, 0, value.at);
+  return EmitStored(emitted, column);
+}
+
+// A value as its column stores it.
+std::string Emitter::EmitStored(const Emitted& value, const ScopeColumn& column) {
+  const Emitted conformed = Conform(value, column.type);
   // Text for BYTES would be read as DuckDB's own escapes.
-  const bool text = emitted.type.Is(TypeCode::kString) && column.type.Is(TypeCode::kBytes);
-  return text ? Cat("encode(", emitted.sql, ")") : Stored(emitted.sql, column.type);
+  const bool text = conformed.type.Is(TypeCode::kString) && column.type.Is(TypeCode::kBytes);
+  if (text) return Cat("encode(", conformed.sql, ")");
+  if (column.type.Is(TypeCode::kBigNumeric)) return Stored(conformed.sql, column.type);
+  const bool cast = conformed.type.code != column.type.code && column.type.known();
+  return cast ? Cat("CAST(", conformed.sql, " AS ", DuckdbName(column.type), ")") : conformed.sql;
+}
+
+// A SELECT of one row, for scripts.
+void Emitter::EmitRow(const std::vector<const Expression*>& expressions,
+                      const std::vector<SqlType>& targets) {
+  const Scope empty;
+  std::string items;
+  for (size_t i = 0; i < expressions.size(); ++i) {
+    Emitted value = Emit(*expressions[i], empty);
+    const bool assigned = targets.size() == expressions.size();
+    if (assigned) {
+      const ScopeColumn target{"", "", targets[i]};
+      if (!Assignable(value.type, targets[i], value.literal)) {
+        Fail(expressions[i]->at, Cat("Cannot coerce expression to type ", GoogleName(targets[i])));
+      }
+      value.sql = value.type.known() ? EmitStored(value, target)
+                                     : Cat("CAST(", value.sql, " AS ", DuckdbName(targets[i]), ")");
+    } else if (value.type.known() && !DuckdbName(value.type).empty()) {
+      value.sql = Cat("CAST(", value.sql, " AS ", DuckdbName(value.type), ")");
+    }
+    Append(&items, i == 0 ? "SELECT " : ", ", value.sql, " AS v", i);
+  }
+  translation_->sql = items;
 }
 
 void Emitter::EmitInsert(const ParsedStatement& statement) {
@@ -147,7 +186,17 @@ std::string Emitter::EmitAssignments(const std::vector<Assignment>& assignments,
   std::string sql;
   std::vector<std::string> seen;
   for (const Assignment& assignment : assignments) {
-    const ScopeColumn column = TargetColumns(table, {assignment.column}, assignment.at)[0];
+    // The column may be written behind the target's own name.
+    std::string name = assignment.column;
+    std::vector<std::string> path = assignment.path;
+    const bool own = !path.empty() && scope.FindRange(name) == &scope.ranges[0] &&
+                     FindColumn(QueryColumns(table), name) == nullptr;
+    if (own) {
+      name = path[0];
+      path.erase(path.begin());
+    }
+    if (!path.empty()) FailUnsupported(assignment.at, "Assigning to a nested field");
+    const ScopeColumn column = TargetColumns(table, {name}, assignment.at)[0];
     if (std::find(seen.begin(), seen.end(), column.name) != seen.end()) {
       Fail(assignment.at, Cat("Update item ", column.name, " assigned more than once"));
     }
@@ -177,6 +226,8 @@ void Emitter::EmitUpdate(const ParsedStatement& statement) {
     scope.columns.insert(scope.columns.end(), added.columns.begin(), added.columns.end());
   }
   const std::string assignments = EmitAssignments(statement.assignments, table, scope);
+  NotePartitionFilter(table);
+  CheckPartitionFilters(statement.where.get(), statement.at);
   translation_->sql = Cat("UPDATE ", target, " AS ", id, " SET ", assignments, from, " WHERE ",
                           Emit(*statement.where, scope).sql);
 }
@@ -190,6 +241,8 @@ void Emitter::EmitDelete(const ParsedStatement& statement) {
   }
   const std::string id = UniqueName("t");
   const Scope scope = TargetScope(table, statement.alias, id);
+  NotePartitionFilter(table);
+  CheckPartitionFilters(statement.where.get(), statement.at);
   translation_->sql =
       Cat("DELETE FROM ", target, " AS ", id, " WHERE ", Emit(*statement.where, scope).sql);
 }

@@ -70,25 +70,6 @@ Emitted Emitter::Emit(const Expression& expression, const Scope& scope) {
   FailSyntax(expression.at, "Unexpected expression");
 }
 
-Emitted Emitter::EmitInterval(const Expression& expression, const Scope& scope) {
-  static constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
-      {"YEAR", "to_years("},
-      {"QUARTER", "to_months(3 * "},
-      {"MONTH", "to_months("},
-      {"WEEK", "to_weeks("},
-      {"DAY", "to_days("},
-      {"HOUR", "to_hours("},
-      {"MINUTE", "to_minutes("},
-      {"SECOND", "to_seconds("},
-      {"MILLISECOND", "to_milliseconds("},
-      {"MICROSECOND", "to_microseconds("}};
-  const Emitted amount = Emit(*expression.args[0], scope);
-  for (const auto& [unit, function] : kUnits) {
-    if (unit == expression.text) return {Cat(function, amount.sql, ")"), TypeCode::kInterval};
-  }
-  Fail(expression.at, Cat("Unsupported interval unit: ", expression.text));
-}
-
 Emitted Emitter::EmitLiteral(const Expression& expression) {
   const std::string& text = expression.text;
   switch (expression.kind) {
@@ -125,29 +106,47 @@ Emitted Emitter::EmitLiteral(const Expression& expression) {
 
 Emitted Emitter::EmitTypedLiteral(const Expression& expression) {
   const SqlType& type = expression.type;
+  if (type.Is(TypeCode::kRange)) return EmitRangeLiteral(expression);
+  if (type.Is(TypeCode::kBigNumeric)) {
+    const std::string text = QuoteText(expression.text);
+    return {Cat("CAST(", text, " AS ", DuckdbName(type), ")"), type, true,
+            Cat("afluente_bignumeric(", text, ")")};
+  }
   return {Cat("CAST(", QuoteText(expression.text), " AS ", DuckdbName(type), ")"), type, true};
 }
 
 Emitted Emitter::EmitParameter(const Expression& expression) {
   if (transform_ != nullptr) Fail(expression.at, "A function's SQL takes no parameters");
+  const std::string& name = expression.text;
+  SqlType type;
+  if (name[0] == '?') {
+    size_t place = 0;
+    const bool known = absl::SimpleAtoi(name.substr(1), &place) &&
+                       place <= options_.parameter_types.size();
+    if (known) type = FromSchema(options_.parameter_types[place - 1].type);
+  } else {
+    for (const schema::Field& field : options_.parameter_types) {
+      if (SameName(field.name, name)) type = FromSchema(field.type);
+    }
+  }
+  return BoundParameter(name, type, expression.at);
+}
+
+Emitted Emitter::BoundParameter(const std::string& name, const SqlType& type, size_t at) {
   std::vector<std::string>& names = translation_->parameters;
   auto it = std::find_if(names.begin(), names.end(),
-                         [&](const std::string& name) { return SameName(name, expression.text); });
+                         [&](const std::string& other) { return SameName(other, name); });
   const size_t index = static_cast<size_t>(it - names.begin()) + 1;
   if (it == names.end()) {
     if (names.size() >= kParametersMax) {
-      Fail(expression.at,
-           Cat("Query is too complex: it has more than ", kParametersMax, " parameters"));
+      Fail(at, Cat("Query is too complex: it has more than ", kParametersMax, " parameters"));
     }
-    names.push_back(expression.text);
-    translation_->parameter_offsets.push_back(expression.at);
+    names.push_back(name);
+    translation_->parameter_offsets.push_back(at);
   }
-  Emitted result{Cat("$", index), SqlType(), true};
-  for (const schema::Field& field : options_.parameter_types) {
-    if (!SameName(field.name, expression.text)) continue;
-    result.type = FromSchema(field.type);
-    result.sql = Cat("CAST(", result.sql, " AS ", DuckdbName(result.type), ")");
-  }
+  Emitted result{Cat("$", index), type, true};
+  const std::string word = DuckdbName(type);
+  if (!word.empty()) result.sql = Cat("CAST(", result.sql, " AS ", word, ")");
   return result;
 }
 
@@ -181,7 +180,18 @@ Emitted Emitter::EmitName(const Expression& expression, const Scope& scope) {
   for (const Scope* s = &scope; s != nullptr; s = s->outer) {
     if (FindName(expression.text, expression.at, *s, &found)) return found;
   }
+  if (FindVariable(expression.text, expression.at, &found)) return found;
   Fail(expression.at, Cat("Unrecognized name: ", expression.text));
+}
+
+// A script's variable, which columns hide.
+bool Emitter::FindVariable(const std::string& name, size_t at, Emitted* found) {
+  for (const schema::Field& variable : options_.variables) {
+    if (!SameName(variable.name, name)) continue;
+    *found = BoundParameter(Cat(":", variable.name), FromSchema(variable.type), at);
+    return true;
+  }
+  return false;
 }
 
 // The name as a range variable's, before it is tried as a column's.
@@ -212,6 +222,9 @@ Emitted Emitter::EmitField(const Expression& expression, const Scope& scope) {
                      [&](const ScopeColumn& c) { return SameName(c.name, base.text); })) {
       Fail(expression.at, Cat("Name ", expression.text, " not found inside ", base.text));
     }
+    return FieldOf(std::move(found), expression.text, expression.at);
+  }
+  if (Emitted found; FindVariable(base.text, base.at, &found)) {
     return FieldOf(std::move(found), expression.text, expression.at);
   }
   Fail(base.at, Cat("Unrecognized name: ", base.text));

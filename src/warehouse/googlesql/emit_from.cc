@@ -42,6 +42,9 @@ TableName Emitter::Complete(const NamePath& path) {
   TableName name;
   name.table = path.parts.back();
   const size_t parts = path.parts.size();
+  if (FindTemporary(path).has_value()) {
+    return {options_.default_project, options_.temporary_dataset, name.table};
+  }
   if (parts > 3) FailUnsupported(path.at, "A table name of more than three parts");
   if (parts == 1 && options_.default_dataset.empty()) {
     Fail(path.at,
@@ -52,20 +55,41 @@ TableName Emitter::Complete(const NamePath& path) {
   return name;
 }
 
+// A name alone finds a script's temporary table first.
+std::optional<TableSchema> Emitter::FindTemporary(const NamePath& path) {
+  if (path.parts.size() != 1 || options_.temporary_dataset.empty()) return std::nullopt;
+  return catalog_.FindTable(
+      {options_.default_project, options_.temporary_dataset, path.parts[0]});
+}
+
 TableSchema Emitter::ResolveTable(const NamePath& path) {
   const TableName name = Complete(path);
-  const bool information_schema =
-      std::any_of(path.parts.begin(), path.parts.end(),
-                  [](const std::string& part) { return SameName(part, "INFORMATION_SCHEMA"); });
-  if (information_schema) FailUnsupported(path.at, "INFORMATION_SCHEMA");
-  if (name.table.ends_with('*')) FailUnsupported(path.at, "A wildcard table");
-  std::optional<TableSchema> table = catalog_.FindTable(name);
-  if (!table.has_value()) {
+  std::optional<TableSchema> table = FindTemporary(path);
+  if (!table.has_value()) table = catalog_.FindTable(name);
+  if (table.has_value()) return *std::move(table);
+  const std::string place = Cat(name.project, ":", name.dataset);
+  const bool odd = std::any_of(name.dataset.begin(), name.dataset.end(), [](unsigned char c) {
+    return !isalnum(c) && c != '_' && c != '-';
+  });
+  if (odd) {
+    Fail(path.at, Cat("Invalid dataset ID \"", name.dataset,
+                      "\". Dataset IDs must be alphanumeric (plus underscores and dashes) and must "
+                      "be at most 1024 characters long."));
+  }
+  if (catalog_.HasDataset(name.project, name.dataset)) {
     throw SqlError{absl::StatusCode::kNotFound,
-                   Cat("Not found: Table ", name.project, ":", name.dataset, ".", name.table),
+                   Cat("Not found: Table ", place, ".", name.table, " was not found in location US"),
                    path.at};
   }
-  return *std::move(table);
+  if (name.project == options_.default_project) {
+    throw SqlError{absl::StatusCode::kNotFound,
+                   Cat("Not found: Dataset ", place, " was not found in location US"), path.at};
+  }
+  throw SqlError{absl::StatusCode::kPermissionDenied,
+                 Cat("Access Denied: Table ", place, ".", name.table,
+                     ": User does not have permission to query table ", place, ".", name.table,
+                     ", or perhaps it does not exist."),
+                 path.at};
 }
 
 void Emitter::AddRange(RangeVariable range, Scope* scope, size_t at) {
@@ -77,11 +101,18 @@ void Emitter::AddRange(RangeVariable range, Scope* scope, size_t at) {
 }
 
 std::string Emitter::EmitFrom(const TableExpression& table, Scope* scope) {
-  return table.kind == TableKind::kJoin ? EmitJoin(table, scope) : EmitTable(table, scope);
+  if (table.kind == TableKind::kJoin) return EmitJoin(table, scope);
+  std::string sql = EmitTable(table, scope);
+  if (table.sample.empty()) return sql;
+  translation_->deterministic = false;
+  return Cat(sql, " TABLESAMPLE system(", table.sample, " PERCENT)");
 }
 
 std::string Emitter::EmitTable(const TableExpression& table, Scope* scope) {
   if (table.kind == TableKind::kName) return EmitNamedTable(table, scope);
+  if (table.kind == TableKind::kFunction) return EmitTableFunction(table, scope);
+  if (table.kind == TableKind::kPivot) return EmitPivot(table, scope);
+  if (table.kind == TableKind::kUnpivot) return EmitUnpivot(table, scope);
   if (table.kind == TableKind::kUnnest) {
     return EmitUnnest(table, Emit(*table.unnest, *scope), scope);
   }
@@ -140,10 +171,14 @@ std::string Emitter::EmitNamedTable(const TableExpression& table, Scope* scope) 
     return sql;
   }
   if (transform_ != nullptr) Fail(table.at, "A function's SQL reads FROM messages only");
+  if (IsInformationSchema(path.parts)) return EmitInformationSchema(table, path.parts, scope);
+  if (path.parts.back().ends_with('*')) return EmitWildcard(table, Complete(path), scope);
   const TableSchema found = ResolveTable(path);
   for (const schema::Column& column : QueryColumns(found)) {
     range.columns.push_back(StoredColumn(column, id));
   }
+  if (IngestionPartitioned(found)) AddPartitionColumns(id, &range.columns);
+  NotePartitionFilter(found);
   std::vector<TableName>& read = translation_->tables_read;
   if (std::find(read.begin(), read.end(), found.name) == read.end()) read.push_back(found.name);
   AddRange(std::move(range), scope, table.at);
@@ -283,6 +318,12 @@ std::vector<SelectAlias> Emitter::EmitItems(const Select& select, const Scope& s
 void Emitter::ExpandStar(const SelectItem& item, const Scope& scope,
                          std::vector<SelectAlias>* out) {
   std::vector<ScopeColumn> columns = scope.columns;
+  for (auto& [from, to] : item.rename) {
+    auto it = std::find_if(columns.begin(), columns.end(),
+                           [&](const ScopeColumn& c) { return SameName(c.name, from); });
+    if (it == columns.end()) Fail(item.at, Cat("Unrecognized name: ", from));
+    it->name = to;
+  }
   if (item.expression != nullptr) {
     const RangeVariable* range = item.expression->kind == ExpressionKind::kName
                                      ? scope.FindRange(item.expression->text)
@@ -302,6 +343,7 @@ void Emitter::ExpandStar(const SelectItem& item, const Scope& scope,
   } else if (columns.empty()) {
     Fail(item.at, "SELECT * must have a FROM clause");
   }
+  std::erase_if(columns, [](const ScopeColumn& c) { return c.hidden; });
   for (const std::string& name : item.except) {
     const size_t size = columns.size();
     std::erase_if(columns, [&](const ScopeColumn& c) { return SameName(c.name, name); });

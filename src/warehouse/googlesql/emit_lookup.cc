@@ -66,6 +66,7 @@ std::optional<TableSchema> Emitter::LookedUpTable(const Select& select) {
   if (select.from == nullptr || select.from->kind != TableKind::kName) return std::nullopt;
   const std::vector<std::string>& path = select.from->path;
   if (path.size() == 1 && FindCommonTable(path[0]) != nullptr) return std::nullopt;
+  if (IsInformationSchema(path) || path.size() > 3) return std::nullopt;
   return catalog_.FindTable(Complete({path, select.from->at}));
 }
 

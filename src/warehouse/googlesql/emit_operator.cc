@@ -6,6 +6,7 @@
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/sql_template.h"
 #include "warehouse/googlesql/text.h"
+#include "warehouse/googlesql/time_zone.h"
 
 namespace afluente::warehouse::googlesql {
 namespace {
@@ -25,6 +26,23 @@ void Coerce(Emitted* value, const SqlType& other) {
   if (!Coerces(*value, other) || !IsTemporal(other)) return;
   value->sql = Cat("CAST(", value->sql, " AS ", DuckdbName(other), ")");
   value->type = other;
+}
+
+// A number with a point beside a NUMERIC is one too.
+void NumericLiteral(const Expression& node, const SqlType& other, Emitted* value) {
+  if (node.kind != ExpressionKind::kFloat || !other.IsDecimal()) return;
+  if (node.text.find_first_of("eE") != std::string::npos) return;
+  value->type = other;
+  value->sql = Cat("CAST('", node.text, "' AS ", DuckdbName(other), ")");
+}
+
+// 'text' + 1: the text is a date, or an error in BigQuery's words.
+void DateLiteral(const Expression& node, const SqlType& other, Emitted* value) {
+  if (node.kind != ExpressionKind::kString || !other.Is(TypeCode::kInt64)) return;
+  const bool date = node.text.size() == 10 && node.text[4] == '-' && node.text[7] == '-';
+  if (!date) Fail(node.at, Cat("Could not cast literal \"", node.text, "\" to type DATE"));
+  value->type = TypeCode::kDate;
+  value->sql = Cat("CAST(", value->sql, " AS DATE)");
 }
 
 bool IsNonZeroLiteral(const Expression& expression) {
@@ -65,19 +83,24 @@ Emitted Emitter::EmitBinary(const Expression& expression, const Scope& scope) {
     }
     return {sql + ")", type};
   }
-  const Emitted left = Emit(*expression.args[0], scope);
+  Emitted left = Emit(*expression.args[0], scope);
   Emitted right = Emit(*expression.args[1], scope);
+  NumericLiteral(*expression.args[0], right.type, &left);
+  NumericLiteral(*expression.args[1], left.type, &right);
   if (op == "^") return {Cat("xor(", left.sql, ", ", right.sql, ")"), left.type};
   if (op == "<<" || op == ">>" || op == "&" || op == "|") {
     return {Cat("(", left.sql, " ", op, " ", right.sql, ")"), left.type};
   }
   if (op != "/") return EmitArithmetic(expression, left, std::move(right));
+  if (left.type.Is(TypeCode::kInterval)) {
+    return {Cat("(", left.sql, " / ", right.sql, ")"), TypeCode::kInterval};
+  }
   const SqlType common = CommonType(left.type, right.type);
   const bool decimal = common.IsDecimal();
   std::string divided =
       IsNonZeroLiteral(*expression.args[1])
           ? Cat("(", left.sql, " / ", right.sql, ")")
-          : Expand("($1 / CASE WHEN $2 = 0 THEN $E(division by zero) ELSE $2 END)",
+          : Expand("($1 / CASE WHEN $2 = 0 THEN error('division by zero: ' || gsql_number_text($1) || ' / ' || gsql_number_text($2)) ELSE $2 END)",
                    {left.sql, right.sql}, false);
   if (!decimal) return {divided, TypeCode::kFloat64};
   return {Cat("CAST(", divided, " AS ", DuckdbName(common), ")"), common};
@@ -85,12 +108,27 @@ Emitted Emitter::EmitBinary(const Expression& expression, const Scope& scope) {
 
 Emitted Emitter::EmitArithmetic(const Expression& expression, Emitted left, Emitted right) {
   const std::string& op = expression.text;
+  if (op != "*") {
+    DateLiteral(*expression.args[0], right.type, &left);
+    if (op == "+") DateLiteral(*expression.args[1], left.type, &right);
+  }
   SqlType type = CommonType(left.type, right.type);
   const bool left_time = IsTemporal(left.type);
   const bool right_time = IsTemporal(right.type);
   if (op == "+" && right_time && !left_time) return EmitArithmetic(expression, right, left);
   if (left_time && right_time && op == "-") {
-    return {Cat("(", left.sql, " - ", right.sql, ")"), TypeCode::kInterval};
+    // Of dates in days, of moments in hours and less.
+    const bool days = left.type.Is(TypeCode::kDate) && right.type.Is(TypeCode::kDate);
+    return {days ? Cat("to_days(CAST(", left.sql, " - ", right.sql, " AS INTEGER))")
+                 : Cat("to_microseconds(epoch_us(", left.sql, ") - epoch_us(", right.sql, "))"),
+            TypeCode::kInterval};
+  }
+  const bool left_interval = left.type.Is(TypeCode::kInterval);
+  if (left_interval && right.type.Is(TypeCode::kInt64) && op == "*") {
+    return {Cat("(", left.sql, " * ", right.sql, ")"), TypeCode::kInterval};
+  }
+  if (op == "*" && right.type.Is(TypeCode::kInterval)) {
+    return EmitArithmetic(expression, right, left);
   }
   if (left.type.Is(TypeCode::kDate) && right.type.Is(TypeCode::kInt64) && op != "*") {
     return {Cat("(", left.sql, " ", op, " CAST(", right.sql, " AS INTEGER))"), TypeCode::kDate};
@@ -119,8 +157,14 @@ void Emitter::CheckComparable(const Emitted& a, const Emitted& b, std::string_vi
   if (!a.type.known() || !b.type.known() || a.type.code == b.type.code) return;
   if (a.type.IsNumber() && b.type.IsNumber()) return;
   if (Coerces(a, b.type) || Coerces(b, a.type)) return;
+  const bool ordered = a.type.code < b.type.code;
   Fail(at, Cat("No matching signature for operator ", what,
-               " for argument types: ", GoogleName(a.type), ", ", GoogleName(b.type)));
+               " for argument types: ", GoogleName(a.type), ", ", GoogleName(b.type),
+               "\n  Signature: T1 ", what,
+               " T1\n    Unable to find common supertype for templated argument <T1>\n"
+               "      Input types for <T1>: {",
+               GoogleName(ordered ? a.type : b.type), ", ", GoogleName(ordered ? b.type : a.type),
+               "}"));
 }
 
 Emitted Emitter::EmitCompare(const Expression& expression, const Scope& scope) {
@@ -216,7 +260,7 @@ Emitted Emitter::EmitCase(const Expression& expression, const Scope& scope) {
 Emitted Emitter::EmitExtract(const Expression& expression, const Scope& scope) {
   Emitted value = Emit(*expression.args[0], scope);
   if (expression.args.size() > 1) {
-    value.sql = Cat("(", value.sql, " AT TIME ZONE ", Emit(*expression.args[1], scope).sql, ")");
+    value.sql = ToLocal(value.sql, Emit(*expression.args[1], scope).sql);
     value.type = TypeCode::kDatetime;
   }
   const std::string& part = expression.text;

@@ -17,6 +17,15 @@ std::string Direction(const OrderItem& item) {
              item.nulls_first.value_or(!item.descending) ? " NULLS FIRST" : " NULLS LAST");
 }
 
+// What the answer shows has the type that GoogleSQL says, where DuckDB may tell another: of a NULL,
+// of a sum.
+std::string Typed(const Emitted& value) {
+  const bool scalar = value.type.known() && value.type.code < TypeCode::kJson;
+  const bool column = value.sql.find('(') == std::string::npos && value.sql.find("\"") != value.sql.npos;
+  if (!scalar || column) return value.sql;
+  return Cat("CAST(", value.sql, " AS ", DuckdbName(value.type), ")");
+}
+
 }  // namespace
 
 const RangeVariable* Scope::FindRange(std::string_view name) const {
@@ -38,6 +47,7 @@ Emitted PackColumns(const std::vector<ScopeColumn>& columns, std::string_view ta
   packed.sql = "struct_pack(";
   std::vector<SqlField> fields;
   for (const ScopeColumn& column : columns) {
+    if (column.hidden) continue;
     Append(&packed.sql, fields.empty() ? "" : ", ", QuoteName(column.name), " := ", table,
            table.empty() ? "" : ".", column.sql);
     fields.push_back({column.name, column.type});
@@ -192,13 +202,15 @@ std::vector<ScopeColumn> Emitter::NameColumns(const std::vector<SelectAlias>& it
   size_t anonymous = 0;
   for (const SelectAlias& item : items) {
     ScopeColumn column;
-    column.name = item.name.empty() ? Cat("f", anonymous++, "_") : item.name;
+    column.anonymous = item.name.empty();
+    column.name = column.anonymous ? Cat("f", anonymous++, "_") : item.name;
     column.type = item.value.type;
     std::string unique = column.name;
     // Continuing where the last one of this name stopped keeps a thousand of them quick.
     size_t& last = last_number[Lower(column.name)];
     while (!taken.insert(Lower(unique)).second) unique = Cat(column.name, "_", ++last);
     column.sql = QuoteName(unique);
+    column.hidden = false;
     columns.push_back(std::move(column));
   }
   return columns;
@@ -209,8 +221,12 @@ QueryOutput Emitter::EmitSelect(const Query& query, const Scope* outer, bool wit
   Scope scope;
   scope.outer = outer;
   scope.windows = &select.windows;
+  std::vector<TableSchema> others;
+  std::swap(others, filters_needed_);
   const std::string from =
       select.from == nullptr ? "" : Cat(" FROM ", EmitFrom(*select.from, &scope));
+  CheckPartitionFilters(select.where.get(), select.at);
+  std::swap(others, filters_needed_);
   std::vector<SelectAlias> items = EmitItems(select, scope);
   std::string where;
   if (select.where != nullptr) where = Cat(" WHERE ", EmitWhere(select, scope));
@@ -228,8 +244,11 @@ QueryOutput Emitter::EmitSelect(const Query& query, const Scope* outer, bool wit
   for (size_t i = 0; i < output.columns.size(); ++i) {
     const Emitted& value = scope.aliases[i].value;
     const bool stored = scope.shows_stored && !value.stored.empty();
-    Append(&output.sql, i == 0 ? "" : ", ", stored ? value.stored : value.sql, " AS ",
-           output.columns[i].sql);
+    Append(&output.sql, i == 0 ? "" : ", ",
+           stored                 ? value.stored
+           : &query == outermost_ ? Typed(value)
+                                  : value.sql,
+           " AS ", output.columns[i].sql);
   }
   for (size_t i = 0; i < scope.aliases.size(); ++i) scope.aliases[i].name = output.columns[i].name;
   scope.use_aliases = true;

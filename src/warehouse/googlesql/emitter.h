@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ class Emitter {
   void set_transform(TransformRules* rules) { transform_ = rules; }
 
   void EmitStatement(const ParsedStatement& statement);
+  void EmitRow(const std::vector<const Expression*>& expressions,
+               const std::vector<SqlType>& targets);
   QueryOutput EmitQuery(const Query& query, const Scope* outer, bool with_order_keys = false);
   Emitted Emit(const Expression& expression, const Scope& scope);
 
@@ -69,8 +72,11 @@ class Emitter {
   // Expressions.
   Emitted EmitInterval(const Expression& expression, const Scope& scope);
   Emitted EmitLiteral(const Expression& expression);
+  Emitted EmitRangeLiteral(const Expression& expression);
   Emitted EmitTypedLiteral(const Expression& expression);
   Emitted EmitParameter(const Expression& expression);
+  Emitted BoundParameter(const std::string& name, const SqlType& type, size_t at);
+  bool FindVariable(const std::string& name, size_t at, Emitted* found);
   Emitted EmitName(const Expression& expression, const Scope& scope);
   bool FindName(std::string_view name, size_t at, const Scope& scope, Emitted* found);
   std::optional<Emitted> EmitQualified(const Expression& expression, const Scope& scope);
@@ -89,6 +95,16 @@ class Emitter {
   Emitted EmitStruct(const Expression& expression, const Scope& scope);
   Emitted EmitSubquery(const Expression& expression, const Scope& scope);
   Emitted EmitCall(const Expression& expression, const Scope& scope);
+  Emitted EmitRoutineCall(const Expression& call, const Scope& scope);
+  Emitted EmitArgument(Emitted value, const SqlType& type, size_t at);
+  Emitted InlineFunction(const Expression& call, const RoutineDefinition& definition,
+                         std::vector<Emitted> args);
+  Emitted EmitJavaScript(const Routine& routine, const RoutineDefinition& definition,
+                         const std::vector<Emitted>& args);
+  std::shared_ptr<const Routine> FindRoutine(const std::vector<std::string>& path, size_t at);
+  const ParsedStatement& ParsedRoutine(const Routine& routine);
+  static std::vector<std::string> SplitPath(const std::vector<std::string>& path);
+  void CheckFunctionBody(const RoutineDefinition& definition);
   Emitted EmitAggregate(const Function& function, CallContext* context, const Scope& scope);
   const Window* FindWindow(const std::string& name, size_t at, const Scope& scope);
   std::string EmitFrame(const WindowFrame& frame, const Scope& scope);
@@ -109,6 +125,17 @@ class Emitter {
   std::string EmitTable(const TableExpression& table, Scope* scope);
   std::optional<std::string> EmitMessages(const TableExpression& table, Scope* scope);
   std::string EmitNamedTable(const TableExpression& table, Scope* scope);
+  std::string EmitTableFunction(const TableExpression& table, Scope* scope);
+  std::string EmitRangeSessionize(const TableExpression& table, Scope* scope);
+  std::string EmitPivot(const TableExpression& table, Scope* scope);
+  std::string EmitUnpivot(const TableExpression& table, Scope* scope);
+  std::string EmitWildcard(const TableExpression& table, const TableName& name, Scope* scope);
+  void AddPartitionColumns(const std::string& id, std::vector<ScopeColumn>* columns);
+  void NotePartitionFilter(const TableSchema& table);
+  void CheckPartitionFilters(const Expression* where, size_t at);
+  static bool IsInformationSchema(const std::vector<std::string>& path);
+  std::string EmitInformationSchema(const TableExpression& table,
+                                    const std::vector<std::string>& path, Scope* scope);
   std::string EmitUnnest(const TableExpression& table, const Emitted& array, Scope* scope);
   std::string EmitJoin(const TableExpression& table, Scope* scope);
   std::string EmitUsing(const TableExpression& table, Scope* scope, Scope* right);
@@ -117,11 +144,13 @@ class Emitter {
 
   // Statements and names of tables.
   TableName Complete(const NamePath& path);
+  std::optional<TableSchema> FindTemporary(const NamePath& path);
   TableSchema ResolveTable(const NamePath& path);
   std::string WriteTarget(const ParsedStatement& statement, TableSchema* table);
   Scope TargetScope(const TableSchema& table, const std::string& alias, const std::string& name);
   void EmitInsert(const ParsedStatement& statement);
   std::string EmitValue(const Expression& value, const ScopeColumn& column, const Scope& scope);
+  std::string EmitStored(const Emitted& value, const ScopeColumn& column);
   std::vector<ScopeColumn> TargetColumns(const TableSchema& table,
                                          const std::vector<std::string>& names, size_t at);
   std::string EmitAssignments(const std::vector<Assignment>& assignments, const TableSchema& table,
@@ -132,6 +161,21 @@ class Emitter {
   std::string EmitMergeBranch(const MergeBranch& branch, const TableSchema& table,
                               const Scope& target, const Scope& source, const Scope& both);
   void EmitCreateTable(const ParsedStatement& statement);
+  TableName NewTableName(const ParsedStatement& statement);
+  bool MayCreate(const ParsedStatement& statement, const TableName& name);
+  void EmitDefaults(const ParsedStatement& statement, const TableSchema& table);
+  void EmitCreateTableAs(const ParsedStatement& statement, TableSchema table);
+  void CheckLayoutColumns(const ParsedStatement& statement, const TableSchema& table,
+                          const std::vector<ScopeColumn>& columns);
+  void EmitCopy(const ParsedStatement& statement, const TableName& name);
+  void ApplyTableOptions(const std::vector<OptionValue>& options, TableSchema* table);
+  void EmitAlter(const ParsedStatement& statement);
+  void EmitRename(const AlterAction& action, TableSchema* table);
+  void EmitAlterColumn(const AlterAction& action, TableSchema* table);
+  void EmitAddColumn(const AlterAction& action, TableSchema* table);
+  void EmitExport(const ParsedStatement& statement);
+  void EmitCreateRoutine(const ParsedStatement& statement);
+  void EmitDropRoutine(const ParsedStatement& statement);
   TableSchema DefinedTable(const ParsedStatement& statement, TableName name);
   Partitioning EmitPartitioning(const Expression& expression);
   void EmitCreateView(const ParsedStatement& statement);
@@ -148,6 +192,11 @@ class Emitter {
   const Query* pending_recursive_ = nullptr;
   const Query* outermost_ = nullptr;  // whose rows are the statement's answer
   CommonTableEntry pending_entry_;
+  std::vector<std::pair<const Routine*, std::unique_ptr<ParsedStatement>>> parsed_routines_;
+  std::vector<std::shared_ptr<const Routine>> kept_routines_;  // while their parts are in use
+  int routine_depth_ = 0;
+  std::string pivot_filter_;  // of the aggregates that are being emitted
+  std::vector<TableSchema> filters_needed_;
   size_t names_ = 0;
   size_t emitted_bytes_ = 0;
 };

@@ -26,7 +26,7 @@ const std::vector<Function>& FunctionTable() {
     auto* table = new std::vector<Function>;
     for (std::span<const Function> part :
          {TextFunctions(), MathFunctions(), TimeFunctions(), JsonFunctions(), ArrayFunctions(),
-          AggregateFunctions()}) {
+          AggregateFunctions(), RangeFunctions(), JsonEditFunctions()}) {
       table->insert(table->end(), part.begin(), part.end());
     }
     return table;
@@ -60,6 +60,13 @@ std::vector<std::string> CallContext::Sql() const {
 }
 
 std::string CallContext::Fill(std::string_view text) const { return Expand(text, Sql(), safe()); }
+
+const Emitted* CallContext::Named(std::string_view name) const {
+  for (const auto& [known, value] : named) {
+    if (known == name) return &value;
+  }
+  return nullptr;
+}
 
 bool CallContext::IsText(size_t arg) const {
   return arg < call.args.size() && call.args[arg]->kind == ExpressionKind::kString;

@@ -44,12 +44,15 @@ struct CallContext {
   Emitter& emitter;
   const Expression& call;
   const Scope& scope;
-  std::vector<Emitted> args;
+  std::vector<Emitted> args;  // those by position
+  std::vector<std::pair<std::string, Emitted>> named;
 
   bool safe() const { return call.call->safe; }
   std::vector<std::string> Sql() const;
   // Fills a template with the arguments.
   std::string Fill(std::string_view text) const;
+  // nullptr when it was not given.
+  const Emitted* Named(std::string_view name) const;
   bool IsText(size_t arg) const;  // a string literal
   const std::string& Text(size_t arg) const { return call.args[arg]->text; }
 };
@@ -71,6 +74,8 @@ struct Function {
   std::string_view argument = "";
   // How it differs from BigQuery; empty when it does not.
   std::string_view note = "";
+  // Arguments that may be given by name, comma-separated.
+  std::string_view named = "";
 };
 
 // The whole table, and its parts by area.
@@ -81,6 +86,17 @@ std::span<const Function> TimeFunctions();
 std::span<const Function> JsonFunctions();
 std::span<const Function> ArrayFunctions();
 std::span<const Function> AggregateFunctions();
+std::span<const Function> RangeFunctions();
+std::span<const Function> JsonEditFunctions();
+
+// A function of BigQuery's that is not here.
+struct MissingFunction {
+  std::string_view name;
+  std::string_view reason;
+};
+std::span<const MissingFunction> MissingFunctions();
+// Why a function of BigQuery's is missing; empty for any other name.
+std::string_view MissingReason(std::string_view name);
 
 // nullptr when no row fits; `name` in upper case.
 const Function* FindFunction(std::string_view name, size_t args);

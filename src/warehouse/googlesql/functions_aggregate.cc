@@ -24,6 +24,17 @@ Emitted EmitStringAgg(CallContext& context) {
   const bool bytes = context.args[0].type.Is(TypeCode::kBytes);
   if (bytes) FailUnsupported(context.call.at, "STRING_AGG of BYTES");
   const std::string separator = context.args.size() > 1 ? context.args[1].sql : "','";
+  if (clauses.distinct && clauses.order.size() == 1 && clauses.limit == nullptr) {
+    // DuckDB does not see that a key is the argument when it may fail.
+    const OrderItem& item = clauses.order[0];
+    const std::string key = context.emitter.Emit(*item.expression, context.scope).sql;
+    if (key == context.args[0].sql) {
+      return {Cat("array_to_string(list_sort(list(DISTINCT ", key, ") FILTER (WHERE ", key,
+                  " IS NOT NULL)", Over(context), ", '", item.descending ? "DESC" : "ASC", "'), ",
+                  separator, ")"),
+              TypeCode::kString};
+    }
+  }
   const std::string distinct = clauses.distinct ? "DISTINCT " : "";
   std::string order;
   if (!clauses.order.empty()) {
@@ -69,6 +80,23 @@ Emitted EmitTopCount(CallContext& context) {
               context.args[1].sql,
               " AS BIGINT)], lambda e: struct_pack(\"value\" := e.v, "
               "\"count\" := e.c))"),
+          type};
+}
+
+// Sums by value, in lists: exact, but slow where there are many values.
+Emitted EmitTopSum(CallContext& context) {
+  RefuseInTransform(context);
+  const SqlType weight = context.args[1].type;
+  const std::string name = DuckdbName(weight);
+  const SqlType type = SqlType::Array(
+      SqlType::Struct({{"value", context.args[0].type}, {"sum", weight}}));
+  return {Cat("list_transform([list(struct_pack(v := ", context.args[0].sql, ", w := ",
+              context.args[1].sql, "))", Over(context),
+              "], lambda l: list_transform(list_reverse_sort(list_transform(list_distinct("
+              "list_transform(l, lambda e: e.v)), lambda k: struct_pack(s := CAST(list_sum("
+              "list_transform(list_filter(l, lambda e: e.v = k), lambda e: e.w)) AS ",
+              name.empty() ? "DOUBLE" : name, "), v := k)))[1:CAST(", context.args[2].sql,
+              " AS BIGINT)], lambda e: struct_pack(\"value\" := e.v, \"sum\" := e.s)))[1]"),
           type};
 }
 
@@ -142,6 +170,7 @@ constexpr Function kFunctions[] = {
     {"APPROX_QUANTILES", 2, 2, "", Result::kArrayOfArgument, kAggregate, EmitQuantiles, true, "",
      "exact"},
     {"APPROX_TOP_COUNT", 2, 2, "", Result::kUnknown, kAggregate, EmitTopCount, true, "", "exact"},
+    {"APPROX_TOP_SUM", 3, 3, "", Result::kUnknown, kAggregate, EmitTopSum, true, "", "exact"},
     {"GROUPING", 1, 1, "grouping", Result::kInt64, kAggregate},
     {"ROW_NUMBER", 0, 0, "row_number", Result::kInt64, kWindow},
     {"RANK", 0, 0, "rank", Result::kInt64, kWindow},

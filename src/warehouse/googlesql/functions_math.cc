@@ -27,6 +27,14 @@ Emitted EmitCeilFloor(CallContext& context) {
   return {context.Fill(Cat(name, "(CAST($1 AS DOUBLE))")), TypeCode::kFloat64};
 }
 
+// NaN is greater than all in DuckDB.
+Emitted EmitSign(CallContext& context) {
+  const bool number = context.args[0].type.Is(TypeCode::kFloat64);
+  return {context.Fill(Cat("CASE ", number ? "WHEN isnan($1) THEN $1 " : "",
+                           "WHEN $1 > 0 THEN 1 WHEN $1 < 0 THEN -1 WHEN $1 = 0 THEN 0 END")),
+          context.args[0].type};
+}
+
 // NULL when any argument is.
 Emitted EmitExtreme(CallContext& context) {
   SqlType type;
@@ -99,8 +107,7 @@ Emitted EmitHash(CallContext& context) {
 
 constexpr Function kFunctions[] = {
     {"ABS", 1, 1, "abs($1)", Result::kArgument},
-    {"SIGN", 1, 1, "CASE WHEN $1 > 0 THEN 1 WHEN $1 < 0 THEN -1 WHEN $1 = 0 THEN 0 ELSE $1 END",
-     Result::kArgument},
+    {"SIGN", 1, 1, "", Result::kArgument, FunctionKind::kScalar, EmitSign},
     {"CEIL", 1, 1, "", Result::kFloatOrNumeric, FunctionKind::kScalar, EmitCeilFloor},
     {"CEILING", 1, 1, "", Result::kFloatOrNumeric, FunctionKind::kScalar, EmitCeilFloor},
     {"FLOOR", 1, 1, "", Result::kFloatOrNumeric, FunctionKind::kScalar, EmitCeilFloor},
@@ -135,6 +142,20 @@ constexpr Function kFunctions[] = {
     {"SINH", 1, 1, "sinh(CAST($1 AS DOUBLE))", Result::kFloat64},
     {"COSH", 1, 1, "cosh(CAST($1 AS DOUBLE))", Result::kFloat64},
     {"TANH", 1, 1, "tanh(CAST($1 AS DOUBLE))", Result::kFloat64},
+    {"ASINH", 1, 1, "asinh(CAST($1 AS DOUBLE))", Result::kFloat64},
+    {"ACOSH", 1, 1, "acosh(CAST($1 AS DOUBLE))", Result::kFloat64},
+    {"ATANH", 1, 1, "atanh(CAST($1 AS DOUBLE))", Result::kFloat64},
+    {"COT", 1, 1, "(1e0 / tan(CAST($1 AS DOUBLE)))", Result::kFloat64},
+    {"COTH", 1, 1, "(1e0 / tanh(CAST($1 AS DOUBLE)))", Result::kFloat64},
+    {"CSC", 1, 1, "(1e0 / sin(CAST($1 AS DOUBLE)))", Result::kFloat64},
+    {"CSCH", 1, 1, "(1e0 / sinh(CAST($1 AS DOUBLE)))", Result::kFloat64},
+    {"SEC", 1, 1, "(1e0 / cos(CAST($1 AS DOUBLE)))", Result::kFloat64},
+    {"SECH", 1, 1, "(1e0 / cosh(CAST($1 AS DOUBLE)))", Result::kFloat64},
+    {"PARSE_NUMERIC", 1, 1, "CAST(regexp_replace($1, '[\\s,]', '', 'g') AS DECIMAL(38,9))",
+     Result::kNumeric, FunctionKind::kScalar, nullptr, true, "", "a sign stands before the digits"},
+    {"PARSE_BIGNUMERIC", 1, 1, "CAST(regexp_replace($1, '[\\s,]', '', 'g') AS DECIMAL(38,18))",
+     Result::kBigNumeric, FunctionKind::kScalar, nullptr, true, "",
+     "20 digits before and 18 after the point"},
     {"IS_INF", 1, 1, "isinf(CAST($1 AS DOUBLE))", Result::kBool},
     {"IS_NAN", 1, 1, "isnan(CAST($1 AS DOUBLE))", Result::kBool},
     {"BIT_COUNT", 1, 1, "CAST(bit_count($1) AS BIGINT)", Result::kInt64},

@@ -109,9 +109,43 @@ Emitted EmitTrim(CallContext& context) {
 }
 
 Emitted EmitInstr(CallContext& context) {
-  if (context.args.size() > 3) FailUnsupported(context.call.at, "INSTR with an occurrence");
-  return {context.Fill(context.args.size() > 2 ? "gsql_instr_from($1, $2, $3)" : "strpos($1, $2)"),
+  if (IsBytes(context)) FailUnsupported(context.call.at, "INSTR of BYTES");
+  if (context.args.size() == 2) return {context.Fill("strpos($1, $2)"), TypeCode::kInt64};
+  const std::string_view occurrence = context.args.size() > 3 ? "$4" : "1";
+  return {context.Fill(Cat("gsql_instr($1, $2, $3, ", occurrence,
+                           ", $E(Position and occurrence in INSTR must be positive))")),
           TypeCode::kInt64};
+}
+
+// What stands before the n-th match, or with it, is matched too: its length is the place.
+Emitted EmitRegexpInstr(CallContext& context) {
+  if (IsBytes(context)) FailUnsupported(context.call.at, "REGEXP_INSTR of BYTES");
+  const size_t given = context.args.size();
+  const std::string place = given > 2 ? "$3" : "1";
+  const std::string occurrence = given > 3 ? "$4" : "1";
+  const std::string end = given > 4 ? "$5" : "0";
+  return {context.Fill(Cat("gsql_regexp_instr($1, $2, ", place, ", ", occurrence, ", ", end, ")")),
+          TypeCode::kInt64};
+}
+
+Emitted EmitNormalize(CallContext& context) {
+  if (context.args.size() > 1) {
+    const Expression& mode = *context.call.args[1];
+    if (mode.text != "NFC") FailUnsupported(mode.at, Cat("NORMALIZE to ", mode.text));
+  }
+  return {Cat("nfc_normalize(", context.args[0].sql, ")"), TypeCode::kString};
+}
+
+Emitted EmitCollate(CallContext& context) {
+  const Expression& name = *context.call.args[1];
+  if (name.kind != ExpressionKind::kString) {
+    Fail(name.at, "The second argument of COLLATE must be a string literal");
+  }
+  if (name.text.empty()) return {context.args[0].sql, TypeCode::kString};
+  if (name.text != "und:ci") {
+    Fail(name.at, Cat("Collation '", name.text, "' in collate function is not supported."));
+  }
+  return {Cat("(", context.args[0].sql, " COLLATE NOCASE)"), TypeCode::kString};
 }
 
 constexpr FunctionKind kScalar = FunctionKind::kScalar;
@@ -129,7 +163,7 @@ constexpr Function kFunctions[] = {
      Result::kBytesOrString},
     {"RIGHT", 2, 2, "gsql_right($1, $2, $E(Second argument in RIGHT cannot be negative))",
      Result::kBytesOrString},
-    {"UPPER", 1, 1, "upper($1)", Result::kString},
+    {"UPPER", 1, 1, "upper(replace($1, 'ß', 'SS'))", Result::kString},
     {"LOWER", 1, 1, "lower($1)", Result::kString},
     {"INITCAP", 1, 1, "gsql_initcap($1)", Result::kString, kScalar, nullptr, true, "",
      "words are separated by anything that is neither a letter nor a digit"},
@@ -160,7 +194,16 @@ constexpr Function kFunctions[] = {
     {"CODE_POINTS_TO_STRING", 1, 1,
      "array_to_string(list_transform($1, lambda c: chr(CAST(c AS INTEGER))), '')", Result::kString},
     {"EDIT_DISTANCE", 2, 2, "levenshtein($1, $2)", Result::kInt64},
-    {"NORMALIZE", 1, 1, "nfc_normalize($1)", Result::kString},
+    {"NORMALIZE", 1, 2, "", Result::kString, kScalar, EmitNormalize, true, "", "NFC alone"},
+    {"COLLATE", 2, 2, "", Result::kString, kScalar, EmitCollate, true, "",
+     "'und:ci' compares letters' case aside; a column's own collation is not kept"},
+    {"SOUNDEX", 1, 1, "gsql_soundex($1)", Result::kString},
+    {"TO_BASE32", 1, 1, "gsql_to_base32($1)", Result::kString},
+    {"FROM_BASE32", 1, 1, "gsql_from_base32($1)", Result::kBytes},
+    {"CODE_POINTS_TO_BYTES", 1, 1,
+     "CASE WHEN list_count($1) = len($1) THEN unhex(array_to_string(list_transform($1, lambda c: "
+     "format('{:02X}', c)), '')) END",
+     Result::kBytes},
     {"TO_HEX", 1, 1, "lower(hex($1))", Result::kString},
     {"FROM_HEX", 1, 1, "unhex($1)", Result::kBytes},
     {"TO_BASE64", 1, 1, "to_base64($1)", Result::kString},
@@ -169,6 +212,8 @@ constexpr Function kFunctions[] = {
      true, "", "NULL where BigQuery gives replacement characters"},
     {"FORMAT", 1, -1, "", Result::kString, kScalar, EmitFormat, true, "",
      "a literal format with %d %i %u %x %X %o %f %e %g %s %t %T"},
+    {"REGEXP_INSTR", 2, 5, "", Result::kInt64, kScalar, EmitRegexpInstr, true, "",
+     "the whole match counts where BigQuery counts a capturing group"},
     {"REGEXP_CONTAINS", 2, 2, "regexp_matches($1, $2)", Result::kBool},
     {"REGEXP_EXTRACT", 2, 4, "", Result::kString, kScalar, EmitRegexpExtract},
     {"REGEXP_SUBSTR", 2, 4, "", Result::kString, kScalar, EmitRegexpExtract},

@@ -5,6 +5,7 @@
 #include "warehouse/googlesql/sql_template.h"
 #include "warehouse/googlesql/text.h"
 #include "warehouse/googlesql/time_format.h"
+#include "warehouse/googlesql/time_zone.h"
 
 namespace afluente::warehouse::googlesql {
 namespace {
@@ -38,31 +39,38 @@ Emitted EmitNow(CallContext& context) {
                                                      : TypeCode::kDatetime;
   if (type.Is(TypeCode::kTimestamp)) return {now, type};
   const std::string zone = context.args.empty() ? "'UTC'" : context.args[0].sql;
-  return {Cat("CAST((", now, " AT TIME ZONE ", zone, ") AS ", TemplateType(type), ")"), type};
+  return {Cat("CAST(", ToLocal(now, zone), " AS ", DuckdbName(type), ")"), type};
 }
 
 Emitted EmitDate(CallContext& context) {
   if (context.args.size() == 3) return {context.Fill("make_date($1, $2, $3)"), TypeCode::kDate};
   if (context.args.size() == 2) {
-    return {context.Fill("CAST(($1 AT TIME ZONE $2) AS DATE)"), TypeCode::kDate};
+    return {Cat("CAST(", ToLocal(context.args[0].sql, context.args[1].sql), " AS DATE)"),
+            TypeCode::kDate};
   }
   return {context.Fill("CAST($1 AS DATE)"), TypeCode::kDate};
 }
 
 Emitted EmitDatetime(CallContext& context) {
   const bool time = context.args.size() == 2 && context.args[1].type.Is(TypeCode::kTime);
+  if (context.args.size() == 2 && !time) {
+    const std::string instant = Cat("CAST(", context.args[0].sql, " AS TIMESTAMPTZ)");
+    return {ToLocal(instant, context.args[1].sql), TypeCode::kDatetime};
+  }
   const std::string_view text =
       context.args.size() == 6   ? "make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE))"
       : time                     ? "(CAST($1 AS DATE) + $2)"
-      : context.args.size() == 2 ? "(CAST($1 AS TIMESTAMPTZ) AT TIME ZONE $2)"
                                  : "CAST($1 AS TIMESTAMP)";
   return {context.Fill(text), TypeCode::kDatetime};
 }
 
 Emitted EmitTimestamp(CallContext& context) {
-  return {context.Fill(context.args.size() == 2 ? "(CAST($1 AS TIMESTAMP) AT TIME ZONE $2)"
-                                                : "CAST($1 AS TIMESTAMPTZ)"),
-          TypeCode::kTimestamp};
+  if (context.args.size() == 2) {
+    const std::string local = Cat("CAST(", context.args[0].sql, " AS TIMESTAMP)");
+    const std::string instant = ToInstant(local, context.args[1].sql);
+    return {context.safe() ? Cat("TRY(", instant, ")") : instant, TypeCode::kTimestamp};
+  }
+  return {context.Fill("CAST($1 AS TIMESTAMPTZ)"), TypeCode::kTimestamp};
 }
 
 Emitted EmitTime(CallContext& context) {
@@ -70,9 +78,11 @@ Emitted EmitTime(CallContext& context) {
     return context.emitter.EmitCast(context.args[0], TypeCode::kTime, context.safe(),
                                     context.call.at);
   }
-  const std::string_view text = context.args.size() == 3 ? "make_time($1, $2, CAST($3 AS DOUBLE))"
-                                                         : "CAST(($1 AT TIME ZONE $2) AS TIME)";
-  return {context.Fill(text), TypeCode::kTime};
+  if (context.args.size() == 2) {
+    return {Cat("CAST(", ToLocal(context.args[0].sql, context.args[1].sql), " AS TIME)"),
+            TypeCode::kTime};
+  }
+  return {context.Fill("make_time($1, $2, CAST($3 AS DOUBLE))"), TypeCode::kTime};
 }
 
 Emitted EmitAdd(CallContext& context) {
@@ -130,8 +140,7 @@ Emitted EmitTrunc(CallContext& context) {
   std::string value = Typed(context, 0, type);
   if (context.args.size() > 2) {
     const std::string& zone = context.args[2].sql;
-    value = Cat("(", value, " AT TIME ZONE ", zone, ")");
-    return {Cat("(", Expand(text, {value}, false), " AT TIME ZONE ", zone, ")"), type};
+    return {ToInstant(Expand(text, {ToLocal(value, zone)}, false), zone), type};
   }
   if (type.Is(TypeCode::kTime)) {
     value = Cat("(DATE '1970-01-01' + ", value, ")");
@@ -154,14 +163,52 @@ Emitted EmitLastDay(CallContext& context) {
           TypeCode::kDate};
 }
 
+// A format with %Ez or %z, whose text depends on the zone: written in pieces. nullopt: it has none.
+std::optional<Emitted> EmitWithOffset(CallContext& context, const std::string& instant,
+                                      const std::string& zone) {
+  const std::string& format = context.Text(0);
+  const std::string local = ToLocal(instant, zone);
+  std::string sql;
+  size_t start = 0;
+  auto add = [&](const std::string& piece) {
+    Append(&sql, sql.empty() ? "(" : " || ", piece);
+  };
+  for (size_t at = 0; at + 1 < format.size(); ++at) {
+    if (format[at] != '%') continue;
+    const bool colon = format.compare(at, 3, "%Ez") == 0;
+    if (!colon && format.compare(at, 2, "%z") != 0) {
+      ++at;
+      continue;
+    }
+    if (at > start) {
+      const std::optional<std::string> piece = FormatTemplate(format.substr(start, at - start));
+      if (!piece) return std::nullopt;
+      add(Expand(*piece, {local}, false));
+    }
+    add(Cat("gsql_zone_offset(", instant, ", ", local, ", ", colon ? "':'" : "''", ")"));
+    start = at + (colon ? 3 : 2);
+    at = start - 1;
+  }
+  if (start == 0) return std::nullopt;
+  if (start < format.size()) {
+    const std::optional<std::string> piece = FormatTemplate(format.substr(start));
+    if (!piece) return std::nullopt;
+    add(Expand(*piece, {local}, false));
+  }
+  return Emitted{sql + ")", TypeCode::kString};
+}
+
 // FORMAT_DATE(format, value[, zone]).
 Emitted EmitFormatTime(CallContext& context) {
   const SqlType type = Family(context.call.text.substr(7));
   std::string value = Typed(context, 1, type);
   const bool zoned = type.Is(TypeCode::kTimestamp);
   if (zoned) {
-    value = Cat("(", value, " AT TIME ZONE ",
-                context.args.size() > 2 ? context.args[2].sql : "'UTC'", ")");
+    const std::string zone = context.args.size() > 2 ? context.args[2].sql : "'UTC'";
+    if (context.IsText(0) && context.args.size() > 2) {
+      if (auto offset = EmitWithOffset(context, value, zone)) return *offset;
+    }
+    value = ToLocal(value, zone);
   } else if (type.Is(TypeCode::kTime)) {
     value = Cat("(DATE '1970-01-01' + ", value, ")");
   }
@@ -209,7 +256,9 @@ Emitted EmitParseTime(CallContext& context) {
                                        : Cat("strptime($1, [", list, "])");
   }
   if (type.Is(TypeCode::kTimestamp) && !parsed->zoned) {
-    text = Cat("(", text, " AT TIME ZONE $2)");
+    // The zone of a literal is written in, so that offsets work too.
+    const std::string given = context.args.size() > 2 ? context.args[2].sql : "'UTC'";
+    text = ToInstant(text, given.front() == '\'' ? EscapeTemplate(given) : "$2");
   } else {
     text = Cat("CAST(", text, " AS ", TemplateType(type), ")");
   }

@@ -6,15 +6,15 @@
 namespace afluente::warehouse::googlesql {
 namespace {
 
-std::string Template(const SqlType& type, int depth);
+std::string Template(const SqlType& type, int depth, bool text);
 
-std::string StructTemplate(const SqlType& type, int depth) {
+std::string StructTemplate(const SqlType& type, int depth, bool integers_as_text) {
   std::string text = "CASE WHEN $1 IS NOT NULL THEN '{' || ";
   for (size_t i = 0; i < type.fields.size(); ++i) {
     const SqlField& field = type.fields[i];
     const std::string name = EscapeTemplate(QuoteText(field.name));
     const std::string inner =
-        Substitute(Template(field.type, depth + 1), Cat("struct_extract($1, ", name, ")"));
+        Substitute(Template(field.type, depth + 1, integers_as_text), Cat("struct_extract($1, ", name, ")"));
     Append(&text, "CAST(to_json(", name, ") AS VARCHAR) || ':' || coalesce(", inner,
            ", 'null') || ", i + 1 < type.fields.size() ? "',' || " : "");
   }
@@ -22,10 +22,12 @@ std::string StructTemplate(const SqlType& type, int depth) {
 }
 
 // Over $1.
-std::string Template(const SqlType& type, int depth) {
+std::string Template(const SqlType& type, int depth, bool integers_as_text) {
   switch (type.code) {
-    case TypeCode::kBool:
     case TypeCode::kInt64:
+      if (integers_as_text) return "('\"' || CAST($1 AS VARCHAR) || '\"')";
+      return "CAST($1 AS VARCHAR)";
+    case TypeCode::kBool:
     case TypeCode::kJson:
       return "CAST($1 AS VARCHAR)";
     case TypeCode::kFloat64:
@@ -49,12 +51,12 @@ std::string Template(const SqlType& type, int depth) {
       return "('\"' || replace(replace(gsql_timestamp_text($1), ' ', 'T'), '+00', 'Z') || '\"')";
     case TypeCode::kArray: {
       const std::string name = Cat("e", depth);
-      const std::string inner = Substitute(Template(type.element(), depth + 1), name);
+      const std::string inner = Substitute(Template(type.element(), depth + 1, integers_as_text), name);
       return Cat("('[' || array_to_string(list_transform($1, lambda ", name, ": coalesce(", inner,
                  ", 'null')), ',') || ']')");
     }
     case TypeCode::kStruct:
-      return StructTemplate(type, depth);
+      return StructTemplate(type, depth, integers_as_text);
     default:
       return "CAST(to_json($1) AS VARCHAR)";
   }
@@ -63,7 +65,11 @@ std::string Template(const SqlType& type, int depth) {
 }  // namespace
 
 std::string JsonText(const Emitted& value) {
-  return Expand(Template(value.type, 0), {value.sql}, false);
+  return Expand(Template(value.type, 0, false), {value.sql}, false);
+}
+
+std::string JavaScriptText(const Emitted& value) {
+  return Expand(Template(value.type, 0, true), {value.sql}, false);
 }
 
 }  // namespace afluente::warehouse::googlesql

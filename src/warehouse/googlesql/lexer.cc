@@ -163,7 +163,13 @@ class Lexer {
 
   Token Parameter() {
     const size_t start = at_++;
-    if (Peek() == '@') FailUnsupported(start, "System variables");
+    if (Peek() == '@') {
+      ++at_;
+      if (!IsIdentifierStart(Peek())) FailSyntax(start, "Unexpected \"@@\"");
+      while (IsIdentifierPart(Peek()) || (Peek() == '.' && IsIdentifierStart(Peek(1)))) ++at_;
+      return Token{TokenKind::kSystemVariable, Lower(text_.substr(start + 2, at_ - start - 2)), "",
+                   start, 0};
+    }
     if (Peek() == '`') return Token{TokenKind::kParameter, Backquoted(), "", start, 0};
     if (!IsIdentifierStart(Peek())) FailSyntax(start, "Unexpected \"@\"");
     while (IsIdentifierPart(Peek())) ++at_;
@@ -331,6 +337,8 @@ std::string Describe(const Token& token) {
       return "bytes literal";
     case TokenKind::kParameter:
       return Cat("\"@\" for query parameter \"", token.text, "\"");
+    case TokenKind::kSystemVariable:
+      return Cat("\"@@", token.text, "\"");
     case TokenKind::kPositional:
     case TokenKind::kSymbol:
       return Cat("\"", token.text, "\"");

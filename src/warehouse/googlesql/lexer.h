@@ -17,6 +17,7 @@ enum class TokenKind {
   kBytes,
   kParameter,   // @name; `text` is the name
   kPositional,  // ?
+  kSystemVariable,  // @@name.name; `text` is without @@
   kSymbol,
   kEnd,
 };

@@ -31,10 +31,47 @@ bool Parser::AtDatePart() const {
          (IsSymbol(")", 1) || IsSymbol(",", 1) || (Peek().upper == "WEEK" && IsSymbol("(", 1)));
 }
 
-ExpressionPtr Parser::ParseCall(Token name, bool safe) {
+// The whole of `a.b.c(`: how many tokens it takes, 0 when no call stands here.
+size_t Parser::CallPathLength() const {
+  size_t ahead = 0;
+  while (IsName(ahead) || (ahead > 0 && Peek(ahead).kind == TokenKind::kKeyword)) {
+    if (IsSymbol("(", ahead + 1)) return ahead + 1;
+    if (!IsSymbol(".", ahead + 1)) return 0;
+    ahead += 2;
+  }
+  return 0;
+}
+
+ExpressionPtr Parser::ParsePathCall() {
+  const size_t end = at_ + CallPathLength();
+  const Token first = Peek();
+  std::vector<std::string> path;
+  const bool safe = first.kind == TokenKind::kIdentifier && first.upper == "SAFE" && end > at_ + 1;
+  if (safe) at_ += 2;
+  const Token name = Peek();
+  for (; at_ < end; ++at_) {
+    if (!IsSymbol(".")) path.push_back(Peek().text);
+  }
+  // BigQuery's own functions have such a first part, or a name alone.
+  static constexpr std::string_view kFamilies[] = {"NET", "HLL_COUNT", "KEYS", "AEAD"};
+  const std::string family = Upper(path[0]);
+  const bool own = path.size() == 2 && name.kind == TokenKind::kIdentifier &&
+                   std::find(std::begin(kFamilies), std::end(kFamilies), family) !=
+                       std::end(kFamilies);
+  std::string text = own              ? Cat(family, ".", Upper(path[1]))
+                     : path.size() == 1 ? Upper(path[0])
+                                        : "";
+  Token token = name;
+  token.text = std::move(text);
+  return ParseCall(token, safe, std::move(path));
+}
+
+ExpressionPtr Parser::ParseCall(Token name, bool safe, std::vector<std::string> path) {
   ExpressionPtr call = Make(ExpressionKind::kCall, name.at, Upper(name.text));
   call->call = std::make_unique<CallClauses>();
   call->call->safe = safe;
+  call->call->path = std::move(path);
+  if (call->call->path.empty()) call->call->path.push_back(name.text);
   ExpectSymbol("(");
   if (!TakeSymbol(")")) {
     if (TakeSymbol("*")) {
@@ -43,7 +80,11 @@ ExpressionPtr Parser::ParseCall(Token name, bool safe) {
       call->call->distinct = TakeWord("DISTINCT");
       const size_t parts = DatePartArgument(call->text);
       do {
-        const bool part = parts != 0 && call->args.size() == parts && AtDatePart();
+        const bool mode = call->text.starts_with("NORMALIZE") && call->args.size() == 1;
+        const bool part = mode || (parts != 0 && call->args.size() == parts && AtDatePart());
+        const bool named = IsName() && IsSymbol("=>", 1);
+        call->call->named.push_back(named ? Lower(Peek().text) : "");
+        if (named) at_ += 2;
         Add(call.get(), part ? ParseDatePart() : ParseArgument());
       } while (TakeSymbol(","));
     }
@@ -55,9 +96,6 @@ ExpressionPtr Parser::ParseCall(Token name, bool safe) {
 }
 
 ExpressionPtr Parser::ParseArgument() {
-  if (IsName() && IsSymbol("=>", 1)) {
-    FailUnsupported(Peek().at, Cat("Named argument ", Peek().text));
-  }
   // A query may stand alone as the only argument: ARRAY_LENGTH((SELECT ...)) needs its own pair.
   if (IsWord("SELECT")) Unexpected();
   ExpressionPtr argument = ParseExpression();

@@ -55,7 +55,10 @@ ExpressionPtr Parser::ParsePrimary() {
     case TokenKind::kParameter:
       return Make(ExpressionKind::kParameter, token.at, Take().text);
     case TokenKind::kPositional:
-      FailUnsupported(token.at, "Positional parameters (?)");
+      Take();
+      return Make(ExpressionKind::kParameter, token.at, Cat("?", ++positionals_));
+    case TokenKind::kSystemVariable:
+      return Make(ExpressionKind::kName, token.at, Cat("@@", Take().text));
     case TokenKind::kSymbol:
       if (token.text == "(") return ParseParenthesised();
       if (token.text == "[") return ParseArrayElements(SqlType(), token.at);
@@ -93,8 +96,9 @@ ExpressionPtr Parser::ParseKeywordPrimary() {
     return result;
   }
   // Functions whose names are reserved words.
+  if (token.upper == "RANGE" && IsSymbol("<", 1)) return ParseRangeLiteral();
   if ((token.upper == "IF" || token.upper == "LEFT" || token.upper == "RIGHT" ||
-       token.upper == "GROUPING") &&
+       token.upper == "GROUPING" || token.upper == "RANGE" || token.upper == "COLLATE") &&
       IsSymbol("(", 1)) {
     return ParseCall(Take(), false);
   }
@@ -109,15 +113,8 @@ ExpressionPtr Parser::ParseNamePrimary() {
       ExpressionPtr typed = ParseTypedLiteral();
       if (typed != nullptr) return typed;
     }
-    if (token.upper == "SAFE" && IsSymbol(".", 1) && IsName(2) && IsSymbol("(", 3)) {
-      at_ += 2;
-      return ParseCall(Take(), true);
-    }
-    if (token.upper == "NET" && IsSymbol(".", 1) && IsName(2) && IsSymbol("(", 3)) {
-      FailUnsupported(token.at, Cat("Function NET.", Peek(2).upper));
-    }
   }
-  if (IsSymbol("(", 1)) return ParseCall(Take(), false);
+  if (CallPathLength() > 0) return ParsePathCall();
   Take();
   // These may leave out their parentheses.
   if (token.upper == "CURRENT_DATE" || token.upper == "CURRENT_TIMESTAMP" ||
@@ -205,7 +202,19 @@ ExpressionPtr Parser::ParseInterval() {
   Add(result.get(), ParseOperators(0));
   if (!IsName()) Expected("interval unit");
   result->text = Upper(Take().text);
-  if (IsWord("TO")) FailUnsupported(Peek().at, "INTERVAL with a range of units");
+  if (TakeWord("TO")) {
+    if (!IsName()) Expected("interval unit");
+    result->names.push_back(Upper(Take().text));
+  }
+  return result;
+}
+
+// RANGE<DATE> '[2024-01-01, 2024-02-01)'.
+ExpressionPtr Parser::ParseRangeLiteral() {
+  const size_t at = Peek().at;
+  SqlType type = ParseType();
+  ExpressionPtr result = Make(ExpressionKind::kTyped, at, ExpectText());
+  result->type = std::move(type);
   return result;
 }
 
@@ -268,6 +277,7 @@ ExpressionPtr Parser::ParseParenthesised() {
     first->parenthesised = true;
     return first;
   }
+  if (!IsSymbol(",")) Expected("\",\"");
   // (a, b) is a STRUCT.
   ExpressionPtr result = Make(ExpressionKind::kStruct, at, "TUPLE");
   Add(result.get(), std::move(first));
@@ -302,6 +312,16 @@ SqlType Parser::ParseType() {
     ExpectCloseAngle();
     return SqlType::Struct(std::move(fields));
   }
+  if (token.upper == "RANGE") {
+    ExpectSymbol("<");
+    SqlType element = ParseType();
+    if (!element.Is(TypeCode::kDate) && !element.Is(TypeCode::kDatetime) &&
+        !element.Is(TypeCode::kTimestamp)) {
+      Fail(token.at, Cat("Unsupported type: RANGE<", GoogleName(element), ">"));
+    }
+    ExpectCloseAngle();
+    return SqlType::Range(std::move(element));
+  }
   for (const TypeWord& word : kTypeWords) {
     if (token.upper != word.word || token.kind == TokenKind::kQuotedIdentifier) continue;
     if (TakeSymbol("(")) {
@@ -310,9 +330,7 @@ SqlType Parser::ParseType() {
     }
     return word.code;
   }
-  if (token.upper == "GEOGRAPHY" || token.upper == "RANGE") {
-    FailUnsupported(token.at, Cat("Type ", token.upper));
-  }
+  if (token.upper == "GEOGRAPHY") FailUnsupported(token.at, "Type GEOGRAPHY");
   if (token.kind != TokenKind::kIdentifier && token.kind != TokenKind::kQuotedIdentifier) {
     FailSyntax(token.at, Cat("Unexpected ", Describe(token)));
   }

@@ -1,4 +1,4 @@
-// SELECT, set operations, FROM.
+// SELECT and set operations.
 #include <algorithm>
 
 #include "warehouse/googlesql/limits.h"
@@ -15,7 +15,8 @@ bool Parser::AtQuery() const {
   while (IsSymbol("(", ahead)) ++ahead;
   return Peek(ahead).kind == TokenKind::kKeyword &&
          (Peek(ahead).text.size() == 6 || Peek(ahead).text.size() == 4) &&
-         (Peek(ahead).upper == "SELECT" || Peek(ahead).upper == "WITH");
+         (Peek(ahead).upper == "SELECT" || Peek(ahead).upper == "WITH" ||
+          Peek(ahead).upper == "FROM");
 }
 
 QueryPtr Parser::ParseQuery() {
@@ -43,8 +44,7 @@ QueryPtr Parser::ParseQuery() {
     query->limit = ParseExpression();
     if (TakeWord("OFFSET")) query->offset = ParseExpression();
   }
-  if (IsSymbol("|>")) FailUnsupported(Peek().at, "Pipe syntax");
-  return query;
+  return IsSymbol("|>") ? ParsePipes(std::move(query)) : std::move(query);
 }
 
 void Parser::ParseWith(Query* query) {
@@ -80,7 +80,6 @@ std::string Parser::TakeSetOperation() {
 
 QueryPtr Parser::ParseSetOperations() {
   QueryPtr first = ParseQueryPrimary();
-  const size_t at = Peek().at;
   std::string operation = TakeSetOperation();
   if (operation.empty()) return first;
   auto query = std::make_unique<Query>();
@@ -96,9 +95,6 @@ QueryPtr Parser::ParseSetOperations() {
       FailSyntax(next_at,
                  "Different set operations cannot be used in the same query without using "
                  "parentheses for grouping");
-    }
-    if (operation == "EXCEPT") {
-      FailSyntax(at, "EXCEPT must be used with parentheses when it is used several times");
     }
   }
 }
@@ -120,7 +116,15 @@ std::unique_ptr<Select> Parser::ParseSelect() {
   auto select = std::make_unique<Select>();
   select->at = Peek().at;
   CheckBound(++selects_, kSelectsMax, "SELECTs", select->at);
-  if (IsWord("FROM")) FailUnsupported(Peek().at, "A query that begins with FROM");
+  if (TakeWord("FROM")) {
+    // FROM t alone gives all of it; what follows comes behind |>.
+    SelectItem all;
+    all.at = select->at;
+    all.star = true;
+    select->items.push_back(std::move(all));
+    select->from = ParseFrom();
+    return select;
+  }
   ExpectWord("SELECT");
   if (TakeWord("DISTINCT")) {
     select->distinct = true;
@@ -239,121 +243,6 @@ std::vector<ExpressionPtr> Parser::ParseGroupingSet() {
   set = ParseExpressionList();
   ExpectSymbol(")");
   return set;
-}
-
-TablePtr Parser::Join(TablePtr left, TablePtr right, JoinType type, size_t at) {
-  auto join = std::make_unique<TableExpression>();
-  join->kind = TableKind::kJoin;
-  join->join = type;
-  join->at = at;
-  join->depth = std::max(left->depth, right->depth) + 1;
-  CheckBound(static_cast<size_t>(join->depth), kJoinedTablesMax, "tables in one FROM", at);
-  CheckBound(++joins_, kJoinsMax, "joins", at);
-  join->left = std::move(left);
-  join->right = std::move(right);
-  return join;
-}
-
-// Joins and commas group from the left.
-TablePtr Parser::ParseFrom() {
-  TablePtr left = ParseTablePrimary();
-  while (true) {
-    const size_t at = Peek().at;
-    JoinType type;
-    if (!ParseJoinType(&type)) return left;
-    if (IsWord("LATERAL")) FailUnsupported(Peek().at, "LATERAL");
-    left = Join(std::move(left), ParseTablePrimary(), type, at);
-    if (type == JoinType::kCross || type == JoinType::kComma) continue;
-    if (TakeWord("ON")) {
-      left->on = ParseExpression();
-    } else if (TakeWord("USING")) {
-      left->using_columns = ParseNames();
-    } else if (left->right->kind != TableKind::kUnnest && left->right->path.size() < 2) {
-      Expected("keyword ON or keyword USING");
-    }
-  }
-}
-
-bool Parser::ParseJoinType(JoinType* type) {
-  if (IsWord("NATURAL")) FailUnsupported(Peek().at, "NATURAL JOIN");
-  *type = JoinType::kInner;
-  if (TakeSymbol(",")) {
-    *type = JoinType::kComma;
-    return true;
-  }
-  if (TakeWord("CROSS")) {
-    *type = JoinType::kCross;
-  } else if (TakeWord("INNER")) {
-    *type = JoinType::kInner;
-  } else if (TakeWord("LEFT")) {
-    *type = JoinType::kLeft;
-  } else if (TakeWord("RIGHT")) {
-    *type = JoinType::kRight;
-  } else if (TakeWord("FULL")) {
-    *type = JoinType::kFull;
-  } else {
-    return TakeWord("JOIN");
-  }
-  if (*type != JoinType::kCross && *type != JoinType::kInner) TakeWord("OUTER");
-  ExpectWord("JOIN");
-  return true;
-}
-
-TablePtr Parser::ParseTablePrimary() {
-  Nesting nesting(this);
-  if (IsWord("UNNEST")) return ParseUnnest();
-  auto table = std::make_unique<TableExpression>();
-  table->at = Peek().at;
-  if (IsSymbol("(")) {
-    if (AtQuery()) {
-      Take();
-      table->kind = TableKind::kQuery;
-      table->query = ParseQuery();
-      ExpectSymbol(")");
-    } else {
-      Take();
-      TablePtr inner = ParseFrom();
-      ExpectSymbol(")");
-      return inner;
-    }
-  } else {
-    if (!IsName()) Unexpected();
-    table->path = ParsePath().parts;
-    if (IsSymbol("(")) FailUnsupported(table->at, "A table-valued function");
-  }
-  ParseTableSuffix(table.get());
-  return table;
-}
-
-TablePtr Parser::ParseUnnest() {
-  auto table = std::make_unique<TableExpression>();
-  table->kind = TableKind::kUnnest;
-  table->at = Take().at;
-  ExpectSymbol("(");
-  table->unnest = ParseExpression();
-  if (IsSymbol(",")) FailUnsupported(Peek().at, "UNNEST of several arrays");
-  ExpectSymbol(")");
-  ParseTableSuffix(table.get());
-  return table;
-}
-
-void Parser::ParseTableSuffix(TableExpression* table) {
-  for (std::string_view word : {"PIVOT", "UNPIVOT", "MATCH_RECOGNIZE"}) {
-    if (IsWord(word) && IsSymbol("(", 1)) FailUnsupported(Peek().at, word);
-  }
-  if (IsWord("FOR") && (IsWord("SYSTEM_TIME", 1) || IsWord("SYSTEM", 1))) {
-    FailUnsupported(Peek().at, "FOR SYSTEM_TIME AS OF");
-  }
-  table->alias = OptionalAlias();
-  if (TakeWords("WITH", "OFFSET")) {
-    table->with_offset = true;
-    table->offset_alias = OptionalAlias();
-    if (table->offset_alias.empty()) table->offset_alias = "offset";
-  }
-  if (IsWord("TABLESAMPLE")) FailUnsupported(Peek().at, "TABLESAMPLE");
-  for (std::string_view word : {"PIVOT", "UNPIVOT"}) {
-    if (IsWord(word) && IsSymbol("(", 1)) FailUnsupported(Peek().at, word);
-  }
 }
 
 }  // namespace afluente::warehouse::googlesql

@@ -6,13 +6,29 @@
 namespace afluente::warehouse::googlesql {
 
 ParsedStatement Parser::ParseStatement() {
+  ParsedStatement script;
+  script.kind = StatementKind::kScript;
+  script.at = Peek().at;
+  if (AtScriptWord()) return script;
   ParsedStatement statement = ParseStatementBody();
-  TakeSymbol(";");
-  if (Peek().kind != TokenKind::kEnd) {
-    if (tokens_[at_ - 1].text == ";") FailUnsupported(Peek().at, "A script of several statements");
-    Expected("end of input");
+  // CREATE PROCEDURE's body is a script of its own, with semicolons inside.
+  const bool more = TakeSymbol(";") && Peek().kind != TokenKind::kEnd;
+  while (TakeSymbol(";")) {
   }
-  return statement;
+  if (Peek().kind == TokenKind::kEnd) return statement;
+  if (more) return script;
+  Expected("end of input");
+}
+
+// A word that begins a statement of the scripting language.
+bool Parser::AtScriptWord() const {
+  for (std::string_view word :
+       {"DECLARE", "SET", "IF", "LOOP", "WHILE", "REPEAT", "FOR", "CASE", "BEGIN", "COMMIT",
+        "ROLLBACK", "EXECUTE", "CALL", "RAISE", "ASSERT", "RETURN"}) {
+    if (IsWord(word)) return true;
+  }
+  // A label.
+  return IsName() && IsSymbol(":", 1);
 }
 
 ParsedStatement Parser::ParseStatementBody() {
@@ -22,7 +38,10 @@ ParsedStatement Parser::ParseStatementBody() {
     statement.query = ParseQuery();
     return statement;
   }
-  if (IsWord("FROM")) FailUnsupported(Peek().at, "A query that begins with FROM");
+  if (IsWord("FROM")) {
+    statement.query = ParseQuery();
+    return statement;
+  }
   if (TakeWord("INSERT")) {
     ParseInsert(&statement);
   } else if (TakeWord("UPDATE")) {
@@ -39,10 +58,12 @@ ParsedStatement Parser::ParseStatementBody() {
     ParseCreate(&statement);
   } else if (TakeWord("DROP")) {
     ParseDrop(&statement);
+  } else if (TakeWord("ALTER")) {
+    ParseAlter(&statement);
+  } else if (TakeWords("EXPORT", "DATA")) {
+    ParseExport(&statement);
   } else {
-    for (std::string_view word : {"ALTER", "BEGIN", "COMMIT", "ROLLBACK", "DECLARE", "SET", "CALL",
-                                  "EXECUTE", "LOOP", "WHILE", "IF", "GRANT", "REVOKE", "EXPORT",
-                                  "LOAD", "ASSERT", "RAISE", "FOR", "EXPLAIN"}) {
+    for (std::string_view word : {"GRANT", "REVOKE", "EXPORT", "LOAD", "EXPLAIN", "UNDROP"}) {
       if (IsWord(word)) FailUnsupported(Peek().at, Cat("Statement ", word));
     }
     Unexpected();
@@ -97,10 +118,7 @@ std::vector<Assignment> Parser::ParseAssignments() {
     Assignment assignment;
     assignment.at = Peek().at;
     assignment.column = ExpectName();
-    if (IsSymbol(".") || IsSymbol("[")) {
-      // `alias.column` is allowed where the alias is the target's; a nested field is not.
-      FailUnsupported(Peek().at, "Assigning to a nested field");
-    }
+    while (TakeSymbol(".")) assignment.path.push_back(ExpectName());
     ExpectSymbol("=");
     assignment.value = ParseExpression();
     assignments.push_back(std::move(assignment));
@@ -168,128 +186,6 @@ MergeBranch Parser::ParseMergeBranch() {
     branch.values = ParseValueRow();
   }
   return branch;
-}
-
-void Parser::ParseCreate(ParsedStatement* statement) {
-  statement->or_replace = TakeWords("OR", "REPLACE");
-  for (std::string_view word : {"TEMP", "TEMPORARY", "EXTERNAL", "MATERIALIZED", "FUNCTION",
-                                "PROCEDURE", "MODEL", "SNAPSHOT", "AGGREGATE", "SEARCH", "ROW",
-                                "VECTOR", "CAPACITY", "RESERVATION", "ASSIGNMENT"}) {
-    if (IsWord(word)) FailUnsupported(Peek().at, Cat("CREATE ", word));
-  }
-  if (TakeWord("TABLE")) {
-    statement->kind = StatementKind::kCreateTable;
-  } else if (TakeWord("VIEW")) {
-    statement->kind = StatementKind::kCreateView;
-  } else if (TakeWord("SCHEMA")) {
-    statement->kind = StatementKind::kCreateSchema;
-  } else {
-    Unexpected();
-  }
-  if (TakeWord("IF")) {
-    ExpectWord("NOT");
-    ExpectWord("EXISTS");
-    statement->if_not_exists = true;
-  }
-  statement->target = ParsePath();
-  if (statement->kind == StatementKind::kCreateTable) return ParseCreateTable(statement);
-  if (statement->kind == StatementKind::kCreateView) {
-    statement->columns_at = Peek().at;
-    if (IsSymbol("(")) statement->columns = ParseNames();
-    if (IsWord("OPTIONS")) statement->description = ParseOptions();
-    ExpectWord("AS");
-    statement->query = ParseQuery();
-    return;
-  }
-  if (IsWord("DEFAULT")) FailUnsupported(Peek().at, "DEFAULT COLLATE");
-  if (IsWord("OPTIONS")) statement->description = ParseOptions();
-}
-
-void Parser::ParseCreateTable(ParsedStatement* statement) {
-  for (std::string_view word : {"LIKE", "COPY", "CLONE"}) {
-    if (IsWord(word)) FailUnsupported(Peek().at, Cat("CREATE TABLE ", word));
-  }
-  if (TakeSymbol("(")) {
-    do {
-      if (IsSymbol(")")) break;
-      statement->definitions.push_back(ParseColumnDefinition());
-    } while (TakeSymbol(","));
-    ExpectSymbol(")");
-  }
-  if (TakeWord("PARTITION")) {
-    ExpectWord("BY");
-    statement->partition_by = ParseExpression();
-  }
-  if (TakeWord("CLUSTER")) {
-    ExpectWord("BY");
-    do {
-      statement->clustering.push_back(ExpectName());
-    } while (TakeSymbol(","));
-  }
-  if (IsWord("OPTIONS")) statement->description = ParseOptions();
-  if (TakeWord("AS")) statement->query = ParseQuery();
-}
-
-ColumnDefinition Parser::ParseColumnDefinition() {
-  for (std::string_view word : {"PRIMARY", "FOREIGN", "CONSTRAINT"}) {
-    if (IsWord(word) && (IsWord("KEY", 1) || word == "CONSTRAINT")) {
-      FailUnsupported(Peek().at, "A table constraint");
-    }
-  }
-  ColumnDefinition column;
-  column.at = Peek().at;
-  column.name = ExpectName();
-  column.type = ParseType();
-  if (IsWord("DEFAULT")) FailUnsupported(Peek().at, "A column's DEFAULT");
-  if (IsWord("COLLATE")) FailUnsupported(Peek().at, "COLLATE");
-  if (TakeWords("NOT", "NULL")) column.required = true;
-  if (IsWord("OPTIONS")) column.description = ParseOptions();
-  return column;
-}
-
-void Parser::ParseDrop(ParsedStatement* statement) {
-  if (TakeWord("TABLE")) {
-    statement->kind = StatementKind::kDropTable;
-  } else if (TakeWord("VIEW")) {
-    statement->kind = StatementKind::kDropView;
-  } else if (TakeWord("SCHEMA")) {
-    statement->kind = StatementKind::kDropSchema;
-  } else {
-    for (std::string_view word : {"EXTERNAL", "MATERIALIZED", "FUNCTION", "PROCEDURE", "SNAPSHOT",
-                                  "SEARCH", "ROW", "ALL", "VECTOR"}) {
-      if (IsWord(word)) FailUnsupported(Peek().at, Cat("DROP ", word));
-    }
-    Unexpected();
-  }
-  if (TakeWord("IF")) {
-    ExpectWord("EXISTS");
-    statement->if_exists = true;
-  }
-  statement->target = ParsePath();
-  if (TakeWord("CASCADE")) {
-    statement->cascade = true;
-  } else {
-    TakeWord("RESTRICT");
-  }
-}
-
-std::string Parser::ParseOptions() {
-  Take();
-  ExpectSymbol("(");
-  std::string description;
-  if (TakeSymbol(")")) return description;
-  do {
-    const Token name = Peek();
-    ExpectName();
-    ExpectSymbol("=");
-    if (SameName(name.text, "description")) {
-      description = ExpectText();
-    } else {
-      FailUnsupported(name.at, Cat("Option ", name.text));
-    }
-  } while (TakeSymbol(","));
-  ExpectSymbol(")");
-  return description;
 }
 
 }  // namespace afluente::warehouse::googlesql

@@ -18,12 +18,12 @@ inline constexpr int kNestingMax = 100;
 // Recursive descent over one statement. Lives for one parse; throws SqlError.
 class Parser {
  public:
-  explicit Parser(std::string_view text) : tokens_(Tokenize(text)) {}
+  explicit Parser(std::string_view text) : text_(text), tokens_(Tokenize(text)) {}
 
   // The whole text: one statement, then an optional semicolon.
   ParsedStatement ParseStatement();
 
- private:
+ protected:
   // Counts nesting while it lives.
   class Nesting {
    public:
@@ -79,11 +79,14 @@ class Parser {
   ExpressionPtr ParseCast(bool safe);
   ExpressionPtr ParseExtract();
   ExpressionPtr ParseInterval();
+  ExpressionPtr ParseRangeLiteral();
   ExpressionPtr ParseArray();
   ExpressionPtr ParseArrayElements(SqlType type, size_t at);
   ExpressionPtr ParseStruct();
   ExpressionPtr ParseParenthesised();
-  ExpressionPtr ParseCall(Token name, bool safe);
+  size_t CallPathLength() const;
+  ExpressionPtr ParsePathCall();
+  ExpressionPtr ParseCall(Token name, bool safe, std::vector<std::string> path = {});
   ExpressionPtr ParseArgument();
   bool AtDatePart() const;
   ExpressionPtr ParseDatePart();
@@ -111,11 +114,21 @@ class Parser {
   bool ParseJoinType(JoinType* type);
   TablePtr ParseTablePrimary();
   TablePtr ParseUnnest();
-  void ParseTableSuffix(TableExpression* table);
+  TablePtr ParseTableSuffix(TablePtr table);
+  TablePtr ParsePivot(TablePtr table);
+  TablePtr ParseUnpivot(TablePtr table);
+  void ParseTableArguments(TableExpression* table);
+  QueryPtr ParsePipes(QueryPtr query);
+  void ParsePipe(QueryPtr* query);
+  void ParseAggregatePipe(Query* wrapped);
+  void ParseColumnPipe(QueryPtr* query, const std::string& word);
+  void ParseJoinPipe(Query* wrapped);
+  QueryPtr WrapForPipe(QueryPtr query);
   bool AtQuery() const;
   TablePtr Join(TablePtr left, TablePtr right, JoinType type, size_t at);
 
   // Statements.
+  bool AtScriptWord() const;
   ParsedStatement ParseStatementBody();
   void ParseInsert(ParsedStatement* statement);
   void ParseInsertValues(std::vector<std::vector<ExpressionPtr>>* rows);
@@ -128,17 +141,36 @@ class Parser {
   void ParseCreate(ParsedStatement* statement);
   void ParseCreateTable(ParsedStatement* statement);
   ColumnDefinition ParseColumnDefinition();
+  void ParseTableContents(ParsedStatement* statement);
+  void ParseView(ParsedStatement* statement);
+  void ParseCopy(ParsedStatement* statement);
+  void ParseLayout(ParsedStatement* statement);
+  void ParseRoutine(ParsedStatement* statement, RoutineKind kind);
+  void ParseFunctionBody(ParsedStatement* statement);
+  std::vector<ArgumentDefinition> ParseArgumentDefinitions(bool modes);
+  void ParseProcedureBody(ParsedStatement* statement);
+  void ParseAlter(ParsedStatement* statement);
+  AlterAction ParseAlterAction();
+  void ParseAlterColumn(AlterAction* action);
   void ParseDrop(ParsedStatement* statement);
-  // OPTIONS(...): gives the description, refuses the rest by name.
-  std::string ParseOptions();
+  void ParseExport(ParsedStatement* statement);
+  bool TakeIfExists();
+  bool TakeIfNotExists();
+  std::vector<OptionValue> ParseOptions();
+  // Only a description may be among them.
+  std::string ParseDescription();
+  // Of the text, from a token's first byte to the end of the last one taken.
+  std::string TextSince(size_t at) const;
 
   // Refuses the statement when `count` has gone past `max` of `what`.
   static void CheckBound(size_t count, size_t max, std::string_view what, size_t at);
   ExpressionPtr Make(ExpressionKind kind, size_t at, std::string text = "");
   void Add(Expression* parent, ExpressionPtr child);
 
+  std::string_view text_;
   std::vector<Token> tokens_;
   size_t at_ = 0;
+  size_t positionals_ = 0;
   int nesting_ = 0;
   size_t expressions_ = 0;
   size_t selects_ = 0;

@@ -6,6 +6,8 @@ namespace {
 
 // An `otherwise` parameter is error('...'), or NULL under SAFE.
 constexpr std::string_view kMacros[] = {
+    R"(CREATE OR REPLACE MACRO gsql_number_text(value) AS
+         regexp_replace(CAST(value AS VARCHAR), '\.0*$', ''))",
     R"(CREATE OR REPLACE MACRO gsql_element(list, place) AS
          CASE WHEN list IS NULL OR place IS NULL THEN NULL
               WHEN place < 1 OR place > len(list)
@@ -62,9 +64,47 @@ constexpr std::string_view kMacros[] = {
          CASE WHEN count < 0 THEN otherwise ELSE left(value, count) END)",
     R"(CREATE OR REPLACE MACRO gsql_right(value, count, otherwise) AS
          CASE WHEN count < 0 THEN otherwise ELSE right(value, count) END)",
-    R"(CREATE OR REPLACE MACRO gsql_instr_from(value, part, place) AS
-         CASE WHEN strpos(substring(value, place), part) = 0 THEN 0
-              ELSE strpos(substring(value, place), part) + place - 1 END)",
+    R"(CREATE OR REPLACE MACRO gsql_places(value, part, first, last) AS
+         list_filter(generate_series(first, last),
+                     lambda i: substring(value, i, length(part)) = part))",
+    R"(CREATE OR REPLACE MACRO gsql_instr(value, part, place, occurrence, otherwise) AS
+         CASE WHEN value IS NULL OR part IS NULL OR place IS NULL OR occurrence IS NULL THEN NULL
+              WHEN place = 0 OR occurrence < 1 THEN otherwise
+              WHEN place > 0 THEN
+                coalesce(gsql_places(value, part, place, length(value) - length(part) + 1)
+                             [occurrence], 0)
+              ELSE coalesce(list_reverse(gsql_places(value, part, 1,
+                                                     length(value) + place + 1))[occurrence], 0)
+              END)",
+    R"(CREATE OR REPLACE MACRO gsql_regexp_instr(value, pattern, place, occurrence, ending) AS
+         CASE WHEN value IS NULL OR pattern IS NULL THEN NULL
+              WHEN NOT regexp_matches(substring(value, place),
+                                      '(?s)^(?:.*?(?:' || pattern || ')){' || occurrence || '}')
+              THEN 0
+              WHEN ending = 1 THEN
+                place + length(regexp_extract(substring(value, place),
+                    '(?s)^(?:.*?(?:' || pattern || ')){' || occurrence || '}', 0))
+              ELSE place + length(regexp_extract(substring(value, place),
+                    '(?s)^((?:.*?(?:' || pattern || ')){' || (occurrence - 1) || '}.*?)(?:' ||
+                    pattern || ')', 1)) END)",
+    R"(CREATE OR REPLACE MACRO gsql_offset_of(zone) AS
+         to_minutes(CASE WHEN starts_with(zone, '-') THEN -1 ELSE 1 END *
+                    (CAST(regexp_extract(zone, '^[+-]([0-9]{1,2})', 1) AS BIGINT) * 60 +
+                     coalesce(TRY_CAST(regexp_extract(zone, ':([0-9]{2})$', 1) AS BIGINT), 0))))",
+    R"(CREATE OR REPLACE MACRO gsql_to_local(value, zone) AS
+         CASE WHEN regexp_full_match(zone, '[+-][0-9]{1,2}(:[0-9]{2})?')
+              THEN (value AT TIME ZONE 'UTC') + gsql_offset_of(zone)
+              ELSE value AT TIME ZONE zone END)",
+    R"(CREATE OR REPLACE MACRO gsql_to_instant(value, zone) AS
+         CASE WHEN regexp_full_match(zone, '[+-][0-9]{1,2}(:[0-9]{2})?')
+              THEN (value - gsql_offset_of(zone)) AT TIME ZONE 'UTC'
+              ELSE value AT TIME ZONE zone END)",
+    R"(CREATE OR REPLACE MACRO gsql_zone_offset(value, local, separator) AS
+         CASE WHEN local < value AT TIME ZONE 'UTC' THEN '-' ELSE '+' END ||
+         lpad(CAST(abs(date_diff('minute', value AT TIME ZONE 'UTC', local)) // 60 AS VARCHAR),
+              2, '0') || separator ||
+         lpad(CAST(abs(date_diff('minute', value AT TIME ZONE 'UTC', local)) % 60 AS VARCHAR),
+              2, '0'))",
     R"(CREATE OR REPLACE MACRO gsql_initcap(value) AS
          array_to_string(list_transform(
              regexp_extract_all(lower(value), '[\pL\pN]+|[^\pL\pN]+'),
@@ -92,6 +132,15 @@ std::vector<RuntimeFunction> RuntimeFunctions() {
       {"gsql_farm_fingerprint", "BLOB", "BIGINT",
        "farmhash's Fingerprint64 of the bytes, as a signed number"},
       {"gsql_sha512", "BLOB", "BLOB", "SHA-512 of the bytes, 64 bytes"},
+      {"gsql_soundex", "VARCHAR", "VARCHAR", "a letter and three digits"},
+      {"gsql_to_base32", "BLOB", "VARCHAR", "RFC 4648, padded"},
+      {"gsql_from_base32", "VARCHAR", "BLOB", "an error for any other text"},
+      {"gsql_json_edit", "VARCHAR, VARCHAR, VARCHAR, BOOLEAN", "VARCHAR",
+       "a function's name, a document, its paths and values as a JSON array, its option"},
+      {"gsql_justify", "INTERVAL, VARCHAR", "INTERVAL",
+       "24 hours as a day, 30 days as a month: HOURS, DAYS or INTERVAL (both)"},
+      {"gsql_javascript", "VARCHAR, VARCHAR, VARCHAR", "VARCHAR",
+       "a function's code, its signature and its arguments as a JSON array; its result in JSON"},
   };
 }
 

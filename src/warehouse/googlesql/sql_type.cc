@@ -29,7 +29,8 @@ constexpr TypeNames kTypes[] = {
     {TypeCode::kTime, "TIME", "TIME", schema::TypeKind::kTime},
     {TypeCode::kTimestamp, "TIMESTAMP", "TIMESTAMPTZ", schema::TypeKind::kTimestamp},
     {TypeCode::kJson, "JSON", "JSON", schema::TypeKind::kJson},
-    {TypeCode::kInterval, "INTERVAL", "INTERVAL", std::nullopt},
+    {TypeCode::kInterval, "INTERVAL", "INTERVAL", schema::TypeKind::kInterval},
+    {TypeCode::kRange, "RANGE", "", schema::TypeKind::kRange},
     {TypeCode::kArray, "ARRAY", "", schema::TypeKind::kArray},
     {TypeCode::kStruct, "STRUCT", "", schema::TypeKind::kStruct},
 };
@@ -63,8 +64,15 @@ SqlType SqlType::Struct(std::vector<SqlField> fields) {
   return type;
 }
 
+SqlType SqlType::Range(SqlType element) {
+  SqlType type(TypeCode::kRange);
+  type.fields.push_back({"", std::move(element)});
+  return type;
+}
+
 SqlType SqlType::element() const {
-  return code == TypeCode::kArray && !fields.empty() ? fields[0].type : SqlType();
+  const bool has_element = code == TypeCode::kArray || code == TypeCode::kRange;
+  return has_element && !fields.empty() ? fields[0].type : SqlType();
 }
 
 SqlType FromSchema(const schema::Type& type) {
@@ -93,6 +101,7 @@ std::optional<schema::Type> ToSchema(const SqlType& type) {
 
 std::string GoogleName(const SqlType& type) {
   if (type.Is(TypeCode::kArray)) return Cat("ARRAY<", GoogleName(type.element()), ">");
+  if (type.Is(TypeCode::kRange)) return Cat("RANGE<", GoogleName(type.element()), ">");
   std::string name(Names(type.code).google);
   if (!type.Is(TypeCode::kStruct)) return name;
   name += "<";
@@ -108,6 +117,10 @@ std::string DuckdbName(const SqlType& type) {
   if (type.Is(TypeCode::kArray)) {
     std::string element = DuckdbName(type.element());
     return element.empty() ? "" : element + "[]";
+  }
+  if (type.Is(TypeCode::kRange)) {
+    const std::string bound = DuckdbName(type.element());
+    return bound.empty() ? "" : Cat("STRUCT(\"[\" ", bound, ", \")\" ", bound, ")");
   }
   if (!type.Is(TypeCode::kStruct)) return std::string(Names(type.code).duckdb);
   std::string name = "STRUCT(";

@@ -23,6 +23,7 @@ enum class TypeCode {
   kTimestamp,
   kJson,
   kInterval,
+  kRange,
   kArray,
   kStruct,
 };
@@ -32,14 +33,15 @@ struct SqlField;
 // The type of an expression as far as the translator knows it. A value type.
 struct SqlType {
   TypeCode code = TypeCode::kUnknown;
-  std::vector<SqlField> fields;  // ARRAY: its element alone; STRUCT: its fields
+  std::vector<SqlField> fields;  // ARRAY, RANGE: the element alone; STRUCT: its fields
 
   SqlType() = default;
   SqlType(TypeCode c) : code(c) {}  // NOLINT: a code alone is a scalar type
 
   static SqlType Array(SqlType element);
   static SqlType Struct(std::vector<SqlField> fields);
-  SqlType element() const;
+  static SqlType Range(SqlType element);
+  SqlType element() const;  // of an ARRAY or RANGE
   bool known() const { return code != TypeCode::kUnknown; }
   bool Is(TypeCode c) const { return code == c; }
   bool IsNumber() const { return code >= TypeCode::kInt64 && code <= TypeCode::kBigNumeric; }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +18,7 @@ struct NamePath {
 
 struct Assignment {
   std::string column;
+  std::vector<std::string> path;  // of a field inside the column
   size_t at = 0;
   ExpressionPtr value;
 };
@@ -37,6 +40,45 @@ struct ColumnDefinition {
   SqlType type;
   bool required = false;
   std::string description;
+  ExpressionPtr default_value;
+};
+
+struct OptionValue {
+  std::string name;
+  size_t at = 0;
+  ExpressionPtr value;
+};
+
+// One part of ALTER: "ADD COLUMN", "DROP COLUMN", "RENAME COLUMN", "RENAME TO", "SET OPTIONS",
+// "SET DATA TYPE", "SET DEFAULT", "DROP DEFAULT", "DROP NOT NULL", "COLUMN OPTIONS".
+struct AlterAction {
+  std::string action;
+  size_t at = 0;
+  std::string column;
+  std::string new_name;
+  bool if_exists = false;      // also IF NOT EXISTS
+  ColumnDefinition definition;
+  std::vector<OptionValue> options;
+};
+
+struct ArgumentDefinition {
+  std::string name;
+  size_t at = 0;
+  std::string mode;
+  bool any_type = false;
+  bool table = false;  // TABLE<...>
+  SqlType type;
+};
+
+// CREATE FUNCTION, TABLE FUNCTION or PROCEDURE.
+struct RoutineDefinition {
+  RoutineKind kind = RoutineKind::kFunction;
+  std::vector<ArgumentDefinition> arguments;
+  std::optional<SqlType> result;
+  std::string language = "SQL";
+  std::string code;  // JavaScript's, or what an SQL body's text is
+  ExpressionPtr body;
+  QueryPtr query;
 };
 
 // One statement; which members are used depends on `kind`.
@@ -58,9 +100,17 @@ struct ParsedStatement {
   ExpressionPtr where;
   std::vector<MergeBranch> branches;
   std::vector<ColumnDefinition> definitions;
+  bool temporary = false;
+  bool materialized = false;
+  std::string copy;  // LIKE, COPY, CLONE or SNAPSHOT, of `source`
+  NamePath source;
+  std::string query_text;
+  std::vector<OptionValue> options;
+  std::vector<AlterAction> actions;
+  std::unique_ptr<RoutineDefinition> routine;
+  std::string text;  // a routine's own
   ExpressionPtr partition_by;
   std::vector<std::string> clustering;
-  std::string description;
 };
 
 }  // namespace afluente::warehouse::googlesql

@@ -80,6 +80,8 @@ struct Window {
 
 // A function call's parts besides its arguments.
 struct CallClauses {
+  std::vector<std::string> path;         // the function's name as written, by parts
+  std::vector<std::string> named;        // of each argument; empty: by position
   bool star = false;  // COUNT(*)
   bool distinct = false;
   bool safe = false;
@@ -113,10 +115,28 @@ struct SelectItem {
   std::string alias;
   std::vector<std::string> except;
   std::vector<std::pair<std::string, ExpressionPtr>> replace;
+  std::vector<std::pair<std::string, std::string>> rename;
 };
 
-enum class TableKind { kName, kQuery, kUnnest, kJoin };
+enum class TableKind { kName, kQuery, kUnnest, kJoin, kFunction, kPivot, kUnpivot };
 enum class JoinType { kComma, kCross, kInner, kLeft, kRight, kFull };
+
+// What PIVOT and UNPIVOT say; the table that they change is `left`.
+struct PivotClause {
+  struct Value {
+    ExpressionPtr expression;          // PIVOT
+    std::vector<std::string> columns;  // UNPIVOT
+    std::string alias;
+    ExpressionPtr name;  // UNPIVOT: AS 'text' or a number
+  };
+  std::vector<ExpressionPtr> aggregates;
+  std::vector<std::string> aggregate_aliases;
+  ExpressionPtr input;                      // PIVOT: FOR
+  std::vector<std::string> value_columns;   // UNPIVOT
+  std::string name_column;
+  bool include_nulls = false;
+  std::vector<Value> values;
+};
 
 struct TableExpression {
   TableKind kind = TableKind::kName;
@@ -128,6 +148,10 @@ struct TableExpression {
   std::string alias;
   bool with_offset = false;
   std::string offset_alias;
+  std::vector<ExpressionPtr> arguments;  // of a table function
+  std::vector<std::string> table_argument;  // RANGE_SESSIONIZE's: TABLE path
+  std::unique_ptr<PivotClause> pivot;
+  std::string sample;  // TABLESAMPLE's percentage
   JoinType join = JoinType::kInner;
   TablePtr left;
   TablePtr right;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "schema/type.h"
 #include "warehouse/catalog.h"
+#include "warehouse/routine.h"
 #include "warehouse/table.h"
 
 namespace afluente::warehouse::googlesql {
@@ -26,13 +29,25 @@ enum class StatementKind {
   kDropSchema,
   kCreateView,
   kDropView,
+  kCreateRoutine,
+  kDropRoutine,
+  kExport,
+  kScript,  // several statements, or one of the scripting language: see script.h
 };
 
 struct TranslateOptions {
   std::string default_project;
   std::string default_dataset;
-  // Types of the named parameters, when known (without @).
+  // Types of the parameters, when known (without @); those without a name are positional, in order.
   std::vector<schema::Field> parameter_types;
+  // A script's variables; one is bound as the parameter called ":" and its name.
+  std::vector<schema::Field> variables;
+  // nullptr: there are no routines, wildcard tables or INFORMATION_SCHEMA.
+  const CatalogListing* listing = nullptr;
+  // CREATE TEMP FUNCTION statements of the script so far.
+  std::vector<std::shared_ptr<const Routine>> temporary_routines;
+  // Where names alone find a script's temporary tables; empty when there is none.
+  std::string temporary_dataset;
 };
 
 // A key of a query's ORDER BY that is a column of its result.
@@ -46,7 +61,9 @@ struct ResultOrder {
 struct Translation {
   StatementKind kind = StatementKind::kQuery;
   std::string sql;
-  // Named parameters in the order of DuckDB's $1, $2, ...; each name once.
+  // BigQuery's name of the kind: SELECT, CREATE_TABLE_AS_SELECT, SCRIPT.
+  std::string statement_type;
+  // Parameters in the order of DuckDB's $1, $2, ...; each once. "?1" is the first positional one.
   std::vector<std::string> parameters;
   // Where each is used first, in bytes.
   std::vector<size_t> parameter_offsets;
@@ -58,6 +75,17 @@ struct Translation {
   // A query's outermost ORDER BY, as far as its keys are columns of the result.
   std::vector<ResultOrder> order;
   bool order_is_of_columns = true;  // they all are
+  // CREATE TABLE AS and CREATE VIEW: what the engine keeps beside the columns that DuckDB gives.
+  std::optional<TableSchema> layout;
+  // ALTER TABLE: what the engine keeps afterwards, with the table's new name.
+  std::optional<TableSchema> altered;
+  // What runs after the table was made.
+  std::vector<std::string> then;
+  std::optional<Routine> routine;  // CREATE of one
+  std::vector<TableName> routines_dropped;
+  bool cascade = false;
+  // What a statement that makes a table or view answers with: its columns, without rows.
+  std::vector<schema::Column> columns;
   // CREATE TABLE without AS: the table to create through the catalog. `sql` is empty then, except
   // under OR REPLACE of a table that exists: it drops that one and runs first. A statement with
   // IF [NOT] EXISTS that has nothing to do leaves both empty.

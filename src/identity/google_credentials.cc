@@ -100,15 +100,17 @@ class ServiceAccount final : public Source {
   absl::StatusOr<Fresh> Fetch() override {
     const auto now =
         std::chrono::duration_cast<std::chrono::seconds>(clock_.Now().time_since_epoch()).count();
-    const json claims = {{"iss", email_}, {"scope", kScope},    {"aud", token_uri_},
-                         {"iat", now},    {"exp", now + 3'600}};
+    const json claims = {{"iss", email_},
+                         {"scope", kScope},
+                         {"aud", token_uri_},
+                         {"iat", now},
+                         {"exp", now + 3'600}};
     AFLUENTE_ASSIGN_OR_RETURN(const std::string assertion, key_->Sign(claims.dump()));
     AFLUENTE_ASSIGN_OR_RETURN(
         const json answer,
-        Answer(exchange_,
-               FormRequest(token_uri_,
-                           {{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
-                            {"assertion", assertion}})));
+        Answer(exchange_, FormRequest(token_uri_, {{"grant_type",
+                                                    "urn:ietf:params:oauth:grant-type:jwt-bearer"},
+                                                   {"assertion", assertion}})));
     return ReadToken(answer);
   }
 
@@ -218,8 +220,7 @@ absl::StatusOr<std::unique_ptr<Source>> FindSource(
   const auto file = ParseJsonObject(*text);
   auto source = file.ok() ? FromFile(*file, exchange, clock, false) : file.status();
   if (source.ok()) return source;
-  return absl::InvalidArgumentError(
-      Concat(path, ": ", std::string(source.status().message())));
+  return absl::InvalidArgumentError(Concat(path, ": ", std::string(source.status().message())));
 }
 
 }  // namespace

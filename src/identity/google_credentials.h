@@ -25,9 +25,9 @@ struct TokenRequest {
 using Exchange = std::function<absl::StatusOr<http::Response>(const TokenRequest&)>;
 
 // Access tokens for Google's APIs from where Google's own libraries take them ("How Application
-// Default Credentials works"): the file that GOOGLE_APPLICATION_CREDENTIALS names, then the one that
-// gcloud writes, then the metadata server. Files of the types service_account, authorized_user and
-// impersonated_service_account; others are refused by name. Tokens are kept until five minutes
+// Default Credentials works"): the file that GOOGLE_APPLICATION_CREDENTIALS names, then the one
+// that gcloud writes, then the metadata server. Files of the types service_account, authorized_user
+// and impersonated_service_account; others are refused by name. Tokens are kept until five minutes
 // before their end. Thread-safe.
 class GoogleCredentials {
  public:

@@ -50,8 +50,7 @@ class GoogleCredentialsTest : public testing::Test {
     };
   }
   static http::Response Token(const std::string& token, int life = 3600) {
-    return http::Response::Json(200,
-                                json({{"access_token", token}, {"expires_in", life}}).dump());
+    return http::Response::Json(200, json({{"access_token", token}, {"expires_in", life}}).dump());
   }
 
   host::ManualClock clock_;
@@ -89,13 +88,13 @@ TEST_F(GoogleCredentialsTest, AnOldTokenServesWhileItLasts) {
 
 TEST_F(GoogleCredentialsTest, AServiceAccountSignsForItsToken) {
   const std::string pem = NewPem();
-  auto credentials = GoogleCredentials::Find(
-      WithFile({{"type", "service_account"},
-                {"private_key", pem},
-                {"private_key_id", "k1"},
-                {"client_email", "reader@ltm-demo.iam.gserviceaccount.com"},
-                {"token_uri", "https://oauth.example/token"}}),
-      Answering({Token("t")}), clock_);
+  auto credentials =
+      GoogleCredentials::Find(WithFile({{"type", "service_account"},
+                                        {"private_key", pem},
+                                        {"private_key_id", "k1"},
+                                        {"client_email", "reader@ltm-demo.iam.gserviceaccount.com"},
+                                        {"token_uri", "https://oauth.example/token"}}),
+                              Answering({Token("t")}), clock_);
   ASSERT_TRUE(credentials.ok()) << credentials.status();
   EXPECT_EQ(*(*credentials)->Token(), "t");
   ASSERT_EQ(requests_.size(), 1u);
@@ -137,16 +136,16 @@ TEST_F(GoogleCredentialsTest, WhatCannotBeUsedIsRefusedByName) {
   EXPECT_TRUE(absl::IsInvalidArgument(refused({{"type", "external_account"}})));
   EXPECT_NE(refused({{"type", "external_account"}}).message().find("external_account"),
             std::string::npos);
-  EXPECT_TRUE(absl::IsInvalidArgument(refused(
-      {{"type", "service_account"}, {"private_key", "no key"}, {"private_key_id", "k"}})));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      refused({{"type", "service_account"}, {"private_key", "no key"}, {"private_key_id", "k"}})));
   EXPECT_TRUE(absl::IsNotFound(
       GoogleCredentials::Find({"/nowhere/at/all", "", ""}, Answering({Token("t")}), clock_)
           .status()));
 }
 
 TEST_F(GoogleCredentialsTest, ARefusalIsNotTakenForAToken) {
-  auto credentials = GoogleCredentials::Find(
-      {"", "", "md.example"}, Answering({http::Response::Json(403, "{}")}), clock_);
+  auto credentials = GoogleCredentials::Find({"", "", "md.example"},
+                                             Answering({http::Response::Json(403, "{}")}), clock_);
   EXPECT_TRUE(absl::IsUnauthenticated((*credentials)->Token().status()));
 }
 

@@ -105,7 +105,8 @@ absl::Status BigqueryCatalog::Alter(const TableSchema& is, const TableSchema& wa
   for (const schema::Column& column : columns) {
     if (Find(is.columns, column.name) == nullptr && column.mode == schema::Mode::kRequired) {
       return absl::FailedPreconditionError(Concat("table ", is.name.ToString(), ": column ",
-                                                  column.name, " is new, so it cannot be REQUIRED"));
+                                                  column.name,
+                                                  " is new, so it cannot be REQUIRED"));
     }
   }
   if (is.columns == columns && is.description == wanted.description) return absl::OkStatus();

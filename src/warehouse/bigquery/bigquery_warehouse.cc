@@ -147,9 +147,9 @@ absl::StatusOr<StatementFacts> BigqueryWarehouse::Describe(
   }
   AFLUENTE_ASSIGN_OR_RETURN(
       const json answer,
-      rest_.Call({"POST", Concat("/bigquery/v2/projects/", options_.project, "/jobs"),
-                  request.dump()},
-                 {rest_.clock().Monotonic() + kDryRunLimit}));
+      rest_.Call(
+          {"POST", Concat("/bigquery/v2/projects/", options_.project, "/jobs"), request.dump()},
+          {rest_.clock().Monotonic() + kDryRunLimit}));
   const json& query = Member(Member(answer, "statistics"), "query");
   StatementFacts facts;
   facts.query = Text(query, "statementType") == "SELECT";

@@ -19,8 +19,8 @@ using schema::Value;
 
 absl::Status Misshapen(const schema::Type& type, const json& cell) {
   return absl::UnavailableError(
-      Concat("BigQuery's answer has ", schema::QuoteForMessage(cell.dump(-1, ' ', false,
-                                                                         json::error_handler_t::replace)),
+      Concat("BigQuery's answer has ",
+             schema::QuoteForMessage(cell.dump(-1, ' ', false, json::error_handler_t::replace)),
              " for a value of type ", type.ToString()));
 }
 
@@ -122,8 +122,7 @@ absl::Status AppendCell(const json& cell, ColumnVector& column) {
 
 }  // namespace
 
-absl::StatusOr<ColumnBatch> ReadRows(const std::vector<schema::Column>& columns,
-                                     const json& rows) {
+absl::StatusOr<ColumnBatch> ReadRows(const std::vector<schema::Column>& columns, const json& rows) {
   ColumnBatch batch;
   for (const schema::Column& column : columns) batch.columns.push_back(Empty(column.type));
   for (const json& row : rows) {

@@ -59,8 +59,7 @@ QueryJob::QueryJob(RestClient& rest, const JobOptions& options, const QueryLimit
               limits.cancellation},
       rows_left_(limits.rows_max) {}
 
-absl::StatusOr<std::unique_ptr<QueryJob>> QueryJob::Run(RestClient& rest,
-                                                        const JobOptions& options,
+absl::StatusOr<std::unique_ptr<QueryJob>> QueryJob::Run(RestClient& rest, const JobOptions& options,
                                                         const Statement& statement,
                                                         const std::vector<Parameter>& parameters,
                                                         const QueryLimits& limits) {
@@ -107,8 +106,8 @@ absl::Status QueryJob::TakePage(json answer) {
 
 absl::StatusOr<json> QueryJob::GetResults(const std::string& token) {
   std::string path = Concat("/bigquery/v2/projects/", options_.project, "/queries/", job_id_,
-                            "?formatOptions.useInt64Timestamp=true&maxResults=",
-                            options_.page_rows, "&timeoutMs=", kPoll.count());
+                            "?formatOptions.useInt64Timestamp=true&maxResults=", options_.page_rows,
+                            "&timeoutMs=", kPoll.count());
   if (!location_.empty()) path += Concat("&location=", location_);
   if (!token.empty()) path += Concat("&pageToken=", token);
   return rest_.Call({"GET", path, ""}, limits_);

@@ -183,10 +183,9 @@ absl::StatusOr<http::Response> RestClient::Send(const RestCall& call, const Call
     limits.cancellation->OnCancel(
         [waiting] { waiting->Finish(absl::CancelledError("cancelled")); });
   }
-  pool_.Send(std::move(request), std::max(timeout, milliseconds(1)),
-             [waiting](absl::StatusOr<http::Response> answer) {
-               waiting->Finish(std::move(answer));
-             });
+  pool_.Send(
+      std::move(request), std::max(timeout, milliseconds(1)),
+      [waiting](absl::StatusOr<http::Response> answer) { waiting->Finish(std::move(answer)); });
   absl::MutexLock lock(&waiting->mutex);
   waiting->mutex.Await(absl::Condition(&waiting->done));
   return std::move(waiting->answer);
@@ -206,8 +205,8 @@ absl::StatusOr<json> RestClient::Call(const RestCall& call, const CallLimits& li
       answered = Read(*response);
     } else {
       answered.result = response.status();
-      answered.again = absl::IsUnavailable(response.status()) ||
-                       absl::IsDeadlineExceeded(response.status());
+      answered.again =
+          absl::IsUnavailable(response.status()) || absl::IsDeadlineExceeded(response.status());
     }
     if (answered.result.ok() || !answered.again || !call.repeatable) return answered.result;
     // Full jitter, so that instances that failed together do not come back together.

@@ -82,8 +82,8 @@ void WriteSingle(int number, const Type& type, const Value& value, CodedOutputSt
     case TypeKind::kTimestamp:
       return WireFormatLite::WriteInt64(number, std::get<int64_t>(value.data), &out);
     case TypeKind::kDate:
-      return WireFormatLite::WriteInt32(
-          number, static_cast<int32_t>(std::get<int64_t>(value.data)), &out);
+      return WireFormatLite::WriteInt32(number, static_cast<int32_t>(std::get<int64_t>(value.data)),
+                                        &out);
     case TypeKind::kFloat64:
       return WireFormatLite::WriteDouble(number, std::get<double>(value.data), &out);
     case TypeKind::kStruct:

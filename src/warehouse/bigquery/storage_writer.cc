@@ -123,8 +123,7 @@ absl::Status StorageWriter::Write(const RowsToWrite& rows, host::MonotonicTime d
   }
   milliseconds pause = options_.pause_first;
   while (true) {
-    const auto left =
-        std::chrono::duration_cast<milliseconds>(deadline - clock_.Monotonic());
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - clock_.Monotonic());
     if (left <= milliseconds(0)) return absl::DeadlineExceededError("no time left to write rows");
     const absl::Status status = WriteOnce(rows, encoded, std::min(left, options_.attempt_timeout));
     if (status.ok() || !MayTryAgain(status)) return status;

@@ -43,7 +43,7 @@ json WriteField(const std::string& name, const Type& type, schema::Mode mode) {
   const bool repeated = type.kind == TypeKind::kArray;
   const Type& single = repeated ? type.element() : type;
   json field = {{"name", name},
-                {"mode", repeated                         ? "REPEATED"
+                {"mode", repeated                          ? "REPEATED"
                          : mode == schema::Mode::kRequired ? "REQUIRED"
                                                            : "NULLABLE"}};
   if (single.kind != TypeKind::kStruct) {

@@ -40,7 +40,7 @@ class FakeWarehouse final : public warehouse::Warehouse {
     warehouse::QueryLimits limits;
   };
 
-  absl::Status Append(warehouse::FunctionCommit) override { return Unused(); }
+  absl::Status Append(const warehouse::FunctionCommit&) override { return Unused(); }
   absl::StatusOr<std::unique_ptr<warehouse::ResultStream>> Query(
       const warehouse::Statement& statement, const std::vector<warehouse::Parameter>& parameters,
       const warehouse::QueryLimits& limits) override {
@@ -66,7 +66,8 @@ class FakeWarehouse final : public warehouse::Warehouse {
   absl::StatusOr<std::vector<warehouse::FunctionRecord>> Functions() const override {
     return Unused();
   }
-  absl::StatusOr<int64_t> CountMessages(const warehouse::TableName&) const override {
+  absl::StatusOr<warehouse::FunctionAccount> Account(
+      const std::string&, const warehouse::TableName&) const override {
     return Unused();
   }
   absl::StatusOr<std::vector<warehouse::OutboxEntry>> Outbox(size_t) const override {

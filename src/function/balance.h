@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace afluente::function {
 
@@ -14,6 +15,11 @@ struct Balance {
   int64_t dead_lettered = 0;
   int64_t pending = 0;
   int64_t rows = 0;
+  // When it does not balance, ids that do not add up, at most some dozens of each: retained and
+  // decided, but in no table where there should be one; and in a table though not decided, or in
+  // the table and among the dead letters.
+  std::vector<std::string> missing;
+  std::vector<std::string> doubled;
   bool balanced() const { return published == stored + dropped + dead_lettered + pending; }
 };
 

@@ -4,20 +4,21 @@
 
 namespace afluente::function {
 
-std::vector<Outcome> ByNameTransform::Run(const std::vector<const event::Message*>& messages) {
-  std::vector<Outcome> outcomes;
-  outcomes.reserve(messages.size());
-  for (const event::Message* message : messages) {
-    auto row = decoder_.Decode(message->data);
+std::vector<Decision> ByNameTransform::Run(std::vector<Attempt> attempts) {
+  std::vector<Decision> decisions;
+  decisions.reserve(attempts.size());
+  for (Attempt& attempt : attempts) {
+    auto row = decoder_.Decode(attempt.message->data);
     if (!row.ok()) {
-      outcomes.push_back(Outcome::Failed(std::string(row.status().message())));
+      decisions.push_back(
+          {std::move(attempt), Outcome::Failed(std::string(row.status().message()))});
       continue;
     }
     std::vector<std::vector<schema::Value>> rows;
     rows.push_back(*std::move(row));
-    outcomes.push_back(Outcome::Rows(std::move(rows)));
+    decisions.push_back({std::move(attempt), Outcome::Rows(std::move(rows))});
   }
-  return outcomes;
+  return decisions;
 }
 
 }  // namespace afluente::function

@@ -11,7 +11,7 @@ class ByNameTransform final : public Transform {
   ByNameTransform(std::vector<schema::Column> columns, event::UnknownFields unknown_fields)
       : decoder_(std::move(columns), unknown_fields) {}
 
-  std::vector<Outcome> Run(const std::vector<const event::Message*>& messages) override;
+  std::vector<Decision> Run(std::vector<Attempt> attempts) override;
 
  private:
   event::ByNameDecoder decoder_;

@@ -4,69 +4,34 @@
 #include <optional>
 #include <utility>
 
-#include "function/dead_letter_draft.h"
+#include "function/commit_draft.h"
+#include "function/function_instruments.h"
+#include "function/journal_walk.h"
 #include "host/check.h"
 #include "telemetry/log.h"
-#include "telemetry/metric_names.h"
-#include "telemetry/metrics.h"
 
 namespace afluente::function {
 namespace {
 
-// The audit follows the worker at this distance, so that it reads sealed, cached parts of the
-// journal.
-constexpr uint64_t kAuditLag = 1 << 17;
-constexpr size_t kAuditChunk = 1 << 15;
-constexpr size_t kReadBytesMax = 8 << 20;
 constexpr absl::Duration kLookAgain = absl::Seconds(1);
 constexpr std::chrono::milliseconds kFirstBackoff{100};
 constexpr std::chrono::milliseconds kLongestBackoff{5'000};
-
-// Calls `visit` for each message in (after, through].
-template <typename Visit>
-absl::Status Walk(broker::TopicReader& reader, uint64_t after, uint64_t through, Visit visit) {
-  while (after < through) {
-    AFLUENTE_ASSIGN_OR_RETURN(auto batch, reader.Read(after, kAuditChunk, kReadBytesMax));
-    if (batch.empty()) {
-      return absl::DataLossError("the journal ends before message " + std::to_string(through));
-    }
-    for (const auto& message : batch) {
-      if (message->sequence > through) return absl::OkStatus();
-      visit(*message);
-      after = message->sequence;
-    }
-  }
-  return absl::OkStatus();
-}
+// What attempts under way may take once the function is told to stop.
+constexpr absl::Duration kStopGrace = absl::Seconds(3);
+constexpr absl::Duration kLookAgainStopping = absl::Milliseconds(20);
 
 }  // namespace
 
 struct Function::Wake {
   absl::Mutex mutex;
   bool stopped ABSL_GUARDED_BY(mutex) = false;
+  absl::Time stopped_at ABSL_GUARDED_BY(mutex);
   bool ready ABSL_GUARDED_BY(mutex) = false;
-};
 
-struct Function::Instruments {
-  Instruments(telemetry::Metrics& metrics, const std::string& name)
-      : stored(metrics.GetCounter(telemetry::kFunctionMessages, telemetry::kFunctionMessagesHelp,
-                                  {{"function", name}, {"outcome", "stored"}})),
-        dropped(metrics.GetCounter(telemetry::kFunctionMessages, telemetry::kFunctionMessagesHelp,
-                                   {{"function", name}, {"outcome", "dropped"}})),
-        dead_lettered(metrics.GetCounter(telemetry::kFunctionMessages,
-                                         telemetry::kFunctionMessagesHelp,
-                                         {{"function", name}, {"outcome", "dead_lettered"}})),
-        rows(metrics.GetCounter(telemetry::kFunctionRows, "Rows stored by a function.",
-                                {{"function", name}})),
-        commit_seconds(metrics.GetHistogram(telemetry::kFunctionCommitSeconds,
-                                            "Time of a micro-batch's commit, sync included.",
-                                            {{"function", name}})) {}
-
-  telemetry::Counter& stored;
-  telemetry::Counter& dropped;
-  telemetry::Counter& dead_lettered;
-  telemetry::Counter& rows;
-  telemetry::Histogram& commit_seconds;
+  void Ready() {
+    absl::MutexLock lock(&mutex);
+    ready = true;
+  }
 };
 
 absl::StatusOr<std::unique_ptr<Function>> Function::Create(
@@ -87,34 +52,30 @@ Function::Function(Settings settings, std::unique_ptr<Transform> transform, brok
       warehouse_(warehouse),
       clock_(clock),
       instruments_(std::make_unique<Instruments>(metrics, settings_.name)),
-      wake_(std::make_shared<Wake>()) {}
+      wake_(std::make_shared<Wake>()) {
+  transform_->OnDecided([wake = wake_] { wake->Ready(); });
+}
 
 Function::~Function() { Stop(); }
 
 absl::Status Function::Open() {
-  absl::MutexLock lock(&step_mutex_);
   AFLUENTE_ASSIGN_OR_RETURN(auto records, warehouse_.Functions());
   std::optional<State> stored;
   for (const warehouse::FunctionRecord& record : records) {
-    if (record.function != settings_.name) continue;
+    if (record.function != settings_.name || record.state.empty()) continue;
     AFLUENTE_ASSIGN_OR_RETURN(stored, State::Decode(record.state));
   }
   if (stored && stored->topic != settings_.topic) {
     return absl::FailedPreconditionError("function " + settings_.name + " has read " +
                                          stored->topic + "; changing its topic needs a new name");
   }
-  const auto resume = stored ? std::optional(stored->position) : std::nullopt;
-  AFLUENTE_ASSIGN_OR_RETURN(reader_, topics_.OpenReader(settings_.topic, resume));
-  // A reader pins where it opens: what is not audited yet must stay too.
-  auto audited = resume;
-  if (audited) audited->sequence = stored->audited_sequence;
-  AFLUENTE_ASSIGN_OR_RETURN(audit_reader_, topics_.OpenReader(settings_.topic, audited));
+  absl::MutexLock lock(&step_mutex_);
+  AFLUENTE_RETURN_IF_ERROR(OpenReaders(stored));
   if (stored) {
     state_ = *std::move(stored);
-    if (state_.filter == settings_.filter_text) {
-      position_ = state_.position.sequence;
-      return absl::OkStatus();
-    }
+    AFLUENTE_RETURN_IF_ERROR(RestoreKeys());
+    ShowProgress();
+    if (state_.filter == settings_.filter_text) return absl::OkStatus();
     // The new filter holds from here on: what came before is counted by the old one.
     AFLUENTE_RETURN_IF_ERROR(Audit(state_.position.sequence, SIZE_MAX));
   } else {
@@ -125,13 +86,34 @@ absl::Status Function::Open() {
     state_.audited_sequence = first;
   }
   state_.filter = settings_.filter_text;
-  position_ = state_.position.sequence;
-  warehouse::FunctionCommit commit;
-  commit.function = settings_.name;
-  commit.table = settings_.table;
-  commit.dead_letter_table = settings_.dead_letter_table;
+  ShowProgress();
+  warehouse::FunctionCommit commit = EmptyCommit(settings_);
   commit.state = state_.Encode();
-  return warehouse_.Append(std::move(commit));
+  return warehouse_.Append(commit);
+}
+
+absl::Status Function::OpenReaders(const std::optional<State>& stored) {
+  auto resume = stored ? std::optional(stored->position) : std::nullopt;
+  auto audited = resume;
+  // A reader pins where it opens: what waits and what is not audited yet must stay too.
+  if (resume) resume->sequence = stored->decided_through();
+  if (audited) audited->sequence = stored->audited_sequence;
+  AFLUENTE_ASSIGN_OR_RETURN(reader_, topics_.OpenReader(settings_.topic, resume));
+  AFLUENTE_ASSIGN_OR_RETURN(audit_reader_, topics_.OpenReader(settings_.topic, audited));
+  return absl::OkStatus();
+}
+
+absl::Status Function::RestoreKeys() {
+  if (!settings_.enable_message_ordering) return absl::OkStatus();
+  const WaitingSet::Entries entries = state_.waiting.entries();
+  for (const auto& [sequence, entry] : entries) {
+    AFLUENTE_ASSIGN_OR_RETURN(const auto message, ReadOne(*reader_, sequence));
+    Waiting keyed = entry;
+    keyed.key = KeyOf(*message);
+    state_.waiting.Erase(sequence);
+    state_.waiting.Restore(sequence, std::move(keyed));
+  }
+  return absl::OkStatus();
 }
 
 void Function::Start() {
@@ -142,16 +124,51 @@ void Function::Start() {
 void Function::Stop() {
   {
     absl::MutexLock lock(&wake_->mutex);
+    if (!wake_->stopped) wake_->stopped_at = absl::Now();
     wake_->stopped = true;
   }
   if (worker_.joinable()) worker_.join();
 }
 
+void Function::ShowProgress() {
+  std::string last_error;
+  for (const auto& [sequence, entry] : state_.waiting.entries()) {
+    if (entry.error.empty()) continue;
+    last_error = entry.error;
+    break;
+  }
+  absl::MutexLock lock(&progress_mutex_);
+  // What is not settled waits too, in memory alone.
+  progress_.position = unsettled_ ? unsettled_->next.position.sequence : state_.position.sequence;
+  progress_.waiting = state_.waiting.size() + (unsettled_ ? 1 : 0);
+  progress_.last_error = std::move(last_error);
+  shown_reader_ = reader_.get();
+}
+
+Progress Function::progress() const {
+  absl::MutexLock lock(&progress_mutex_);
+  Progress progress = progress_;
+  const uint64_t last = shown_reader_->last_sequence();
+  progress.unread = last > progress.position ? last - progress.position : 0;
+  return progress;
+}
+
 uint64_t Function::backlog() const {
-  absl::MutexLock lock(&reader_mutex_);
-  const uint64_t last = reader_->last_sequence();
-  const uint64_t position = position_.load(std::memory_order_relaxed);
-  return last > position ? last - position : 0;
+  const Progress now = progress();
+  return now.unread + now.waiting;
+}
+
+State Function::state() const {
+  absl::MutexLock lock(&step_mutex_);
+  return state_;
+}
+
+absl::StatusOr<std::unique_ptr<broker::TopicReader>> Function::OpenReader(
+    uint64_t after_sequence) const {
+  absl::MutexLock lock(&step_mutex_);
+  broker::TopicPosition from = state_.position;
+  from.sequence = after_sequence;
+  return topics_.OpenReader(settings_.topic, from);
 }
 
 void Function::SleepUnlessStopped(std::chrono::milliseconds duration) {
@@ -159,23 +176,56 @@ void Function::SleepUnlessStopped(std::chrono::milliseconds duration) {
   wake_->mutex.AwaitWithTimeout(absl::Condition(&wake_->stopped), absl::FromChrono(duration));
 }
 
+bool Function::IsStopping() const {
+  absl::MutexLock lock(&wake_->mutex);
+  return wake_->stopped;
+}
+
+bool Function::MayStop() {
+  if (transform_->immediate()) return true;
+  {
+    absl::MutexLock lock(&wake_->mutex);
+    if (absl::Now() - wake_->stopped_at > kStopGrace) return true;
+  }
+  absl::MutexLock lock(&step_mutex_);
+  const auto& entries = state_.waiting.entries();
+  return std::none_of(entries.begin(), entries.end(),
+                      [](const auto& entry) { return entry.second.in_flight; });
+}
+
+void Function::AwaitWork(bool stopping) {
+  absl::Duration wait = stopping ? kLookAgainStopping : kLookAgain;
+  {
+    absl::MutexLock lock(&step_mutex_);
+    // A full function is not woken by messages that it cannot take.
+    if (state_.waiting.room() > 0 && transform_->capacity() > 0) {
+      reader_->Wait(state_.position.sequence, [wake = wake_] { wake->Ready(); });
+    }
+    if (const auto next = state_.waiting.NextTime()) {
+      wait = std::clamp(absl::FromChrono(*next - clock_.Now()), absl::Milliseconds(1), wait);
+    }
+  }
+  absl::MutexLock lock(&wake_->mutex);
+  const auto ready =
+      +[](Wake* wake) ABSL_NO_THREAD_SAFETY_ANALYSIS { return wake->stopped || wake->ready; };
+  const auto ready_to_stop =
+      +[](Wake* wake) ABSL_NO_THREAD_SAFETY_ANALYSIS { return wake->ready; };
+  // The deletion of a topic and its successor wake nobody: look now and then.
+  wake_->mutex.AwaitWithTimeout(absl::Condition(stopping ? ready_to_stop : ready, wake_.get()),
+                                wait);
+  wake_->ready = false;
+}
+
 void Function::Run() {
   auto backoff = kFirstBackoff;
   while (true) {
-    {
-      absl::MutexLock lock(&wake_->mutex);
-      if (wake_->stopped) return;
-    }
+    const bool stopping = IsStopping();
+    if (stopping && MayStop()) return;
     absl::StatusOr<bool> worked = false;
     {
       absl::MutexLock lock(&step_mutex_);
-      worked = Step();
-      if (worked.ok() && !*worked) {
-        reader_->Wait(state_.position.sequence, [wake = wake_] {
-          absl::MutexLock waiting(&wake->mutex);
-          wake->ready = true;
-        });
-      }
+      worked = Step(stopping);
+      ShowProgress();
     }
     if (!worked.ok()) {
       // The backlog stays in the journal; nothing is skipped.
@@ -183,163 +233,14 @@ void Function::Run() {
                      {{"function", settings_.name},
                       {"error", worked.status().ToString()},
                       {"retry_in_ms", std::to_string(backoff.count())}});
+      if (stopping) return;
       SleepUnlessStopped(backoff);
       backoff = std::min(backoff * 2, kLongestBackoff);
       continue;
     }
     backoff = kFirstBackoff;
-    if (*worked) continue;
-    absl::MutexLock lock(&wake_->mutex);
-    // The deletion of a topic and its successor wake nobody: look now and then.
-    wake_->mutex.AwaitWithTimeout(
-        absl::Condition(
-            +[](Wake* wake) ABSL_NO_THREAD_SAFETY_ANALYSIS { return wake->stopped || wake->ready; },
-            wake_.get()),
-        kLookAgain);
-    wake_->ready = false;
+    if (!*worked) AwaitWork(stopping);
   }
-}
-
-absl::StatusOr<bool> Function::Step() {
-  AFLUENTE_ASSIGN_OR_RETURN(auto batch,
-                            reader_->Read(state_.position.sequence, settings_.batch_messages_max,
-                                          settings_.batch_bytes_max));
-  if (batch.empty()) return FollowNewTopic();
-  if (state_.position.sequence - state_.audited_sequence > kAuditLag) {
-    AFLUENTE_RETURN_IF_ERROR(Audit(state_.position.sequence, kAuditChunk));
-  }
-  warehouse::FunctionCommit commit = Decide(batch);
-  State next = state_;
-  next.position.sequence = batch.back()->sequence;
-  commit.state = next.Encode();
-  const warehouse::OutcomeCounters counters = commit.counters;
-  const host::MonotonicTime begin = clock_.Monotonic();
-  AFLUENTE_RETURN_IF_ERROR(warehouse_.Append(std::move(commit)));
-  instruments_->commit_seconds.Observe(
-      std::chrono::duration<double>(clock_.Monotonic() - begin).count());
-  instruments_->stored.Add(counters.stored);
-  instruments_->dropped.Add(counters.dropped);
-  instruments_->dead_lettered.Add(counters.dead_lettered);
-  instruments_->rows.Add(counters.rows);
-  state_ = std::move(next);
-  position_ = state_.position.sequence;
-  reader_->Pin(state_.position.sequence);
-  audit_reader_->Pin(state_.audited_sequence);
-  return true;
-}
-
-absl::StatusOr<bool> Function::FollowNewTopic() {
-  if (!reader_->topic_deleted()) return false;
-  auto next = topics_.OpenReader(settings_.topic, std::nullopt);
-  if (absl::IsNotFound(next.status())) return false;
-  AFLUENTE_RETURN_IF_ERROR(next.status());
-  AFLUENTE_ASSIGN_OR_RETURN(auto next_audit, topics_.OpenReader(settings_.topic, std::nullopt));
-  // The old topic's share of what was published is final now.
-  AFLUENTE_RETURN_IF_ERROR(Audit(state_.position.sequence, SIZE_MAX));
-  State moved = state_;
-  moved.position = (*next)->position_at((*next)->first_sequence() - 1);
-  moved.audited_sequence = moved.position.sequence;
-  warehouse::FunctionCommit commit;
-  commit.function = settings_.name;
-  commit.table = settings_.table;
-  commit.dead_letter_table = settings_.dead_letter_table;
-  commit.state = moved.Encode();
-  AFLUENTE_RETURN_IF_ERROR(warehouse_.Append(std::move(commit)));
-  absl::MutexLock lock(&reader_mutex_);
-  state_ = std::move(moved);
-  position_ = state_.position.sequence;
-  reader_ = *std::move(next);
-  audit_reader_ = std::move(next_audit);
-  return true;
-}
-
-warehouse::FunctionCommit Function::Decide(const broker::TopicReader::Batch& batch) {
-  warehouse::FunctionCommit commit;
-  commit.function = settings_.name;
-  commit.table = settings_.table;
-  commit.dead_letter_table = settings_.dead_letter_table;
-  std::vector<const event::Message*> messages;
-  messages.reserve(batch.size());
-  for (const auto& message : batch) {
-    if (settings_.filter.Matches(message->attributes)) messages.push_back(message.get());
-  }
-  std::vector<Outcome> outcomes = transform_->Run(messages);
-  AFLUENTE_CHECK(outcomes.size() == messages.size());
-  commit.rows.reserve(messages.size());
-  for (size_t i = 0; i < messages.size(); ++i) {
-    const event::Message& message = *messages[i];
-    Outcome& outcome = outcomes[i];
-    if (outcome.kind == Outcome::Kind::kDropped) {
-      ++commit.counters.dropped;
-      continue;
-    }
-    if (outcome.kind == Outcome::Kind::kFailed) {
-      AddDeadLetter(message, std::move(outcome.error), commit);
-      continue;
-    }
-    ++commit.counters.stored;
-    commit.counters.rows += outcome.rows.size();
-    int64_t row_number = 0;
-    for (auto& values : outcome.rows) {
-      commit.rows.push_back({message.message_id, row_number++, std::move(values)});
-    }
-  }
-  return commit;
-}
-
-void Function::AddDeadLetter(const event::Message& message, std::string error,
-                             warehouse::FunctionCommit& commit) const {
-  ++commit.counters.dead_lettered;
-  if (!settings_.dead_letter_topic.empty()) {
-    commit.outbox.push_back({
-        settings_.name + "/" + message.message_id,
-        settings_.dead_letter_topic,
-        DeadLetterDraft(message, settings_.topic, settings_.name, /*attempts=*/1),
-    });
-  }
-  commit.dead_letters.push_back(
-      {message, settings_.topic, std::move(error), /*attempts=*/1, clock_.Now()});
-}
-
-absl::Status Function::Audit(uint64_t through, size_t messages_max) {
-  const uint64_t reach = std::min<uint64_t>(messages_max, through - state_.audited_sequence);
-  const uint64_t last = state_.audited_sequence + reach;
-  AFLUENTE_ASSIGN_OR_RETURN(const event::Filter filter, event::Filter::Parse(state_.filter));
-  int64_t matched = 0;
-  AFLUENTE_RETURN_IF_ERROR(
-      Walk(*audit_reader_, state_.audited_sequence, last,
-           [&](const event::Message& message) { matched += filter.Matches(message.attributes); }));
-  state_.audited_sequence = last;
-  state_.audited_published += matched;
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Balance> Function::Check() {
-  // Between two steps: the position, the counters and the table stand still together.
-  absl::MutexLock lock(&step_mutex_);
-  Balance balance;
-  balance.function = settings_.name;
-  balance.published = state_.audited_published;
-  const uint64_t position = state_.position.sequence;
-  AFLUENTE_RETURN_IF_ERROR(Walk(*audit_reader_, state_.audited_sequence,
-                                audit_reader_->last_sequence(), [&](const event::Message& message) {
-                                  if (!settings_.filter.Matches(message.attributes)) return;
-                                  ++balance.published;
-                                  balance.pending += message.sequence > position;
-                                }));
-  AFLUENTE_ASSIGN_OR_RETURN(auto records, warehouse_.Functions());
-  for (const warehouse::FunctionRecord& record : records) {
-    if (record.function != settings_.name) continue;
-    balance.dropped = record.counters.dropped;
-    balance.dead_lettered = record.counters.dead_lettered;
-    balance.rows = record.counters.rows;
-    balance.stored = record.counters.removed + record.counters.self_stored;
-  }
-  if (!settings_.table.table.empty()) {
-    AFLUENTE_ASSIGN_OR_RETURN(const int64_t in_table, warehouse_.CountMessages(settings_.table));
-    balance.stored += in_table;
-  }
-  return balance;
 }
 
 }  // namespace afluente::function

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "broker/topics.h"
-#include "event/filter.h"
 #include "function/balance.h"
+#include "function/settings.h"
 #include "function/state.h"
 #include "function/transform.h"
 #include "warehouse/warehouse.h"
@@ -24,21 +25,16 @@ class Metrics;
 
 namespace afluente::function {
 
-struct Settings {
-  std::string name;
-  std::string topic;  // projects/P/topics/T
-  std::string filter_text;
-  event::Filter filter;
-  warehouse::TableName table;
-  warehouse::TableName dead_letter_table;
-  std::string dead_letter_topic;  // empty = the table alone
-  bool start_latest = false;
-  size_t batch_messages_max = 8192;
-  size_t batch_bytes_max = 8 << 20;
+// What is known of a function's messages without counting them.
+struct Progress {
+  uint64_t position = 0;  // the last message read
+  uint64_t unread = 0;    // messages after it, matching or not
+  size_t waiting = 0;     // read and not decided: tried right now, or waiting for another attempt
+  std::string last_error;  // of one that waits
 };
 
 // Reads a topic in order and turns each message into exactly one outcome. Owned by roles/; one
-// worker thread of its own. Rows, dead letters, counters and the position commit together, so a
+// worker thread of its own. Rows, dead letters, counters and the state commit together, so a
 // restart goes on right after the last commit and nothing is stored twice.
 class Function {
  public:
@@ -50,32 +46,69 @@ class Function {
   ~Function();  // stops after the batch at hand
 
   void Start();
+  // The batch at hand is committed; attempts under way have some seconds to end.
   void Stop();
 
-  // Counts the balance from the journal, the table and the counters. Blocks; safe while running.
+  // Counts the balance from the journal, the table and the counters. Blocks; the worker goes on.
   absl::StatusOr<Balance> Check();
-  // Messages after the position, matching or not; 0 = caught up.
+  // Messages that are not decided, matching or not; 0 = caught up.
   uint64_t backlog() const;
+  Progress progress() const;
   const Settings& settings() const { return settings_; }
+
+  // What replays, retries and backfills decide beside the worker: `change` edits the state, and the
+  // commit goes with it in one transaction. UNAVAILABLE while the worker's own commit is refused.
+  absl::Status CommitBeside(warehouse::FunctionCommit commit,
+                            absl::FunctionRef<absl::Status(State&)> change);
+  State state() const;
+  // A reader of its own, which keeps all messages after `after_sequence` that are there.
+  absl::StatusOr<std::unique_ptr<broker::TopicReader>> OpenReader(uint64_t after_sequence) const;
 
  private:
   struct Instruments;
+  // The end of a step whose commit the warehouse could not take yet.
+  struct Unsettled {
+    warehouse::FunctionCommit commit;
+    State next;
+  };
+
   Function(Settings settings, std::unique_ptr<Transform> transform, broker::Topics& topics,
            warehouse::Warehouse& warehouse, const host::Clock& clock, telemetry::Metrics& metrics);
 
   absl::Status Open();
+  absl::Status OpenReaders(const std::optional<State>& stored);
+  // Of messages that waited when the process ended.
+  absl::Status RestoreKeys();
   void Run();
-  // One micro-batch; false when nothing was there.
-  absl::StatusOr<bool> Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
-  warehouse::FunctionCommit Decide(const broker::TopicReader::Batch& batch);
-  void AddDeadLetter(const event::Message& message, std::string error,
-                     warehouse::FunctionCommit& commit) const;
+  // One micro-batch; false when there was nothing to do. When stopping it begins no attempt.
+  absl::StatusOr<bool> Step(bool stopping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  // Adds the messages whose next attempt is due; how many.
+  absl::StatusOr<size_t> TakeDue(size_t max, std::vector<Attempt>& attempts)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  // Adds new messages, which are read from then on; the number of those read.
+  absl::StatusOr<size_t> TakeNew(size_t max, std::vector<Attempt>& attempts)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  // Commits decisions with the state after them.
+  absl::Status Settle(std::vector<Decision> decisions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  // The same when a row of one of them is refused: halves, until the guilty stand alone.
+  absl::Status SettleHalves(std::vector<Decision> decisions, const absl::Status& refusal)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  absl::Status Append(Unsettled& unsettled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  std::string_view KeyOf(const event::Message& message) const;
+  void ShowProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  bool IsStopping() const;
+  // Whether nothing is left that stopping waits for.
+  bool MayStop() ABSL_LOCKS_EXCLUDED(step_mutex_);
   // When the topic was deleted and there is a new one of its name: goes on at its start. False when
   // not.
   absl::StatusOr<bool> FollowNewTopic() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::Status Audit(uint64_t through, size_t messages_max)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  absl::Status FindSuspects(const State& state, broker::TopicReader& reader,
+                            Balance& balance) const;
   void SleepUnlessStopped(std::chrono::milliseconds duration);
+  // Until a message or a decision comes, an attempt is due or the function is stopped.
+  void AwaitWork(bool stopping) ABSL_LOCKS_EXCLUDED(step_mutex_);
 
   const Settings settings_;
   const std::unique_ptr<Transform> transform_;
@@ -84,17 +117,20 @@ class Function {
   const host::Clock& clock_;
   const std::unique_ptr<Instruments> instruments_;
 
-  // Held for one step, so that Check can look between two of them. Taken before mutex_.
-  absl::Mutex step_mutex_;
+  // Held for one step. Taken before progress_mutex_.
+  mutable absl::Mutex step_mutex_;
+  // Of the worker: ahead of what is committed by messages that are read and wait.
   State state_ ABSL_GUARDED_BY(step_mutex_);
-  // Replaced and used by the holder of step_mutex_; others read their ends under reader_mutex_,
-  // which is taken last.
-  mutable absl::Mutex reader_mutex_;
-  std::unique_ptr<broker::TopicReader> reader_;
-  std::unique_ptr<broker::TopicReader> audit_reader_;
-  std::atomic<uint64_t> position_{0};
+  std::optional<Unsettled> unsettled_ ABSL_GUARDED_BY(step_mutex_);
+  std::unique_ptr<broker::TopicReader> reader_ ABSL_GUARDED_BY(step_mutex_);
+  std::unique_ptr<broker::TopicReader> audit_reader_ ABSL_GUARDED_BY(step_mutex_);
 
-  // Shared with the journal's waiter, which may outlive this function's thread.
+  mutable absl::Mutex progress_mutex_;
+  Progress progress_ ABSL_GUARDED_BY(progress_mutex_);
+  // reader_, for its end alone.
+  const broker::TopicReader* shown_reader_ ABSL_GUARDED_BY(progress_mutex_) = nullptr;
+
+  // Shared with the journal's waiter and the transform, which may outlive this function's thread.
   struct Wake;
   const std::shared_ptr<Wake> wake_;
   std::thread worker_;

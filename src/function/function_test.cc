@@ -317,31 +317,43 @@ class FragileStatement final : public warehouse::BatchSql {
 };
 
 TEST(SqlTransformTest, AFailingBatchIsHalvedUntilTheGuiltyStandAlone) {
-  std::vector<event::Message> messages(9);
-  for (auto& message : messages) message.data = "good";
-  messages[3].data = "bad";
-  messages[4].data = "none";
-  messages[8].data = "bad";
-  std::vector<const event::Message*> pointers;
-  for (const auto& message : messages) pointers.push_back(&message);
+  std::vector<Attempt> attempts;
+  for (size_t i = 0; i < 9; ++i) {
+    auto message = std::make_shared<event::Message>();
+    message->data = i == 3 || i == 8 ? "bad" : i == 4 ? "none" : "good";
+    attempts.push_back({std::move(message), 1});
+  }
   SqlTransform transform(std::make_unique<FragileStatement>());
-  const auto outcomes = transform.Run(pointers);
-  ASSERT_EQ(outcomes.size(), 9u);
+  const auto decisions = transform.Run(std::move(attempts));
+  ASSERT_EQ(decisions.size(), 9u);
   for (size_t i = 0; i < 9; ++i) {
     const auto expected = i == 3 || i == 8 ? Outcome::Kind::kFailed
                           : i == 4         ? Outcome::Kind::kDropped
                                            : Outcome::Kind::kRows;
-    EXPECT_EQ(outcomes[i].kind, expected) << i;
+    EXPECT_EQ(decisions[i].outcome.kind, expected) << i;
   }
-  EXPECT_THAT(outcomes[8].error, HasSubstr("bad value"));
+  EXPECT_THAT(decisions[8].outcome.error, HasSubstr("bad value"));
 }
 
 TEST(StateTest, RoundTripAndDamage) {
-  State state{{"j", 3, 7}, kTopic, "attributes:x", 5, 4};
+  State state{{"j", 3, 7}, kTopic, "attributes:x", 5, 4, {}, {}, {}, 0};
+  state.waiting.Fail(6, "", 2, host::WallTime(std::chrono::seconds(9)), "it said \xff");
+  state.waiting.Start(7, "");
+  state.replay = ReplayState{2, 5, "p.d.t", 1};
+  state.backfills = {{"file", 10}};
+  state.backfilled = 8;
   const auto decoded = State::Decode(state.Encode());
   ASSERT_TRUE(decoded.ok());
   EXPECT_EQ(decoded->position, state.position);
   EXPECT_EQ(decoded->audited_published, 4);
+  ASSERT_EQ(decoded->waiting.size(), 2u);
+  EXPECT_EQ(decoded->waiting.Find(6)->attempts, 2);
+  EXPECT_EQ(decoded->waiting.Find(6)->next_time, host::WallTime(std::chrono::seconds(9)));
+  EXPECT_THAT(decoded->waiting.Find(6)->error, HasSubstr("it said"));
+  EXPECT_FALSE(decoded->waiting.Find(7)->in_flight);
+  EXPECT_EQ(decoded->decided_through(), 5u);
+  EXPECT_EQ(decoded->replay->end, 5u);
+  EXPECT_EQ(decoded->backfills.at("file"), 10u);
   EXPECT_FALSE(State::Decode("{}").ok());
   EXPECT_FALSE(State::Decode("\xff").ok());
 }

@@ -17,7 +17,7 @@ namespace afluente::function {
 // A warehouse that remembers what was committed. For tests; thread-safe.
 class MemoryWarehouse final : public warehouse::Warehouse {
  public:
-  absl::Status Append(warehouse::FunctionCommit commit) override {
+  absl::Status Append(const warehouse::FunctionCommit& commit) override {
     absl::MutexLock lock(&mutex_);
     if (refusals_ > 0) {
       --refusals_;
@@ -37,6 +37,7 @@ class MemoryWarehouse final : public warehouse::Warehouse {
     record.counters.stored += commit.counters.stored;
     record.counters.dropped += commit.counters.dropped;
     record.counters.dead_lettered += commit.counters.dead_lettered;
+    record.counters.self_stored += commit.counters.self_stored;
     record.counters.rows += commit.counters.rows;
     return absl::OkStatus();
   }
@@ -46,11 +47,15 @@ class MemoryWarehouse final : public warehouse::Warehouse {
     for (const auto& [name, record] : records_) records.push_back(record);
     return records;
   }
-  absl::StatusOr<int64_t> CountMessages(const warehouse::TableName&) const override {
+  absl::StatusOr<warehouse::FunctionAccount> Account(
+      const std::string& function, const warehouse::TableName&) const override {
     absl::MutexLock lock(&mutex_);
+    warehouse::FunctionAccount account;
+    if (records_.contains(function)) account.record = records_.at(function);
     std::set<std::string> ids;
     for (const auto& row : rows_) ids.insert(row.message_id);
-    return ids.size();
+    account.messages_in_table = ids.size();
+    return account;
   }
   absl::StatusOr<std::unique_ptr<warehouse::ResultStream>> Query(
       const warehouse::Statement&, const std::vector<warehouse::Parameter>&,

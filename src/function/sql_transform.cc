@@ -4,34 +4,38 @@
 
 namespace afluente::function {
 
-std::vector<Outcome> SqlTransform::Run(const std::vector<const event::Message*>& messages) {
-  std::vector<Outcome> outcomes(messages.size());
-  RunRange(messages, 0, messages.size(), outcomes);
-  return outcomes;
+std::vector<Decision> SqlTransform::Run(std::vector<Attempt> attempts) {
+  std::vector<Decision> decisions;
+  decisions.reserve(attempts.size());
+  for (Attempt& attempt : attempts) decisions.push_back({std::move(attempt), Outcome::Dropped()});
+  RunRange(decisions, 0, decisions.size());
+  return decisions;
 }
 
-void SqlTransform::RunRange(const std::vector<const event::Message*>& messages, size_t begin,
-                            size_t end, std::vector<Outcome>& outcomes) {
+void SqlTransform::RunRange(std::vector<Decision>& decisions, size_t begin, size_t end) {
   if (begin == end) return;
-  const std::vector<const event::Message*> part(messages.begin() + begin, messages.begin() + end);
-  // Pure transforms fail the same way each time, so nothing is attempted twice.
-  const std::vector<int64_t> attempts(part.size(), 1);
+  std::vector<const event::Message*> part;
+  std::vector<int64_t> attempts;
+  for (size_t i = begin; i < end; ++i) {
+    part.push_back(decisions[i].attempt.message.get());
+    attempts.push_back(decisions[i].attempt.number);
+  }
   auto rows = statement_->Run(part, attempts);
   if (rows.ok()) {
     for (warehouse::TransformedRow& row : *rows) {
-      Outcome& outcome = outcomes[begin + row.message_index];
+      Outcome& outcome = decisions[begin + row.message_index].outcome;
       outcome.kind = Outcome::Kind::kRows;
       outcome.rows.push_back(std::move(row.values));
     }
     return;
   }
   if (end - begin == 1) {
-    outcomes[begin] = Outcome::Failed(std::string(rows.status().message()));
+    decisions[begin].outcome = Outcome::Failed(std::string(rows.status().message()));
     return;
   }
   const size_t middle = begin + (end - begin) / 2;
-  RunRange(messages, begin, middle, outcomes);
-  RunRange(messages, middle, end, outcomes);
+  RunRange(decisions, begin, middle);
+  RunRange(decisions, middle, end);
 }
 
 }  // namespace afluente::function

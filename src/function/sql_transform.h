@@ -14,11 +14,10 @@ class SqlTransform final : public Transform {
   explicit SqlTransform(std::unique_ptr<warehouse::BatchSql> statement)
       : statement_(std::move(statement)) {}
 
-  std::vector<Outcome> Run(const std::vector<const event::Message*>& messages) override;
+  std::vector<Decision> Run(std::vector<Attempt> attempts) override;
 
  private:
-  void RunRange(const std::vector<const event::Message*>& messages, size_t begin, size_t end,
-                std::vector<Outcome>& outcomes);
+  void RunRange(std::vector<Decision>& decisions, size_t begin, size_t end);
 
   std::unique_ptr<warehouse::BatchSql> statement_;
 };

@@ -1,20 +1,21 @@
 #include "roles/pipeline.h"
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "broker/broker.h"
-#include "function/by_name_transform.h"
 #include "function/dead_letter_relay.h"
 #include "function/function.h"
-#include "function/sql_transform.h"
 #include "function/storing_subscriptions.h"
 #include "host/check.h"
 #include "host/clock.h"
 #include "host/data_directory.h"
 #include "host/file_system.h"
+#include "http/connection_pool.h"
 #include "roles/apply_spec.h"
+#include "roles/make_transform.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
 #include "telemetry/metric_names.h"
@@ -29,29 +30,15 @@ struct Pipeline::State {
   host::PosixFileSystem files;
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<warehouse::duckdb::DuckdbDatabase> database;
+  // Of functions over HTTP.
+  std::unique_ptr<http::IoThreads> io_threads;
+  std::unique_ptr<http::ConnectionPool> connections;
   std::vector<std::unique_ptr<function::Function>> functions;
   std::unique_ptr<function::DeadLetterRelay> dead_letter_relay;  // where a function names a topic
   std::unique_ptr<function::StoringSubscriptions> subscriptions;
 };
 
 namespace {
-
-absl::StatusOr<std::unique_ptr<function::Transform>> MakeTransform(
-    const spec::Function& function, const spec::Spec& spec,
-    warehouse::duckdb::DuckdbDatabase& database) {
-  const spec::Table* table = FindTable(spec, function);
-  AFLUENTE_CHECK(table != nullptr);  // spec::Load refuses dangling tables
-  if (function.sql.empty()) {
-    return std::make_unique<function::ByNameTransform>(table->schema, function.unknown_fields);
-  }
-  auto statement = database.batch_sql_compiler().Compile(
-      function.sql, ToTableSchema(spec, function.dataset, *table));
-  if (!statement.ok()) {
-    return absl::Status(statement.status().code(),
-                        absl::StrCat(function.sql_file, ": ", statement.status().message()));
-  }
-  return std::make_unique<function::SqlTransform>(*std::move(statement));
-}
 
 absl::StatusOr<function::Settings> MakeSettings(const spec::Function& function,
                                                 const std::string& project) {
@@ -66,11 +53,24 @@ absl::StatusOr<function::Settings> MakeSettings(const spec::Function& function,
     settings.dead_letter_topic =
         absl::StrCat("projects/", project, "/topics/", function.dead_letter_policy.topic);
   }
+  settings.retry = {function.retry_policy.minimum_backoff, function.retry_policy.maximum_backoff,
+                    function.dead_letter_policy.max_delivery_attempts};
+  settings.enable_message_ordering = function.enable_message_ordering;
   settings.start_latest = function.start == spec::Start::kLatest;
   return settings;
 }
 
 }  // namespace
+
+void Pipeline::OpenConnections(const spec::Spec& spec, State& state) {
+  http::PoolOptions options;
+  for (const spec::Function& function : spec.functions) {
+    if (!function.http) continue;
+    options.answer_bytes_max = std::max(options.answer_bytes_max, function.http->response_bytes);
+  }
+  state.io_threads = std::make_unique<http::IoThreads>(1);
+  state.connections = http::ConnectionPool::Create(*state.io_threads, options);
+}
 
 absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
                                                          const std::string& data_dir,
@@ -97,9 +97,11 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
   AFLUENTE_ASSIGN_OR_RETURN(state->database, database.get());
   AFLUENTE_ASSIGN_OR_RETURN(state->broker, std::move(broker));
   AFLUENTE_RETURN_IF_ERROR(ApplySpec(spec, *state->broker, state->database->catalog()));
+  OpenConnections(spec, *state);
+  const TransformParts parts{spec, state->database->batch_sql_compiler(), *state->connections};
   for (const spec::Function& function : spec.functions) {
     AFLUENTE_ASSIGN_OR_RETURN(auto settings, MakeSettings(function, spec.project));
-    AFLUENTE_ASSIGN_OR_RETURN(auto transform, MakeTransform(function, spec, *state->database));
+    AFLUENTE_ASSIGN_OR_RETURN(auto transform, MakeTransform(function, parts));
     AFLUENTE_ASSIGN_OR_RETURN(
         auto worker,
         function::Function::Create(std::move(settings), std::move(transform), *state->broker,
@@ -107,6 +109,11 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
     metrics.AddGauge(telemetry::kFunctionBacklog, "Messages behind a function's position.",
                      {{"function", function.name}},
                      [worker = worker.get()] { return static_cast<double>(worker->backlog()); });
+    metrics.AddGauge(telemetry::kFunctionWaiting,
+                     "Messages that are being tried, or wait for their next attempt.",
+                     {{"function", function.name}}, [worker = worker.get()] {
+                       return static_cast<double>(worker->progress().waiting);
+                     });
     state->functions.push_back(std::move(worker));
     if (function.dead_letter_policy.topic.empty() || state->dead_letter_relay) continue;
     state->dead_letter_relay =

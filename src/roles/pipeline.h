@@ -63,6 +63,7 @@ class Pipeline {
  private:
   struct State;
   explicit Pipeline(std::unique_ptr<State> state);
+  static void OpenConnections(const spec::Spec& spec, State& state);
   std::unique_ptr<State> state_;
 };
 

@@ -83,7 +83,7 @@ std::string LineOf(std::string_view stack) {
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(std::string_view function_name,
                                                        std::string_view code,
                                                        const Limits& limits) {
-  if (!IsIdentifier(function_name)) {
+  if (!function_name.empty() && !IsIdentifier(function_name)) {
     return absl::InvalidArgumentError("the function's name is not a name in JavaScript");
   }
   if (code.size() > limits.code_bytes_max) {
@@ -150,14 +150,42 @@ absl::StatusOr<JSValue> Engine::Evaluate(std::string_view code, const char* file
   return value;
 }
 
+std::vector<std::string> Engine::GlobalFunctions(const std::vector<std::string>& known) {
+  std::vector<std::string> functions;
+  Value global(context_, JS_GetGlobalObject(context_));
+  JSPropertyEnum* names = nullptr;
+  uint32_t count = 0;
+  if (JS_GetOwnPropertyNames(context_, &names, &count, global.get(), JS_GPN_STRING_MASK) != 0) {
+    JS_FreeValue(context_, JS_GetException(context_));
+    return functions;
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    Value value(context_, JS_GetProperty(context_, global.get(), names[i].atom));
+    const char* name = JS_AtomToCString(context_, names[i].atom);
+    if (name == nullptr) continue;
+    const bool is_new = std::find(known.begin(), known.end(), name) == known.end();
+    if (is_new && JS_IsFunction(context_, value.get())) functions.emplace_back(name);
+    JS_FreeCString(context_, name);
+  }
+  JS_FreePropertyEnum(context_, names, count);
+  return functions;
+}
+
 absl::Status Engine::Load(std::string_view function_name, std::string_view code) {
+  std::string name(function_name);
+  std::vector<std::string> before;
+  if (name.empty()) before = GlobalFunctions({});
   AFLUENTE_ASSIGN_OR_RETURN(JSValue loaded, Evaluate(code, kFile));
   JS_FreeValue(context_, loaded);
+  if (name.empty()) {
+    const std::vector<std::string> declared = GlobalFunctions(before);
+    name = declared.size() == 1 ? declared[0] : "transform";
+  }
   // Evaluated, because `const f = ...` is not a property of the global object.
-  absl::StatusOr<JSValue> function = Evaluate(function_name, "name.js");
+  absl::StatusOr<JSValue> function = Evaluate(name, "name.js");
   if (function.ok()) function_ = *function;
   if (JS_IsFunction(context_, function_)) return absl::OkStatus();
-  return absl::InvalidArgumentError(Concat("the code has no function ", function_name));
+  return absl::InvalidArgumentError(Concat("the code has no function ", name));
 }
 
 int Engine::Interrupt(JSRuntime*, void* engine) {
@@ -241,7 +269,7 @@ JSValue Engine::MakeMessage(const event::Message& message) {
   return object;
 }
 
-JSValue Engine::MakeMetadata(const event::Message& message) {
+JSValue Engine::MakeMetadata(const event::Message& message, int64_t delivery_attempt) {
   JSValue object = JS_NewObject(context_);
   if (!message.message_id.empty()) Define(object, message_id_, message.message_id);
   if (message.publish_time != host::WallTime()) {
@@ -250,10 +278,15 @@ JSValue Engine::MakeMetadata(const event::Message& message) {
            schema::FormatRfc3339(host::WallTime(seconds).time_since_epoch().count()));
   }
   if (!message.ordering_key.empty()) Define(object, ordering_key_, message.ordering_key);
+  if (delivery_attempt > 0) {
+    JS_DefinePropertyValueStr(context_, object, "delivery_attempt",
+                              JS_NewInt64(context_, delivery_attempt), JS_PROP_C_W_E);
+  }
   return object;
 }
 
-absl::StatusOr<Transformed> Engine::Call(const event::Message& message) {
+absl::Status Engine::Invoke(const event::Message& message, int64_t delivery_attempt,
+                            absl::FunctionRef<absl::Status(JSValueConst)> read) {
   AFLUENTE_CHECK(!broken_);
   if (!schema::IsUtf8(message.data)) {
     return absl::InvalidArgumentError("the message's data is not UTF-8, so it is no string");
@@ -265,18 +298,47 @@ absl::StatusOr<Transformed> Engine::Call(const event::Message& message) {
   random_ = Hash(message.message_id.empty() ? message.data : message.message_id);
 
   Value first(context_, MakeMessage(message));
-  Value second(context_, MakeMetadata(message));
+  Value second(context_, MakeMetadata(message, delivery_attempt));
   // What found no memory left an exception.
   if (JS_HasException(context_)) return TakeException();
   JSValueConst arguments[] = {first.get(), second.get()};
   Value result(context_, JS_Call(context_, function_, JS_UNDEFINED, 2, arguments));
-  absl::StatusOr<Transformed> transformed =
-      result.is_exception() ? TakeException() : Convert(result.get(), message);
+  absl::Status status = result.is_exception() ? TakeException() : read(result.get());
   // A promise that waits would run within a later call.
   if (JS_IsJobPending(runtime_)) broken_ = true;
   // Long built-in functions end early when time is over, with a wrong answer.
   if (stopwatch_.IsOver()) return LimitMet("time");
+  return status;
+}
+
+absl::StatusOr<Transformed> Engine::Call(const event::Message& message) {
+  Transformed transformed;
+  AFLUENTE_RETURN_IF_ERROR(Invoke(message, 0, [&](JSValueConst result) -> absl::Status {
+    AFLUENTE_ASSIGN_OR_RETURN(transformed, Convert(result, message));
+    return absl::OkStatus();
+  }));
   return transformed;
+}
+
+absl::StatusOr<ReturnedJson> Engine::CallForJson(const event::Message& message,
+                                                 int64_t delivery_attempt) {
+  ReturnedJson json;
+  AFLUENTE_RETURN_IF_ERROR(
+      Invoke(message, delivery_attempt, [&](JSValueConst result) -> absl::Status {
+        AFLUENTE_ASSIGN_OR_RETURN(json, ToJson(result));
+        return absl::OkStatus();
+      }));
+  return json;
+}
+
+absl::StatusOr<ReturnedJson> Engine::ToJson(JSValueConst result) {
+  if (JS_IsNull(result)) return ReturnedJson();
+  if (!JS_IsObject(result) || JS_IsFunction(context_, result)) {
+    return absl::InvalidArgumentError("the function returned neither an object, an array nor null");
+  }
+  Value text(context_, JS_JSONStringify(context_, result, JS_UNDEFINED, JS_UNDEFINED));
+  AFLUENTE_ASSIGN_OR_RETURN(std::string json, ReadText(text.get(), "value"));
+  return ReturnedJson(std::move(json));
 }
 
 absl::StatusOr<std::string> Engine::ReadText(JSValueConst value, std::string_view what) {

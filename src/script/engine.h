@@ -4,7 +4,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "quickjs.h"
@@ -25,6 +27,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   absl::StatusOr<Transformed> Call(const event::Message& message);
+  absl::StatusOr<ReturnedJson> CallForJson(const event::Message& message,
+                                           int64_t delivery_attempt);
   bool broken() const { return broken_; }
 
  private:
@@ -32,12 +36,19 @@ class Engine {
 
   absl::Status Prepare();
   absl::Status Load(std::string_view function_name, std::string_view code);
+  // The names of the functions on the global object that are not in `known`.
+  std::vector<std::string> GlobalFunctions(const std::vector<std::string>& known);
+  // Calls the function and hands what it returned to `read`.
+  absl::Status Invoke(const event::Message& message, int64_t delivery_attempt,
+                      absl::FunctionRef<absl::Status(JSValueConst)> read);
+  absl::StatusOr<ReturnedJson> ToJson(JSValueConst result);
   absl::StatusOr<JSValue> Evaluate(std::string_view code, const char* file);
   // The pending exception as a status; breaks the engine when it tells of a limit.
   absl::Status TakeException();
   absl::Status LimitMet(std::string_view what);
   JSValue MakeMessage(const event::Message& message);
-  JSValue MakeMetadata(const event::Message& message);
+  // Without an attempt's number when that is 0.
+  JSValue MakeMetadata(const event::Message& message, int64_t delivery_attempt);
   void Define(JSValueConst object, JSAtom name, std::string_view text);
   absl::StatusOr<Transformed> Convert(JSValueConst result, const event::Message& message);
   absl::Status ReadAttributes(JSValueConst object, size_t bytes_left, event::Attributes* read);

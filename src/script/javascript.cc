@@ -15,15 +15,24 @@ class QuickJs final : public JavaScript {
       : function_name_(function_name), code_(code), limits_(limits), engine_(std::move(engine)) {}
 
   absl::StatusOr<Transformed> Call(const event::Message& message) override {
-    // After a limit was met the code starts afresh.
-    if (engine_ == nullptr || engine_->broken()) {
-      engine_.reset();
-      AFLUENTE_ASSIGN_OR_RETURN(engine_, Engine::Create(function_name_, code_, limits_));
-    }
+    AFLUENTE_RETURN_IF_ERROR(Renew());
     return engine_->Call(message);
+  }
+  absl::StatusOr<ReturnedJson> CallForJson(const event::Message& message,
+                                           int64_t delivery_attempt) override {
+    AFLUENTE_RETURN_IF_ERROR(Renew());
+    return engine_->CallForJson(message, delivery_attempt);
   }
 
  private:
+  // After a limit was met the code starts afresh.
+  absl::Status Renew() {
+    if (engine_ != nullptr && !engine_->broken()) return absl::OkStatus();
+    engine_.reset();
+    AFLUENTE_ASSIGN_OR_RETURN(engine_, Engine::Create(function_name_, code_, limits_));
+    return absl::OkStatus();
+  }
+
   const std::string function_name_;
   const std::string code_;
   const Limits limits_;

@@ -25,6 +25,9 @@ struct Limits {
 // is dropped.
 using Transformed = std::optional<event::Draft>;
 
+// What a function returned, as JSON text. No value = it returned null.
+using ReturnedJson = std::optional<std::string>;
+
 // One JavaScript function of Pub/Sub's UDF signature, `function name(message, metadata)`: message
 // has `data` (string) and `attributes`, metadata has `message_id`, `publish_time`, `ordering_key`
 // where the message has them. Without input or output of any kind; Math.random is seeded by the
@@ -33,7 +36,8 @@ using Transformed = std::optional<event::Draft>;
 class JavaScript {
  public:
   // INVALID_ARGUMENT with line and column when the code does not compile, or has no function of
-  // that name.
+  // that name. An empty name is the only function that the code declares, or `transform` of
+  // several.
   static absl::StatusOr<std::unique_ptr<JavaScript>> Compile(std::string_view function_name,
                                                              std::string_view code,
                                                              const Limits& limits);
@@ -43,6 +47,9 @@ class JavaScript {
   // returned value; RESOURCE_EXHAUSTED when a limit was met. Nothing of one call is left for the
   // next but what the code itself keeps in globals. The ordering key is never changed.
   virtual absl::StatusOr<Transformed> Call(const event::Message& message) = 0;
+  // The same, but whatever JSON can say may be returned; metadata has `delivery_attempt` too.
+  virtual absl::StatusOr<ReturnedJson> CallForJson(const event::Message& message,
+                                                   int64_t delivery_attempt) = 0;
 };
 
 }  // namespace afluente::script

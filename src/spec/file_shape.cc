@@ -32,6 +32,7 @@ constexpr TextForm kColumnName = {
     "^[A-Za-z_][A-Za-z0-9_]{0,299}$"};
 constexpr TextForm kParameterName = {"a parameter name (letters, digits and underscores)",
                                      IsColumnName, "^[A-Za-z_][A-Za-z0-9_]{0,299}$"};
+constexpr TextForm kFunctionUrl = {"an http: or https: URL", IsHttpUrl, "^https?://[^/?#\\s]+"};
 constexpr TextForm kFunctionName = {
     "a function name (63 letters, digits, underscores and hyphens at most, a letter first)",
     IsFunctionName, "^[A-Za-z][A-Za-z0-9_-]{0,62}$"};
@@ -233,10 +234,18 @@ const Shape* Datasets(Table* t) {
 }
 
 const Shape* Functions(Table* t) {
-  const Shape* transform =
-      t->Object("How a message becomes rows; left out: by column name.",
-                Table::With({{"sql", t->Text("A file with a row-wise SELECT ... FROM messages.")}},
-                            {"javascript", "http"}));
+  const Shape* transform = t->Object(
+      "How a message becomes rows: one of sql, javascript and http; left out: by column name.",
+      {{"sql", t->Text("A file with a row-wise SELECT ... FROM messages.")},
+       {"javascript", t->Text("A file with function name(message, metadata), as Pub/Sub's UDFs.")},
+       {"function_name", t->Text("Of javascript: which function of the file.", kParameterName)},
+       {"http", t->Text("The URL of a function in any language.", kFunctionUrl)},
+       {"format", t->Choice("Of http: how a message is sent; pubsub (its push request) by default.",
+                            {"pubsub", "cloudevents_binary", "cloudevents_structured"})},
+       {"concurrency",
+        t->Number(ShapeKind::kInteger, "Of http: requests at once, 64 by default.", 1, 1000)},
+       {"timeout", t->Text("Of http: of one attempt, 30s by default, 600s at most.", kDuration)},
+       {"response_bytes", t->Size("Of http: an answer's limit, 10000000 by default.")}});
   const Shape* retry =
       t->Object("The wait between attempts.",
                 {{"minimum_backoff", t->Text("1s by default.", kDuration)},
@@ -251,7 +260,10 @@ const Shape* Functions(Table* t) {
           {{"topic", t->Text("The topic to read."), true},
            {"filter", t->Text("Pub/Sub's filter grammar; what does not match is not this "
                               "function's.")},
-           {"table", t->Text("dataset.table, fed by this function alone."), true},
+           {"table", t->Text("dataset.table, fed by this function alone.")},
+           {"dataset", t->Text("Instead of a table, where dead letters go: the function (http) "
+                               "stores for itself.",
+                               kDatasetName)},
            {"transform", transform},
            {"unknown_fields", t->Choice("What a field without a column means (by column name).",
                                         {"reject", "ignore"})},
@@ -259,7 +271,7 @@ const Shape* Functions(Table* t) {
            {"dead_letter_policy", dead},
            {"enable_message_ordering", t->Boolean("A waiting message holds back its key.")},
            {"start", t->Choice("Where a new function begins.", {"earliest", "latest"})}},
-          {"dataset", "previous_name", "removed", "max_staleness"}));
+          {"previous_name", "removed", "max_staleness"}));
   return t->Map("Functions by name.", kFunctionName, function);
 }
 

@@ -180,10 +180,6 @@ TEST(Load, RefusesByNameWhatThisVersionLacks) {
                           "4:1: sources is not supported by this version"));
   std::string functions = WithTable("{name: a, type: INT64}") +
                           "topics: {Data: {}}\nfunctions:\n  f: {topic: Data, table: d.t, ";
-  EXPECT_THAT(FindingsOf(functions + "transform: {javascript: f.js}}"),
-              ElementsAre(HasSubstr("functions.f.transform.javascript is not supported")));
-  EXPECT_THAT(FindingsOf(functions + "transform: {http: \"http://127.0.0.1\"}}"),
-              ElementsAre(HasSubstr("functions.f.transform.http is not supported")));
   EXPECT_THAT(FindingsOf(functions + "previous_name: g}"),
               ElementsAre(HasSubstr("functions.f.previous_name is not supported")));
 }
@@ -286,7 +282,7 @@ TEST(Load, ChecksFunctions) {
               ElementsAre(HasSubstr("not UTF-8")));
   EXPECT_THAT(findings("  f: {topic: Data, table: d.t, unknown_fields: ignore, transform: {sql: "
                        "functions/store.sql}}"),
-              ElementsAre(HasSubstr("without a transform")));
+              ElementsAre(HasSubstr("sql names its columns")));
   EXPECT_THAT(findings("  f: {topic: Data, table: d.t, unknown_fields: rejct}"),
               ElementsAre(HasSubstr("did you mean reject?")));
   EXPECT_THAT(findings("  f: {topic: Data, table: d.t, dead_letter_policy: {topic: Data}}"),

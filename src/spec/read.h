@@ -26,6 +26,8 @@ void ReadSubscriptions(const YamlNode& subscriptions, Reading* reading);
 void ReadDatasets(const YamlNode& datasets, Reading* reading);
 // After topics and datasets.
 void ReadFunctions(const YamlNode& functions, Reading* reading);
+// The `transform` of one function.
+void ReadTransform(const YamlNode& function_node, Function* function, Reading* reading);
 void ReadEndpoints(const YamlNode& endpoints, Reading* reading);
 // After datasets and endpoints.
 void ReadAccess(const YamlNode& access, Reading* reading);
@@ -49,7 +51,7 @@ std::string ReadFilter(const YamlNode& map, Reading* reading);
 // The path of a file named relative to afluente.yaml; a finding when there is none.
 std::string ExistingFile(const YamlNode& map, std::string_view key, std::string_view where,
                          Reading* reading);
-// The text of a SQL file named relative to afluente.yaml; "" with a finding when it cannot be read.
+// The text of a SQL or JavaScript file named relative to afluente.yaml; "" with a finding when it cannot be read.
 std::string ReadSqlFile(const std::string& file, Place place, Reading* reading);
 
 }  // namespace afluente::spec

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -24,7 +25,35 @@ Feeders AllTables(const Spec& spec) {
   return feeders;
 }
 
+// A function without a table: it stores for itself and names a dataset for its dead letters.
+void ReadDataset(const YamlNode& node, Function* function, Reading* reading) {
+  const std::string where = Concat("functions.", function->name);
+  function->dataset = TextOf(node, "dataset");
+  if (function->dataset.empty()) {
+    reading->findings->Add(node.place, Concat(where, ": table is missing"));
+    return;
+  }
+  if (!function->http) {
+    reading->findings->Add(PlaceOf(node, "dataset"),
+                           Concat(where, ".dataset: only a function with transform.http can store "
+                                         "for itself; name its table"));
+  }
+  std::vector<std::string> known;
+  for (const Dataset& dataset : reading->spec->datasets) known.push_back(dataset.name);
+  if (std::find(known.begin(), known.end(), function->dataset) != known.end()) return;
+  reading->findings->Add(PlaceOf(node, "dataset"),
+                         Concat(where, ".dataset: there is no dataset ",
+                                schema::QuoteForMessage(function->dataset),
+                                Suggestion(function->dataset, known)));
+}
+
 void ReadTarget(const YamlNode& node, Function* function, Feeders* feeders, Reading* reading) {
+  if (node.Find("table") == nullptr) return ReadDataset(node, function, reading);
+  if (node.Find("dataset") != nullptr) {
+    reading->findings->Add(PlaceOf(node, "dataset"),
+                           Concat("functions.", function->name,
+                                  ".dataset: is for a function without a table"));
+  }
   std::string target = TextOf(node, "table");
   if (target.empty()) return;
   Place place = PlaceOf(node, "table");
@@ -91,23 +120,6 @@ void ReadDeadLetterPolicy(const YamlNode& node, Function* function, Reading* rea
   }
 }
 
-void ReadTransform(const YamlNode& node, Function* function, Reading* reading) {
-  const YamlNode* transform = node.Find("transform");
-  if (transform == nullptr) return;
-  function->sql_file = TextOf(*transform, "sql");
-  function->sql = ReadSqlFile(function->sql_file, PlaceOf(*transform, "sql"), reading);
-  if (transform->entries.empty()) {
-    reading->findings->Add(transform->place, Concat("functions.", function->name,
-                                                    ".transform: expected sql; leave transform "
-                                                    "out to store by column name"));
-  }
-  if (TextOf(node, "unknown_fields") == "ignore") {
-    reading->findings->Add(PlaceOf(node, "unknown_fields"),
-                           Concat("functions.", function->name,
-                                  ".unknown_fields: ignore is for functions without a transform"));
-  }
-}
-
 }  // namespace
 
 void ReadFunctions(const YamlNode& functions, Reading* reading) {
@@ -119,8 +131,8 @@ void ReadFunctions(const YamlNode& functions, Reading* reading) {
     function.topic = TextOf(node, "topic");
     CheckTopicExists(function.topic, PlaceOf(node, "topic"), *reading);
     function.filter = ReadFilter(node, reading);
-    ReadTarget(node, &function, &feeders, reading);
     ReadTransform(node, &function, reading);
+    ReadTarget(node, &function, &feeders, reading);
     if (TextOf(node, "unknown_fields") == "ignore") {
       function.unknown_fields = event::UnknownFields::kIgnore;
     }

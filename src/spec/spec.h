@@ -62,15 +62,35 @@ struct DeadLetterPolicy {
 
 enum class Start { kEarliest, kLatest };
 
+// A function in JavaScript.
+struct JavascriptTransform {
+  std::string file;
+  std::string code;
+  std::string function_name;  // empty = the only one of the file, or `transform`
+};
+
+enum class EventFormat { kPubsub, kCloudeventsBinary, kCloudeventsStructured };
+
+// A function behind a URL.
+struct HttpTransform {
+  std::string url;
+  EventFormat format = EventFormat::kPubsub;
+  int concurrency = 64;
+  std::chrono::milliseconds timeout{30'000};
+  uint64_t response_bytes = 10'000'000;
+};
+
 struct Function {
   std::string name;
   std::string topic;
   std::string filter;
   std::string dataset;  // of `table`, or named by `dataset:`
   std::string table;    // without its dataset; empty for a function that stores for itself
-  // The SQL transform's text and file (for messages); empty = by column name.
+  // At most one of three; none = by column name. The SQL transform's text and file:
   std::string sql;
   std::string sql_file;
+  std::optional<JavascriptTransform> javascript;
+  std::optional<HttpTransform> http;
   event::UnknownFields unknown_fields = event::UnknownFields::kReject;
   RetryPolicy retry_policy;
   DeadLetterPolicy dead_letter_policy;

@@ -90,6 +90,17 @@ std::string FormatSize(uint64_t bytes) {
   return schema::Concat(bytes);
 }
 
+bool IsHttpUrl(std::string_view text) {
+  std::string_view rest = text;
+  for (std::string_view scheme : {"https://", "http://"}) {
+    if (!text.starts_with(scheme)) continue;
+    rest.remove_prefix(scheme.size());
+    return !rest.empty() && rest.find_first_of("/?#") != 0 &&
+           rest.find_first_of(" \t\r\n") == std::string_view::npos;
+  }
+  return false;
+}
+
 bool IsDuration(std::string_view text) { return ParseDuration(text).has_value(); }
 
 bool IsRate(std::string_view text) { return ParseRate(text).has_value(); }

@@ -24,6 +24,8 @@ std::optional<Rate> ParseRate(std::string_view text);
 std::string FormatSize(uint64_t bytes);
 
 bool IsDuration(std::string_view text);
+// "http://HOST..." or "https://HOST...", without blanks.
+bool IsHttpUrl(std::string_view text);
 bool IsRate(std::string_view text);
 // "https://app.example:8443", lower-case as browsers send it, or "*".
 bool IsOrigin(std::string_view text);

@@ -12,6 +12,9 @@ inline constexpr std::string_view kApiRequests = "afluente_api_requests_total";
 inline constexpr std::string_view kApiRequestSeconds = "afluente_api_request_seconds";
 // Labels: function; outcome of messages (stored, dropped, dead_lettered).
 inline constexpr std::string_view kFunctionBacklog = "afluente_function_backlog_messages";
+inline constexpr std::string_view kFunctionAttemptsFailed =
+    "afluente_function_attempts_failed_total";
+inline constexpr std::string_view kFunctionWaiting = "afluente_function_waiting";
 inline constexpr std::string_view kFunctionCommitSeconds = "afluente_function_commit_seconds";
 inline constexpr std::string_view kFunctionMessages = "afluente_function_messages_total";
 inline constexpr std::string_view kFunctionMessagesHelp =

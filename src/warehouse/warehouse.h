@@ -60,6 +60,11 @@ struct FunctionCommit {
   std::string function;
   TableName table;  // the table that `rows` go to
   std::vector<StoredRow> rows;
+  // Messages that were decided before: in the same transaction their rows leave `table` first,
+  // their dead letters become "retried" and the counters give up what they were.
+  std::vector<std::string> replaced;
+  // `table` is not the function's own: rows alone, the function neither feeds nor counts them.
+  bool beside = false;
   TableName dead_letter_table;  // <dataset>.dead_letters, created on first use
   std::vector<DeadLetter> dead_letters;
   OutcomeCounters counters;
@@ -73,6 +78,12 @@ struct FunctionRecord {
   std::string function;
   std::string state;
   OutcomeCounters counters;
+};
+
+// A function's record and what its table holds, both of one moment.
+struct FunctionAccount {
+  FunctionRecord record;          // without a state when it never committed
+  int64_t messages_in_table = 0;  // distinct `_message_id`, counted
 };
 
 // A value bound to a named parameter (@name) of a statement.
@@ -140,7 +151,8 @@ class Warehouse {
 
   // Commits a function's micro-batch in one transaction; on disk when OK. Not idempotent: the state
   // inside the commit is what prevents doubles.
-  virtual absl::Status Append(FunctionCommit commit) = 0;
+  // INVALID_ARGUMENT when a row does not fit its table; NOT_FOUND when the table is not there.
+  virtual absl::Status Append(const FunctionCommit& commit) = 0;
 
   // Runs a statement. Reads see the last commit; mutations are serialised with Append.
   virtual absl::StatusOr<std::unique_ptr<ResultStream>> Query(
@@ -158,8 +170,10 @@ class Warehouse {
   // Every function that ever committed, with its counters.
   virtual absl::StatusOr<std::vector<FunctionRecord>> Functions() const = 0;
 
-  // Distinct `_message_id` in a table fed by a function: the independent side of `check`.
-  virtual absl::StatusOr<int64_t> CountMessages(const TableName& table) const = 0;
+  // The table's side of `check`, counted, with the function's record of the same moment. A name
+  // without a table counts none.
+  virtual absl::StatusOr<FunctionAccount> Account(const std::string& function,
+                                                  const TableName& table) const = 0;
 
   // Dead letters' topic messages not yet known to be published, oldest first.
   virtual absl::StatusOr<std::vector<OutboxEntry>> Outbox(size_t max) const = 0;

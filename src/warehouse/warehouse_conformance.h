@@ -69,7 +69,7 @@ TEST_P(WarehouseConformance, AppendCommitsEverythingAndARestartReadsItBack) {
   ASSERT_TRUE(warehouse().Append(commit).ok());
   for (int round = 0; round < 2; ++round) {
     EXPECT_EQ(CountRows(), 3);
-    EXPECT_EQ(*warehouse().CountMessages(table_.name), 3);
+    EXPECT_EQ(warehouse().Account("f", table_.name)->messages_in_table, 3);
     absl::StatusOr<std::vector<FunctionRecord>> functions = warehouse().Functions();
     ASSERT_TRUE(functions.ok()) << functions.status();
     ASSERT_EQ(functions->size(), 1u);
@@ -184,7 +184,7 @@ TEST_P(WarehouseConformance, RemovedMessagesAreCountedWhenTheirLastRowGoes) {
   EXPECT_EQ(removed(), 0);
   ASSERT_TRUE(QueryRows(warehouse(), "DELETE FROM ds.t WHERE id >= 3").ok());
   EXPECT_EQ(removed(), 2);
-  EXPECT_EQ(*warehouse().CountMessages(table_.name) + removed(), 4);
+  EXPECT_EQ(warehouse().Account("f", table_.name)->messages_in_table + removed(), 4);
   ASSERT_TRUE(engine_->catalog().DropTable(table_.name).ok());
   EXPECT_EQ(removed(), 4);
 }

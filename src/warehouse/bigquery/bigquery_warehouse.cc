@@ -123,8 +123,8 @@ absl::Status BigqueryWarehouse::WriteDeadLetters(const FunctionCommit& commit,
   return writer_.Write(rows, deadline);
 }
 
-absl::Status BigqueryWarehouse::Append(FunctionCommit commit) {
-  if (commit.state.has_value() || !commit.outbox.empty()) {
+absl::Status BigqueryWarehouse::Append(const FunctionCommit& commit) {
+  if (commit.state.has_value() || !commit.outbox.empty() || !commit.replaced.empty()) {
     return absl::UnimplementedError("BigQuery keeps no function's state: Pub/Sub does");
   }
   const host::MonotonicTime deadline = rest_.clock().Monotonic() + kWriteLimit;
@@ -173,13 +173,18 @@ absl::StatusOr<std::vector<FunctionRecord>> BigqueryWarehouse::Functions() const
   return std::vector<FunctionRecord>();
 }
 
-absl::StatusOr<int64_t> BigqueryWarehouse::CountMessages(const TableName& table) const {
+absl::StatusOr<FunctionAccount> BigqueryWarehouse::Account(const std::string& function,
+                                                           const TableName& table) const {
+  FunctionAccount account;
+  account.record.function = function;
+  if (table.table.empty()) return account;
   const Statement statement{
       Concat("SELECT COUNT(DISTINCT ", kMessageId, ") FROM `", table.ToString(), "`"), "", ""};
   AFLUENTE_ASSIGN_OR_RETURN(auto job, QueryJob::Run(rest_, options_, statement, {}, {}));
   AFLUENTE_ASSIGN_OR_RETURN(const ColumnBatch batch, job->Next());
   if (batch.rows != 1) return absl::UnavailableError("BigQuery counted nothing");
-  return batch.columns[0].ints[0];
+  account.messages_in_table = batch.columns[0].ints[0];
+  return account;
 }
 
 absl::StatusOr<std::vector<OutboxEntry>> BigqueryWarehouse::Outbox(size_t) const {

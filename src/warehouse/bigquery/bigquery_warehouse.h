@@ -23,8 +23,8 @@ class BigqueryWarehouse final : public Warehouse {
                     JobOptions options);
 
   // Rows first, then dead letters: each is stored once however often this is called, but they are
-  // not one transaction. UNIMPLEMENTED for a state or an outbox.
-  absl::Status Append(FunctionCommit commit) override;
+  // not one transaction. UNIMPLEMENTED for a state, an outbox or messages to replace.
+  absl::Status Append(const FunctionCommit& commit) override;
   absl::StatusOr<std::unique_ptr<ResultStream>> Query(const Statement& statement,
                                                       const std::vector<Parameter>& parameters,
                                                       const QueryLimits& limits) override;
@@ -35,7 +35,9 @@ class BigqueryWarehouse final : public Warehouse {
   absl::StatusOr<std::vector<TableVersion>> Versions(
       const std::vector<TableName>& tables) const override;
   absl::StatusOr<std::vector<FunctionRecord>> Functions() const override;
-  absl::StatusOr<int64_t> CountMessages(const TableName& table) const override;
+  // The function's counters are its metrics alone: the record is empty.
+  absl::StatusOr<FunctionAccount> Account(const std::string& function,
+                                          const TableName& table) const override;
   absl::StatusOr<std::vector<OutboxEntry>> Outbox(size_t max) const override;
   absl::Status RemoveFromOutbox(const std::vector<std::string>& keys) override;
 

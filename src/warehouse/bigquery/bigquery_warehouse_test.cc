@@ -268,7 +268,7 @@ TEST_F(BigqueryWarehouseTest, ATableThatAFunctionFeedsHasItsKey) {
 TEST_F(BigqueryWarehouseTest, StateAndVersionsAreRefusedByName) {
   FunctionCommit commit;
   commit.state = "position 7";
-  EXPECT_TRUE(absl::IsUnimplemented(warehouse_.Append(std::move(commit))));
+  EXPECT_TRUE(absl::IsUnimplemented(warehouse_.Append(commit)));
   EXPECT_TRUE(absl::IsUnimplemented(warehouse_.Versions({}).status()));
 }
 

@@ -113,6 +113,27 @@ absl::StatusOr<LoadedLog> CommitLog::Load(Session& session) {
   return loaded;
 }
 
+absl::StatusOr<FunctionRecord> CommitLog::Find(Session& session, const std::string& function) {
+  FunctionRecord record;
+  record.function = function;
+  Arguments arguments;
+  arguments.push_back(TextArgument(function));
+  // The log's rows are newer than those it was folded into.
+  AFLUENTE_ASSIGN_OR_RETURN(
+      const ColumnBatch rows,
+      session.Read("SELECT -1 AS version, state, stored, dropped, dead_lettered, self_stored, "
+                   "removed, row_count FROM afluente_internal.functions WHERE function = $1 "
+                   "UNION ALL SELECT version, state, stored, dropped, dead_lettered, self_stored, "
+                   "removed, row_count FROM afluente_internal.commits WHERE function = $1 "
+                   "ORDER BY version",
+                   arguments));
+  for (size_t i = 0; i < rows.rows; ++i) {
+    if (rows.columns[1].valid[i]) record.state = rows.columns[1].Bytes(i);
+    record.counters = CountsAt(rows, 2, i);
+  }
+  return record;
+}
+
 absl::Status CommitLog::Fold(const LoadedLog& current) {
   AFLUENTE_RETURN_IF_ERROR(session_.Execute("BEGIN TRANSACTION"));
   absl::Status status = FoldInto(current);

@@ -43,6 +43,8 @@ class CommitLog {
 
   static absl::Status Create(Session& session);
   static absl::StatusOr<LoadedLog> Load(Session& session);
+  // One function's record, as the session's transaction sees it; empty when it never committed.
+  static absl::StatusOr<FunctionRecord> Find(Session& session, const std::string& function);
 
  private:
   absl::Status AppendRow(const FunctionChange* change, const TableName* table, uint64_t version);

@@ -115,6 +115,12 @@ void WriteTransaction::RecordFunction(std::string_view function, const OutcomeCo
   found->second.state_changed = true;
 }
 
+OutcomeCounters WriteTransaction::CountersOf(std::string_view function) const {
+  const auto found = functions_.find(function);
+  return found == functions_.end() ? live_.Function(function).counters
+                                   : found->second.record.counters;
+}
+
 Committer::Committer(std::unique_ptr<Session> session, LiveCatalog& catalog, uint64_t version_last)
     : session_(std::move(session)),
       connection_(session_->connection()),

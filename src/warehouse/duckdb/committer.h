@@ -41,6 +41,8 @@ class WriteTransaction {
   // Adds to a function's durable counters and replaces its state when given.
   void RecordFunction(std::string_view function, const OutcomeCounters& delta,
                       const std::optional<std::string>& state);
+  // As this transaction has them so far.
+  OutcomeCounters CountersOf(std::string_view function) const;
 
  private:
   friend class Committer;

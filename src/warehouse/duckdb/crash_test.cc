@@ -113,7 +113,7 @@ TEST(Crash, AKillLeavesWholeCommitsAndNoneIsLostOrDoubled) {
     EXPECT_EQ((*rows)[0],
               (std::vector<schema::Value>{Int(n * kRowsPerCommit), Int(n * kRowsPerCommit),
                                           Int(n * kRowsPerCommit - 1)}));
-    EXPECT_EQ(*warehouse.CountMessages(Table().name), n * kRowsPerCommit);
+    EXPECT_EQ(warehouse.Account("f", Table().name)->messages_in_table, n * kRowsPerCommit);
     rows = QueryRows(warehouse, "SELECT COUNT(DISTINCT message_id) AS n FROM ds.dead_letters");
     ASSERT_TRUE(rows.ok()) << rows.status();
     EXPECT_EQ((*rows)[0][0], Int(n));

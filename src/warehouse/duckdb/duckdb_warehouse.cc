@@ -4,11 +4,13 @@
 #include "schema/text.h"
 #include "warehouse/dead_letter_table.h"
 #include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/commit_log.h"
 #include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
 #include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/query_stream.h"
 #include "warehouse/duckdb/read_pool.h"
+#include "warehouse/duckdb/replaced_messages.h"
 #include "warehouse/duckdb/row_chunks.h"
 #include "warehouse/duckdb/vector_reader.h"
 #include "warehouse/duckdb/vector_writer.h"
@@ -30,7 +32,7 @@ absl::Status AppendRows(WriteTransaction& transaction, const FunctionCommit& com
     AFLUENTE_RETURN_IF_ERROR(again.AppendTo(transaction.session().connection(), commit.table));
   }
   transaction.Touch(commit.table);
-  if (entry->fed_by == commit.function || !entry->schema.function_fed) return absl::OkStatus();
+  if (commit.beside || entry->fed_by == commit.function || !entry->schema.function_fed) return absl::OkStatus();
   return transaction.PutTable({entry->schema, commit.function, false, {}});
 }
 
@@ -104,7 +106,7 @@ absl::StatusOr<ReadPool::Lease> Reader(Engine& engine) {
 
 }  // namespace
 
-absl::Status DuckdbWarehouse::Append(FunctionCommit commit) {
+absl::Status DuckdbWarehouse::Append(const FunctionCommit& commit) {
   if (commit.function.empty()) return absl::InvalidArgumentError("a commit needs its function");
   std::shared_ptr<const TableEntry> entry;
   RowChunks chunks;
@@ -116,6 +118,9 @@ absl::Status DuckdbWarehouse::Append(FunctionCommit commit) {
     AFLUENTE_ASSIGN_OR_RETURN(chunks, RowChunks::Make(entry->schema, commit.rows));
   }
   absl::Status status = engine_.committer->Run([&](WriteTransaction& transaction) -> absl::Status {
+    AFLUENTE_ASSIGN_OR_RETURN(const OutcomeCounters taken_back,
+                              TakeBackReplaced(transaction, commit));
+    transaction.RecordFunction(commit.function, taken_back, std::nullopt);
     if (!commit.rows.empty()) {
       AFLUENTE_RETURN_IF_ERROR(AppendRows(transaction, commit, entry.get(), chunks));
     }
@@ -181,17 +186,30 @@ absl::StatusOr<std::vector<FunctionRecord>> DuckdbWarehouse::Functions() const {
   return engine_.live.Functions();
 }
 
-absl::StatusOr<int64_t> DuckdbWarehouse::CountMessages(const TableName& table) const {
-  std::shared_ptr<const TableEntry> entry = engine_.live.snapshot()->Find(table);
-  if (entry == nullptr) {
-    return absl::NotFoundError(schema::Concat("Not found: Table ", table.ToString()));
-  }
-  if (!entry->schema.function_fed) {
-    return absl::FailedPreconditionError(
-        schema::Concat("no function feeds table ", table.ToString()));
+absl::StatusOr<FunctionAccount> DuckdbWarehouse::Account(const std::string& function,
+                                                         const TableName& table) const {
+  std::shared_ptr<const TableEntry> entry;
+  if (!table.table.empty()) {
+    entry = engine_.live.snapshot()->Find(table);
+    // A dropped table's messages are counted as removed.
+    if (entry != nullptr && !entry->schema.function_fed) {
+      return absl::FailedPreconditionError(
+          schema::Concat("no function feeds table ", table.ToString()));
+    }
   }
   AFLUENTE_ASSIGN_OR_RETURN(ReadPool::Lease session, Reader(engine_));
-  return CountMessagesIn(*session, table);
+  // One transaction: one moment.
+  AFLUENTE_RETURN_IF_ERROR(session->Execute("BEGIN TRANSACTION"));
+  FunctionAccount account;
+  absl::StatusOr<FunctionRecord> record = CommitLog::Find(*session, function);
+  absl::StatusOr<int64_t> counted = 0;
+  if (record.ok() && entry != nullptr) counted = CountMessagesIn(*session, table);
+  AFLUENTE_RETURN_IF_ERROR(session->Execute("COMMIT"));
+  AFLUENTE_RETURN_IF_ERROR(record.status());
+  AFLUENTE_RETURN_IF_ERROR(counted.status());
+  account.record = *std::move(record);
+  account.messages_in_table = *counted;
+  return account;
 }
 
 absl::StatusOr<std::vector<OutboxEntry>> DuckdbWarehouse::Outbox(size_t max) const {

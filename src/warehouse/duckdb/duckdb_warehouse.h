@@ -11,7 +11,7 @@ class DuckdbWarehouse final : public Warehouse {
  public:
   explicit DuckdbWarehouse(Engine& engine) : engine_(engine) {}
 
-  absl::Status Append(FunctionCommit commit) override;
+  absl::Status Append(const FunctionCommit& commit) override;
   absl::StatusOr<std::unique_ptr<ResultStream>> Query(const Statement& statement,
                                                       const std::vector<Parameter>& parameters,
                                                       const QueryLimits& limits) override;
@@ -20,7 +20,8 @@ class DuckdbWarehouse final : public Warehouse {
   absl::StatusOr<std::vector<TableVersion>> Versions(
       const std::vector<TableName>& tables) const override;
   absl::StatusOr<std::vector<FunctionRecord>> Functions() const override;
-  absl::StatusOr<int64_t> CountMessages(const TableName& table) const override;
+  absl::StatusOr<FunctionAccount> Account(const std::string& function,
+                                          const TableName& table) const override;
   absl::StatusOr<std::vector<OutboxEntry>> Outbox(size_t max) const override;
   absl::Status RemoveFromOutbox(const std::vector<std::string>& keys) override;
 

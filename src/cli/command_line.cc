@@ -5,22 +5,17 @@
 #include <functional>
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "cli/commands.h"
+#include "cli/environment_option.h"
+#include "cli/role_commands.h"
 #include "telemetry/log.h"
 
 namespace afluente::cli {
 namespace {
 
-// Every option can also be given as AFLUENTE_ + its name in upper snake.
-CLI::Option* WithEnvironment(CLI::Option* option) {
-  std::string name = option->get_lnames().front();
-  for (char& c : name) c = c == '-' ? '_' : absl::ascii_toupper(c);
-  return option->envname("AFLUENTE_" + name);
-}
-
 struct Parsed {
   roles::UpOptions up;
+  RoleOptions roles;
   InstanceLocation location;
   PublishOptions publish;
   PullOptions pull;
@@ -232,6 +227,7 @@ int RunCommandLine(int argc, char** argv) {
   WithEnvironment(app.add_flag("--json-logs", json_logs, "logs as JSON lines on a terminal too"));
   Parsed parsed;
   AddUp(app, parsed);
+  AddRoleCommands(app, parsed.roles, parsed.run);
   AddSpecCommands(app, parsed);
   AddMessageCommands(app, parsed);
   AddInspectCommands(app, parsed);

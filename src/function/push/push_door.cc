@@ -35,10 +35,9 @@ void Handle(PushFunction& function, const http::Request& request, http::Responde
                    {{"error", std::string(pushed.status().message())}});
     return respond(AnswerOf(pushed.status()));
   }
-  function.Accept(*std::move(pushed),
-                  [respond = std::move(respond)](absl::Status status) mutable {
-                    respond(AnswerOf(status));
-                  });
+  function.Accept(*std::move(pushed), [respond = std::move(respond)](absl::Status status) mutable {
+    respond(AnswerOf(status));
+  });
 }
 
 std::string BearerToken(const http::Request& request) {
@@ -65,7 +64,7 @@ http::Handler PushDoor(PushFunction& function, CheckToken check, host::WorkerPoo
     if (!check) return Handle(function, request, std::move(respond));
     // Shared, as the pool's work must be copyable where it is refused.
     auto held = std::make_shared<std::pair<http::Request, http::Responder>>(std::move(request),
-                                                                           std::move(respond));
+                                                                            std::move(respond));
     const bool accepted = workers.Submit([&function, check, held] {
       const absl::Status checked = check(BearerToken(held->first));
       if (checked.ok()) return Handle(function, held->first, std::move(held->second));

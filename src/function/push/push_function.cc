@@ -69,9 +69,8 @@ void PushFunction::Stop(std::chrono::milliseconds grace) {
   {
     absl::MutexLock lock(&mutex_);
     closing_ = true;
-    const auto answered = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return unanswered_.empty();
-    };
+    const auto answered = [this]()
+                              ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return unanswered_.empty(); };
     if (worker_.joinable()) {
       mutex_.AwaitWithTimeout(absl::Condition(&answered), absl::FromChrono(grace));
     }
@@ -120,8 +119,8 @@ std::vector<Attempt> PushFunction::Take() {
   mutex_.Await(absl::Condition(&ready));
   decided_ = false;
   if (stopped_) return {};
-  const size_t most = std::min({waiting_.size(), settings_.batch_messages_max,
-                                transform_->capacity()});
+  const size_t most =
+      std::min({waiting_.size(), settings_.batch_messages_max, transform_->capacity()});
   size_t count = 0;
   for (size_t bytes = 0; count < most; ++count) {
     bytes += BytesOf(*waiting_[count].message);
@@ -223,8 +222,8 @@ void PushFunction::Answer(const Decision& decision, const absl::Status& stored) 
   } else if (outcome.kind == Outcome::Kind::kRows) {
     counter = instruments_->stored;
   } else {
-    counter = outcome.kind == Outcome::Kind::kDropped ? instruments_->dropped
-                                                      : instruments_->self_stored;
+    counter =
+        outcome.kind == Outcome::Kind::kDropped ? instruments_->dropped : instruments_->self_stored;
   }
   counter->Add();
   Reply(&message, status);

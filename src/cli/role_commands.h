@@ -1,0 +1,21 @@
+#pragma once
+
+#include <functional>
+
+#include "roles/function_role.h"
+
+namespace CLI {
+class App;
+}
+
+namespace afluente::cli {
+
+// What the commands that run one role of the pipeline were given.
+struct RoleOptions {
+  roles::FunctionOptions function;
+};
+
+// Adds the commands; the one that is given sets `run`. Both outlive `app`.
+void AddRoleCommands(CLI::App& app, RoleOptions& options, std::function<int()>& run);
+
+}  // namespace afluente::cli

@@ -120,7 +120,13 @@ Committer::Committer(std::unique_ptr<Session> session, LiveCatalog& catalog, uin
       connection_(session_->connection()),
       catalog_(catalog),
       log_(*session_),
+      records_(*session_),
       version_last_(version_last) {}
+
+absl::Status Committer::Open() {
+  absl::MutexLock lock(&mutex_);
+  return records_.Open();
+}
 
 absl::Status Committer::Run(absl::FunctionRef<absl::Status(WriteTransaction&)> work) {
   absl::MutexLock lock(&mutex_);
@@ -138,9 +144,11 @@ absl::Status Committer::RunOnce(absl::FunctionRef<absl::Status(WriteTransaction&
   // A dropped table is touched too: its version must not come back with its successor.
   std::vector<TableName> touched(transaction.touched_.begin(), transaction.touched_.end());
   if (status.ok()) status = log_.Append(transaction.functions_, touched, version);
+  if (status.ok()) status = records_.Append(transaction.records_);
   if (status.ok()) status = session_->Execute("COMMIT");
   if (!status.ok()) {
     log_.Abandon();
+    records_.Abandon();
     // Fails when DuckDB has ended the transaction already, which is as good.
     session_->Execute("ROLLBACK").IgnoreError();
     return status;
@@ -160,6 +168,7 @@ absl::Status Committer::Checkpoint() {
   current.functions = catalog_.Functions();
   current.version_last = version_last_;
   AFLUENTE_RETURN_IF_ERROR(log_.Fold(current));
+  AFLUENTE_RETURN_IF_ERROR(records_.Fold());
   return session_->Execute("CHECKPOINT");
 }
 

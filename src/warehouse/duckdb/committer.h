@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "warehouse/duckdb/commit_log.h"
 #include "warehouse/duckdb/live_catalog.h"
+#include "warehouse/duckdb/record_log.h"
 #include "warehouse/duckdb/session.h"
 #include "warehouse/table.h"
 
@@ -41,6 +42,7 @@ class WriteTransaction {
   // Adds to a function's durable counters and replaces its state when given.
   void RecordFunction(std::string_view function, const OutcomeCounters& delta,
                       const std::optional<std::string>& state);
+  void PutRecord(RecordChange change) { records_.push_back(std::move(change)); }
 
  private:
   friend class Committer;
@@ -54,6 +56,7 @@ class WriteTransaction {
   FunctionChanges functions_;
   std::shared_ptr<CatalogSnapshot> edited_;
   std::set<TableName> touched_;
+  std::vector<RecordChange> records_;
 };
 
 // Serialises every mutation of the database on one connection and keeps the live catalog in step.
@@ -67,6 +70,8 @@ class Committer {
   // Runs `work` inside a transaction and commits it; on disk when OK. `work` must not call back
   // into the committer.
   absl::Status Run(absl::FunctionRef<absl::Status(WriteTransaction&)> work);
+  // Before the first commit.
+  absl::Status Open();
   // Moves the write-ahead log into the database file; commits wait meanwhile.
   absl::Status Checkpoint();
   // For duckdb_interrupt, which any thread may call.
@@ -81,6 +86,7 @@ class Committer {
   const duckdb_connection connection_;
   LiveCatalog& catalog_;
   CommitLog log_ ABSL_GUARDED_BY(mutex_);
+  RecordLog records_ ABSL_GUARDED_BY(mutex_);
   uint64_t version_last_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -26,6 +26,8 @@ absl::Status CheckCase(const CatalogSnapshot& catalog, const TableName& name) {
   return absl::OkStatus();
 }
 
+}  // namespace
+
 absl::Status AlterTableIn(WriteTransaction& transaction, const TableEntry& stored,
                           const TableSchema& wanted) {
   AFLUENTE_ASSIGN_OR_RETURN(Alteration plan, PlanAlteration(stored.schema, wanted));
@@ -37,8 +39,6 @@ absl::Status AlterTableIn(WriteTransaction& transaction, const TableEntry& store
   AFLUENTE_RETURN_IF_ERROR(CreateKeyIndex(transaction.session(), plan.result));
   return transaction.PutTable({std::move(plan.result), stored.fed_by, false, {}});
 }
-
-}  // namespace
 
 absl::Status CreateDatasetIn(WriteTransaction& transaction, std::string_view project,
                              std::string_view dataset) {

@@ -31,6 +31,9 @@ absl::Status CreateDatasetIn(WriteTransaction& transaction, std::string_view pro
                              std::string_view dataset);
 // ALREADY_EXISTS when the table exists; its dataset must.
 absl::Status CreateTableIn(WriteTransaction& transaction, TableSchema table);
+// FAILED_PRECONDITION when BigQuery does not allow the change.
+absl::Status AlterTableIn(WriteTransaction& transaction, const TableEntry& stored,
+                          const TableSchema& wanted);
 // A table or a view. Counts the messages that a table held as removed.
 absl::Status DropTableIn(WriteTransaction& transaction, const TableName& name);
 // FAILED_PRECONDITION when it has tables, unless `cascade`.

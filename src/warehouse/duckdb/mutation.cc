@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include "host/cancellation.h"
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/alter_table.h"
@@ -179,7 +180,9 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
 absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                                                           const Statement& statement,
                                                           const std::vector<Parameter>& parameters,
-                                                          host::MonotonicTime deadline) {
+                                                          const QueryLimits& limits,
+                                                          const RecordsOf& records) {
+  const host::MonotonicTime deadline = DeadlineOf(limits);
   std::optional<int64_t> affected;
   absl::Status status = engine.committer->Run([&](WriteTransaction& transaction) -> absl::Status {
     // Translated against what this transaction sees: the catalog may have changed while we waited.
@@ -190,9 +193,15 @@ absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                               BindParameters(statement, *translation, parameters));
     AFLUENTE_ASSIGN_OR_RETURN(uint64_t watch,
                               engine.timer.Add(engine.committer->connection(), deadline));
+    if (limits.cancellation != nullptr) {
+      limits.cancellation->OnCancel([&timer = engine.timer, watch] { timer.Cancel(watch); });
+    }
     auto outcome = RunKind(transaction, *translation, arguments);
     QueryTimer::Outcome ended = engine.timer.Remove(watch);
     if (outcome.ok()) affected = *outcome;
+    if (outcome.ok() && records) {
+      for (RecordChange& change : records(affected)) transaction.PutRecord(std::move(change));
+    }
     return Explain(outcome.status(), ended);
   });
   engine.checkpointer->Committed();

@@ -28,7 +28,8 @@ class WriteTransaction {
   // As this transaction sees it.
   const CatalogSnapshot& catalog() const { return edited_ == nullptr ? *current_ : *edited_; }
 
-  absl::Status CreateDataset(std::string_view project, std::string_view dataset);
+  absl::Status CreateDataset(const Dataset& dataset);
+  void PutDataset(Dataset dataset);
   absl::Status DropDataset(std::string_view project, std::string_view dataset);
   // Writes the engine's record of a table and publishes it at commit; the DuckDB table itself is
   // the caller's to create or alter.

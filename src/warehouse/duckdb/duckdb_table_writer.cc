@@ -39,9 +39,23 @@ absl::Status Ensure(WriteTransaction& transaction, const TableEntry& stored, Tab
   return AlterTableIn(transaction, stored, wanted);
 }
 
-absl::Status Define(WriteTransaction& transaction, const TableDefinition& definition) {
+absl::Status Define(Engine& engine, WriteTransaction& transaction,
+                    const TableDefinition& definition) {
   const TableSchema& table = definition.table;
   std::shared_ptr<const TableEntry> stored = transaction.catalog().Find(table.name);
+  if (!table.view_query.empty() && stored == nullptr) {
+    return RunViewIn(engine, transaction, table, false);
+  }
+  if (!table.view_query.empty() && definition.mode != TableDefinition::Mode::kCreate) {
+    if (!stored->view) {
+      return absl::FailedPreconditionError(
+          schema::Concat(table.name.ToString(), " is a table, not a view"));
+    }
+    TableSchema view = table;
+    view.created_ms = stored->schema.created_ms;
+    if (!view.properties) view.properties = stored->schema.properties;
+    return RunViewIn(engine, transaction, view, true);
+  }
   if (stored == nullptr) return CreateTableIn(transaction, table);
   if (stored->view && definition.mode != TableDefinition::Mode::kCreate) {
     return absl::FailedPreconditionError(
@@ -160,7 +174,7 @@ absl::StatusOr<std::vector<int64_t>> StoreAll(Engine& engine, WriteTransaction& 
                                               const TableCommit& commit) {
   std::vector<int64_t> stored;
   for (const TableDefinition& definition : commit.definitions) {
-    AFLUENTE_RETURN_IF_ERROR(Define(transaction, definition));
+    AFLUENTE_RETURN_IF_ERROR(Define(engine, transaction, definition));
   }
   for (const TableRows& rows : commit.tables) {
     AFLUENTE_ASSIGN_OR_RETURN(int64_t count, StoreRows(engine, transaction, rows));

@@ -139,6 +139,13 @@ absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
     snapshot->tables[entry->schema.name] = std::move(entry);
   }
   snapshot->generation = 1;
+  AFLUENTE_ASSIGN_OR_RETURN(std::vector<DurableRecord> kept,
+                            RecordLog::Read(session, kDatasetSpace));
+  for (const DurableRecord& record : kept) {
+    Dataset dataset = DatasetFromJson(record.value);
+    std::pair key(dataset.project, dataset.dataset);
+    snapshot->dataset_properties[std::move(key)] = std::move(dataset);
+  }
   // In order, so that the newest of a table's versions stays; those of dropped tables are dropped.
   versions.insert(versions.end(), log.versions.begin(), log.versions.end());
   log.version_last = std::max(log.version_last, static_cast<uint64_t>(version_last));

@@ -39,4 +39,9 @@ absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                                                           const QueryLimits& limits,
                                                           const RecordsOf& records = nullptr);
 
+class WriteTransaction;
+// Creates or replaces a view by its GoogleSQL query, inside an open transaction.
+absl::Status RunViewIn(Engine& engine, WriteTransaction& transaction, const TableSchema& view,
+                       bool replace);
+
 }  // namespace afluente::warehouse::duckdb

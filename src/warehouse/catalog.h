@@ -7,7 +7,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "warehouse/dataset.h"
 #include "warehouse/table.h"
 
 namespace afluente::warehouse {

@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "schema/type.h"
-#include "warehouse/dataset.h"
 
 namespace afluente::warehouse {
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
 
 struct TableName {
   std::string project;
@@ -25,6 +27,19 @@ struct Partitioning {
   PartitionUnit unit = PartitionUnit::kNone;
   std::string field;  // empty = ingestion time
   friend bool operator==(const Partitioning&, const Partitioning&) = default;
+};
+
+// What BigQuery knows of a dataset.
+struct Dataset {
+  std::string project;
+  std::string dataset;
+  std::string location = "US";
+  std::string friendly_name;
+  std::string description;
+  Labels labels;
+  std::optional<int64_t> default_table_expiration_ms;
+  int64_t created_ms = 0;   // since 1970; kept by the engine
+  int64_t modified_ms = 0;  // the same
 };
 
 // A table's properties that are no part of its shape.

@@ -143,7 +143,7 @@ absl::StatusOr<std::unique_ptr<ResultStream>> DuckdbWarehouse::Query(
   AFLUENTE_ASSIGN_OR_RETURN(std::shared_ptr<const googlesql::Translation> translation,
                             engine_.translations.Translate(statement, parameters, *catalog));
   if (translation->kind != googlesql::StatementKind::kQuery) {
-    return RunMutation(engine_, statement, parameters, deadline);
+    return RunMutation(engine_, statement, parameters, limits);
   }
   AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments,
                             BindParameters(statement, *translation, parameters));

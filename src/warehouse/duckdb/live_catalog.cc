@@ -15,6 +15,13 @@ bool CatalogSnapshot::HasDataset(std::string_view project, std::string_view data
   return datasets.contains(std::pair(std::string(project), std::string(dataset)));
 }
 
+std::optional<Dataset> CatalogSnapshot::FindDataset(std::string_view project,
+                                                    std::string_view dataset) const {
+  auto found = dataset_properties.find(std::pair(std::string(project), std::string(dataset)));
+  if (found != dataset_properties.end()) return found->second;
+  return CatalogView::FindDataset(project, dataset);
+}
+
 std::shared_ptr<const TableEntry> CatalogSnapshot::Find(const TableName& name) const {
   auto found = tables.find(name);
   return found == tables.end() ? nullptr : found->second;

@@ -30,6 +30,8 @@ class CatalogSnapshot final : public CatalogView {
  public:
   std::optional<TableSchema> FindTable(const TableName& name) const override;
   bool HasDataset(std::string_view project, std::string_view dataset) const override;
+  std::optional<Dataset> FindDataset(std::string_view project,
+                                     std::string_view dataset) const override;
 
   // nullptr when there is none.
   std::shared_ptr<const TableEntry> Find(const TableName& name) const;
@@ -38,6 +40,7 @@ class CatalogSnapshot final : public CatalogView {
 
   std::map<TableName, std::shared_ptr<const TableEntry>> tables;
   std::set<std::pair<std::string, std::string>, std::less<>> datasets;
+  std::map<std::pair<std::string, std::string>, Dataset, std::less<>> dataset_properties;
   uint64_t generation = 0;
 };
 

@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include "host/cancellation.h"
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/alter_table.h"
@@ -9,6 +10,7 @@
 #include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/key_index.h"
 #include "warehouse/duckdb/query_stream.h"
+#include "warehouse/googlesql/view_query.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
@@ -90,8 +92,15 @@ absl::StatusOr<TableSchema> StoredSchema(WriteTransaction& transaction, const Ta
   return schema;
 }
 
-absl::Status RunCreateTable(WriteTransaction& transaction, const Translation& translation,
-                            const Arguments& arguments) {
+Dataset NewDataset(const TableName& name) {
+  Dataset dataset;
+  dataset.project = name.project;
+  dataset.dataset = name.dataset;
+  return dataset;
+}
+
+absl::Status RunCreateTable(WriteTransaction& transaction, const std::string& text,
+                            const Translation& translation, const Arguments& arguments) {
   for (const TableSchema& table : translation.created) {
     // The translator lets an existing name through for OR REPLACE alone.
     if (transaction.catalog().Find(table.name) != nullptr) {
@@ -109,6 +118,7 @@ absl::Status RunCreateTable(WriteTransaction& transaction, const Translation& tr
   for (const TableName& name : translation.tables_written) {
     AFLUENTE_ASSIGN_OR_RETURN(TableSchema schema, StoredSchema(transaction, name, nullptr));
     AFLUENTE_RETURN_IF_ERROR(CheckTable(schema));
+    if (view) schema.view_query = googlesql::ViewQuery(text);
     AFLUENTE_RETURN_IF_ERROR(transaction.PutTable(
         {std::move(schema), "", view, view ? translation.tables_read : std::vector<TableName>()}));
   }
@@ -133,6 +143,7 @@ absl::Status RunAlterTable(WriteTransaction& transaction, const Translation& tra
 }
 
 absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
+                                               const std::string& text,
                                                const Translation& translation,
                                                const Arguments& arguments) {
   switch (translation.kind) {
@@ -146,7 +157,7 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
     }
     case StatementKind::kCreateTable:
     case StatementKind::kCreateView:
-      AFLUENTE_RETURN_IF_ERROR(RunCreateTable(transaction, translation, arguments));
+      AFLUENTE_RETURN_IF_ERROR(RunCreateTable(transaction, text, translation, arguments));
       return std::nullopt;
     case StatementKind::kAlterTable:
       AFLUENTE_RETURN_IF_ERROR(RunAlterTable(transaction, translation));
@@ -159,7 +170,7 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
       return std::nullopt;
     case StatementKind::kCreateSchema:
       for (const TableName& name : translation.tables_written) {
-        AFLUENTE_RETURN_IF_ERROR(CreateDatasetIn(transaction, name.project, name.dataset));
+        AFLUENTE_RETURN_IF_ERROR(CreateDatasetIn(transaction, NewDataset(name)));
       }
       return std::nullopt;
     case StatementKind::kDropSchema:
@@ -176,10 +187,35 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
 
 }  // namespace
 
+absl::Status RunViewIn(Engine& engine, WriteTransaction& transaction, const TableSchema& view,
+                       bool replace) {
+  const TableName& name = view.name;
+  const Statement statement{
+      schema::Concat(replace ? "CREATE OR REPLACE VIEW `" : "CREATE VIEW `", name.project, ".",
+                     name.dataset, ".", name.table, "` AS ", view.view_query),
+      name.project, ""};
+  AFLUENTE_ASSIGN_OR_RETURN(std::shared_ptr<const Translation> translation,
+                            engine.translations.Translate(statement, {}, transaction.catalog()));
+  AFLUENTE_RETURN_IF_ERROR(RunKind(transaction, statement.text, *translation, {}).status());
+  TableEntry entry = *transaction.catalog().Find(name);
+  entry.schema.view_query = view.view_query;
+  entry.schema.description = view.description;
+  entry.schema.properties = view.properties;
+  entry.schema.created_ms = view.created_ms;
+  for (schema::Column& column : entry.schema.columns) {
+    for (const schema::Column& described : view.columns) {
+      if (described.name == column.name) column.description = described.description;
+    }
+  }
+  return transaction.PutTable(std::move(entry));
+}
+
 absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                                                           const Statement& statement,
                                                           const std::vector<Parameter>& parameters,
-                                                          host::MonotonicTime deadline) {
+                                                          const QueryLimits& limits,
+                                                          const RecordsOf& records) {
+  const host::MonotonicTime deadline = DeadlineOf(limits);
   std::optional<int64_t> affected;
   absl::Status status = engine.committer->Run([&](WriteTransaction& transaction) -> absl::Status {
     // Translated against what this transaction sees: the catalog may have changed while we waited.
@@ -190,9 +226,15 @@ absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                               BindParameters(statement, *translation, parameters));
     AFLUENTE_ASSIGN_OR_RETURN(uint64_t watch,
                               engine.timer.Add(engine.committer->connection(), deadline));
-    auto outcome = RunKind(transaction, *translation, arguments);
+    if (limits.cancellation != nullptr) {
+      limits.cancellation->OnCancel([&timer = engine.timer, watch] { timer.Cancel(watch); });
+    }
+    auto outcome = RunKind(transaction, statement.text, *translation, arguments);
     QueryTimer::Outcome ended = engine.timer.Remove(watch);
     if (outcome.ok()) affected = *outcome;
+    if (outcome.ok() && records) {
+      for (RecordChange& change : records(affected)) transaction.PutRecord(std::move(change));
+    }
     return Explain(outcome.status(), ended);
   });
   engine.checkpointer->Committed();

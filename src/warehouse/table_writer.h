@@ -60,6 +60,9 @@ struct SourceQuery {
 struct TableRows {
   TableName table;
   bool truncate = false;  // the table's rows go first
+  // Rows of the table whose values in these columns are those of one of `keys` go first.
+  std::vector<std::string> key_columns;
+  std::vector<std::vector<schema::Value>> keys;
   std::vector<StoredRow> rows;
   RowSource* source = nullptr;  // not owned
   std::string parquet_file;     // within staging_directory(); its columns by name

@@ -14,6 +14,7 @@
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/query_stream.h"
 #include "warehouse/duckdb/read_pool.h"
+#include "warehouse/duckdb/replaced_keys.h"
 #include "warehouse/duckdb/row_chunks.h"
 
 namespace afluente::warehouse::duckdb {
@@ -151,6 +152,7 @@ absl::StatusOr<int64_t> StoreRows(Engine& engine, WriteTransaction& transaction,
     AFLUENTE_RETURN_IF_ERROR(
         transaction.session().Execute(schema::Concat("DELETE FROM ", TableSql(table.name))));
   }
+  AFLUENTE_RETURN_IF_ERROR(RemoveKeys(transaction, table, rows.key_columns, rows.keys));
   int64_t stored = 0;
   AFLUENTE_RETURN_IF_ERROR(AppendStored(transaction, table, rows.rows, stored));
   if (rows.source != nullptr) {

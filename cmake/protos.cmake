@@ -7,8 +7,12 @@ find_program(GRPC_PLUGIN grpc_cpp_plugin REQUIRED)
 set(message_protos
   google/api/annotations google/api/client google/api/field_behavior google/api/field_info
   google/api/http google/api/launch_stage google/api/resource google/rpc/status google/rpc/code
-  google/rpc/error_details google/type/expr google/iam/v1/policy google/iam/v1/options)
-set(service_protos google/pubsub/v1/pubsub google/pubsub/v1/schema google/iam/v1/iam_policy)
+  google/rpc/error_details google/type/expr google/iam/v1/policy google/iam/v1/options
+  google/cloud/bigquery/storage/v1/arrow google/cloud/bigquery/storage/v1/avro
+  google/cloud/bigquery/storage/v1/protobuf google/cloud/bigquery/storage/v1/stream
+  google/cloud/bigquery/storage/v1/table)
+set(service_protos google/pubsub/v1/pubsub google/pubsub/v1/schema google/iam/v1/iam_policy
+  google/cloud/bigquery/storage/v1/storage)
 
 set(generated "")
 foreach(proto ${message_protos} ${service_protos})

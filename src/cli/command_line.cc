@@ -5,8 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "cli/commands.h"
+#include "cli/environment_option.h"
 #include "cli/function_commands.h"
 #include "cli/role_commands.h"
 #include "telemetry/log.h"
@@ -14,17 +14,9 @@
 namespace afluente::cli {
 namespace {
 
-// Every option can also be given as AFLUENTE_ + its name in upper snake.
-CLI::Option* WithEnvironment(CLI::Option* option) {
-  std::string name = option->get_lnames().front();
-  for (char& c : name) c = c == '-' ? '_' : absl::ascii_toupper(c);
-  return option->envname("AFLUENTE_" + name);
-}
-
 struct Parsed {
   roles::UpOptions up;
-  roles::ApiRoleOptions api;
-  roles::ProxyRoleOptions proxy;
+  RoleOptions roles;
   InstanceLocation location;
   PublishOptions publish;
   PullOptions pull;
@@ -97,15 +89,6 @@ void AddUp(CLI::App& app, Parsed& parsed) {
       return roles::RunUp(parsed.up);
     };
   });
-}
-
-void AddRoles(CLI::App& app, Parsed& parsed) {
-  CLI::App* api = app.add_subcommand("api", "run the API alone");
-  AddApiOptions(*api, parsed.api, WithEnvironment);
-  api->callback([&parsed] { parsed.run = [&parsed] { return roles::RunApi(parsed.api); }; });
-  CLI::App* proxy = app.add_subcommand("proxy", "run the identity-aware proxy alone");
-  AddProxyOptions(*proxy, parsed.proxy, WithEnvironment);
-  proxy->callback([&parsed] { parsed.run = [&parsed] { return roles::RunProxy(parsed.proxy); }; });
 }
 
 void AddSpecCommands(CLI::App& app, Parsed& parsed) {
@@ -277,7 +260,7 @@ int RunCommandLine(int argc, char** argv) {
   WithEnvironment(app.add_flag("--json-logs", json_logs, "logs as JSON lines on a terminal too"));
   Parsed parsed;
   AddUp(app, parsed);
-  AddRoles(app, parsed);
+  AddRoleCommands(app, parsed.roles, parsed.run);
   AddSpecCommands(app, parsed);
   AddMessageCommands(app, parsed);
   AddInspectCommands(app, parsed);

@@ -1,32 +1,80 @@
-// The roles that run alone: afluente api, afluente proxy.
-
 #include "cli/role_commands.h"
 
-#include <string>
-
-#include "roles/api.h"
-#include "roles/proxy.h"
+#include "cli/environment_option.h"
 
 namespace afluente::cli {
+namespace {
 
-void AddApiOptions(CLI::App& api, roles::ApiRoleOptions& options, const Environment& environment) {
-  api.add_option("spec", options.spec_file, "specification")->capture_default_str();
-  environment(api.add_option("--data-dir", options.data_dir, "where all data lives"));
-  environment(api.add_option("--api-listen", options.listen,
-                             "HOST:PORT (default 127.0.0.1:$PORT; all addresses on Cloud Run)"));
-  environment(api.add_option("--warehouse", options.warehouse, "embedded or bigquery")
-                  ->capture_default_str());
-  environment(api.add_option("--secret-file", options.secret_file,
-                             "signs cursors; the same for all instances behind one address"));
+void AddGoogle(CLI::App* command, roles::GoogleOptions& google) {
+  WithEnvironment(command
+                      ->add_option("--bigquery-endpoint", google.bigquery,
+                                   "BigQuery's REST API; http: is an emulator")
+                      ->capture_default_str());
+  WithEnvironment(command
+                      ->add_option("--bigquery-storage-endpoint", google.bigquery_storage,
+                                   "HOST:PORT of BigQuery's Storage Write API")
+                      ->capture_default_str());
+  WithEnvironment(command
+                      ->add_option("--maximum-bytes-billed", google.maximum_bytes_billed,
+                                   "of one query; 0 = as the project has it")
+                      ->check(CLI::NonNegativeNumber)
+                      ->capture_default_str());
 }
 
-void AddProxyOptions(CLI::App& proxy, roles::ProxyRoleOptions& options,
-                     const Environment& environment) {
-  proxy.add_option("spec", options.spec_file, "specification")->capture_default_str();
-  environment(proxy.add_option("--upstream", options.upstream, "URL of the API behind it"));
-  environment(proxy.add_option("--data-dir", options.data_dir, "where its keys live"));
-  environment(proxy.add_option("--proxy-listen", options.listen,
-                               "HOST:PORT (default 127.0.0.1:$PORT; all addresses on Cloud Run)"));
+void AddFunction(CLI::App& app, roles::FunctionOptions& options, std::function<int()>& run) {
+  CLI::App* function = app.add_subcommand("function", "run a function for pushes on Google Cloud");
+  function->add_option("spec", options.spec_file, "specification")->capture_default_str();
+  WithEnvironment(function->add_option("--function", options.function,
+                                       "which one, when the specification has several"));
+  WithEnvironment(
+      function->add_option("--listen", options.listen,
+                           "HOST:PORT (default 127.0.0.1:$PORT; all addresses on Cloud Run)"));
+  AddGoogle(function, options.google);
+  WithEnvironment(function->add_option("--push-audience", options.push_audience,
+                                       "audience of the subscription's tokens"));
+  WithEnvironment(function->add_option("--push-account", options.push_account,
+                                       "service account of the subscription's tokens"));
+  WithEnvironment(
+      function->add_option("--push-keys", options.push_keys, "JWK set that verifies the tokens")
+          ->capture_default_str());
+  WithEnvironment(function->add_flag("--verified-by-cloud-run", options.verified_by_cloud_run,
+                                     "Cloud Run verifies the tokens and removes signatures"));
+  function->callback([&options, &run] { run = [&options] { return RunFunction(options); }; });
+}
+
+void AddApi(CLI::App& app, roles::ApiRoleOptions& options, std::function<int()>& run) {
+  CLI::App* api = app.add_subcommand("api", "run the API alone");
+  api->add_option("spec", options.spec_file, "specification")->capture_default_str();
+  WithEnvironment(api->add_option("--data-dir", options.data_dir, "where all data lives"));
+  WithEnvironment(
+      api->add_option("--api-listen", options.listen,
+                      "HOST:PORT (default 127.0.0.1:$PORT; all addresses on Cloud Run)"));
+  WithEnvironment(api->add_option("--warehouse", options.warehouse, "embedded or bigquery")
+                      ->capture_default_str());
+  AddGoogle(api, options.google);
+  WithEnvironment(
+      api->add_option("--secret-file", options.secret_file,
+                      "signs cursors; the same for all instances behind one address"));
+  api->callback([&options, &run] { run = [&options] { return RunApi(options); }; });
+}
+
+void AddProxy(CLI::App& app, roles::ProxyRoleOptions& options, std::function<int()>& run) {
+  CLI::App* proxy = app.add_subcommand("proxy", "run the identity-aware proxy alone");
+  proxy->add_option("spec", options.spec_file, "specification")->capture_default_str();
+  WithEnvironment(proxy->add_option("--upstream", options.upstream, "URL of the API behind it"));
+  WithEnvironment(proxy->add_option("--data-dir", options.data_dir, "where its keys live"));
+  WithEnvironment(
+      proxy->add_option("--proxy-listen", options.listen,
+                        "HOST:PORT (default 127.0.0.1:$PORT; all addresses on Cloud Run)"));
+  proxy->callback([&options, &run] { run = [&options] { return RunProxy(options); }; });
+}
+
+}  // namespace
+
+void AddRoleCommands(CLI::App& app, RoleOptions& options, std::function<int()>& run) {
+  AddApi(app, options.api, run);
+  AddFunction(app, options.function, run);
+  AddProxy(app, options.proxy, run);
 }
 
 }  // namespace afluente::cli

@@ -1,19 +1,25 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 
 #include "roles/api.h"
+#include "roles/function_role.h"
 #include "roles/proxy.h"
+
+namespace CLI {
+class App;
+}
 
 namespace afluente::cli {
 
-// Lets an option be given in the environment too.
-using Environment = std::function<void(CLI::Option*)>;
+// What the commands that run one role of the pipeline were given.
+struct RoleOptions {
+  roles::ApiRoleOptions api;
+  roles::FunctionOptions function;
+  roles::ProxyRoleOptions proxy;
+};
 
-// The options of the roles that run alone.
-void AddApiOptions(CLI::App& api, roles::ApiRoleOptions& options, const Environment& environment);
-void AddProxyOptions(CLI::App& proxy, roles::ProxyRoleOptions& options,
-                     const Environment& environment);
+// Adds the commands; the one that is given sets `run`. Both outlive `app`.
+void AddRoleCommands(CLI::App& app, RoleOptions& options, std::function<int()>& run);
 
 }  // namespace afluente::cli

@@ -46,7 +46,7 @@ absl::Status Open(const ApiRoleOptions& options, const spec::Spec& spec, const s
   AFLUENTE_RETURN_IF_ERROR(CheckAddress(spec, "--api-listen", listen));
   AFLUENTE_ASSIGN_OR_RETURN(serving.engine,
                             WarehouseEngine::Open(options.warehouse, spec, options.data_dir,
-                                                  serving.clock, serving.metrics));
+                                                  options.google, serving.clock, serving.metrics));
   if (spec.tls) {
     AFLUENTE_ASSIGN_OR_RETURN(
         serving.tls, http::TlsIdentity::Load(spec.tls->certificate_file, spec.tls->key_file));

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "roles/google_cloud.h"
+
 namespace afluente::roles {
 
 struct ApiRoleOptions {
@@ -9,6 +11,7 @@ struct ApiRoleOptions {
   std::string data_dir = ".afluente";
   std::string listen;                  // HOST:PORT; empty: PORT's, or 127.0.0.1:8000
   std::string warehouse = "embedded";  // or "bigquery"
+  GoogleOptions google;
   // Signs cursors and tags: the same for all instances behind one address. Empty: in the data
   // directory.
   std::string secret_file;

@@ -20,14 +20,17 @@ class Warehouse;
 
 namespace afluente::roles {
 
+struct GoogleOptions;
+
 // The warehouse of a role that runs without the pipeline. Owned by that role.
 class WarehouseEngine {
  public:
   // `name` is "embedded" (the data directory, which no other process may hold) or "bigquery".
-  // UNIMPLEMENTED when this build has no such engine, INVALID_ARGUMENT for an unknown name.
+  // INVALID_ARGUMENT for an unknown name.
   static absl::StatusOr<std::unique_ptr<WarehouseEngine>> Open(const std::string& name,
                                                                const spec::Spec& spec,
                                                                const std::string& data_dir,
+                                                               const GoogleOptions& google,
                                                                const host::Clock& clock,
                                                                telemetry::Metrics& metrics);
   virtual ~WarehouseEngine() = default;

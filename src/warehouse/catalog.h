@@ -19,6 +19,15 @@ class CatalogView {
   // when there is none. Dataset and table names are case-sensitive, as BigQuery's are.
   virtual std::optional<TableSchema> FindTable(const TableName& name) const = 0;
   virtual bool HasDataset(std::string_view project, std::string_view dataset) const = 0;
+  // A view that knows no more than names gives those.
+  virtual std::optional<Dataset> FindDataset(std::string_view project,
+                                             std::string_view dataset) const {
+    if (!HasDataset(project, dataset)) return std::nullopt;
+    Dataset found;
+    found.project = std::string(project);
+    found.dataset = std::string(dataset);
+    return found;
+  }
 };
 
 // Port: datasets and tables. All calls block; safe from any thread.
@@ -33,8 +42,16 @@ class Catalog : public CatalogView {
   virtual absl::StatusOr<std::vector<std::string>> ListDatasets(std::string_view project) const = 0;
   virtual absl::StatusOr<std::vector<TableSchema>> ListTables(std::string_view project,
                                                               std::string_view dataset) const = 0;
-  // NOT_FOUND when it does not exist.
+  // A table or a view. NOT_FOUND when it does not exist.
   virtual absl::Status DropTable(const TableName& name) = 0;
+  // ALREADY_EXISTS when it does.
+  virtual absl::Status CreateDataset(const Dataset& dataset) = 0;
+  // Replaces its properties. NOT_FOUND when it does not exist.
+  virtual absl::Status UpdateDataset(const Dataset& dataset) = 0;
+  // FAILED_PRECONDITION when it has tables and `delete_contents` is false, NOT_FOUND when there is
+  // none.
+  virtual absl::Status DropDataset(std::string_view project, std::string_view dataset,
+                                   bool delete_contents) = 0;
 };
 
 }  // namespace afluente::warehouse

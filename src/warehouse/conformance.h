@@ -9,6 +9,7 @@
 #include "schema/type.h"
 #include "schema/value.h"
 #include "warehouse/catalog.h"
+#include "warehouse/table_writer.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::warehouse {
@@ -19,6 +20,7 @@ class EngineUnderTest {
   virtual ~EngineUnderTest() = default;
   virtual Warehouse& warehouse() = 0;
   virtual Catalog& catalog() = 0;
+  virtual TableWriter& table_writer() = 0;
   // Closes the engine and opens it again over the same data.
   virtual void Restart() = 0;
 };

@@ -228,6 +228,13 @@ class NanoarrowStream final : public ArrowStream {
 
   size_t bytes() const override { return static_cast<size_t>(buffer_.size_bytes); }
 
+  std::string Take() override {
+    std::string taken(reinterpret_cast<const char*>(buffer_.data), bytes());
+    // It keeps its memory for the next message.
+    buffer_.size_bytes = 0;
+    return taken;
+  }
+
   absl::StatusOr<std::string> Finish() override {
     AFLUENTE_RETURN_IF_ERROR(
         Check(ArrowIpcWriterWriteArrayView(&writer_, nullptr, nullptr), "end of stream"));

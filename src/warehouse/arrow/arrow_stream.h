@@ -24,6 +24,9 @@ class ArrowStream {
   // One record batch. INVALID_ARGUMENT when its columns are not the stream's.
   virtual absl::Status Append(const ColumnBatch& batch) = 0;
   virtual size_t bytes() const = 0;
+  // What was written since the last call: after Create the schema's message, after Append the
+  // batch's. Finish gives only the rest then.
+  virtual std::string Take() = 0;
   // The stream so far, which is whole after Finish.
   virtual absl::StatusOr<std::string> Finish() = 0;
 };

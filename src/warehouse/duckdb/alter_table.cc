@@ -169,9 +169,11 @@ absl::StatusOr<Alteration> PlanAlteration(const TableSchema& stored, const Table
   plan.result.clustering = wanted.clustering;
   plan.result.description = wanted.description;
   plan.result.function_fed = stored.function_fed || wanted.function_fed;
+  if (wanted.properties) plan.result.properties = wanted.properties;
   plan.changed = !plan.statements.empty() || plan.result.columns != stored.columns ||
                  plan.result.clustering != stored.clustering ||
                  plan.result.description != stored.description ||
+                 plan.result.properties != stored.properties ||
                  plan.result.function_fed != stored.function_fed;
   return plan;
 }

@@ -1,8 +1,7 @@
 #include "warehouse/duckdb/committer.h"
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "host/check.h"
+#include "host/clock.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/key_index.h"
 #include "warehouse/duckdb/logical_type.h"
@@ -34,6 +33,12 @@ std::string ColumnsSql(const TableSchema& schema) {
   return sql;
 }
 
+int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             host::SystemClock().Now().time_since_epoch())
+      .count();
+}
+
 }  // namespace
 
 CatalogSnapshot& WriteTransaction::Edit() {
@@ -44,7 +49,9 @@ CatalogSnapshot& WriteTransaction::Edit() {
   return *edited_;
 }
 
-absl::Status WriteTransaction::CreateDataset(std::string_view project, std::string_view dataset) {
+absl::Status WriteTransaction::CreateDataset(const Dataset& wanted) {
+  const std::string& project = wanted.project;
+  const std::string& dataset = wanted.dataset;
   AFLUENTE_RETURN_IF_ERROR(
       session_.Execute(schema::Concat("CREATE SCHEMA ", DatasetSql(project, dataset))));
   Arguments arguments;
@@ -53,7 +60,17 @@ absl::Status WriteTransaction::CreateDataset(std::string_view project, std::stri
   AFLUENTE_RETURN_IF_ERROR(
       session_.Execute("INSERT INTO afluente_internal.datasets VALUES ($1, $2)", arguments));
   Edit().datasets.emplace(project, dataset);
+  PutDataset(wanted);
   return absl::OkStatus();
+}
+
+void WriteTransaction::PutDataset(Dataset dataset) {
+  dataset.modified_ms = NowMs();
+  if (dataset.created_ms == 0) dataset.created_ms = dataset.modified_ms;
+  PutRecord({std::string(kDatasetSpace), DatasetKey(dataset.project, dataset.dataset),
+             DatasetToJson(dataset)});
+  auto key = std::pair(dataset.project, dataset.dataset);
+  Edit().dataset_properties[std::move(key)] = std::move(dataset);
 }
 
 absl::Status WriteTransaction::DropDataset(std::string_view project, std::string_view dataset) {
@@ -64,15 +81,18 @@ absl::Status WriteTransaction::DropDataset(std::string_view project, std::string
   arguments.push_back(TextArgument(dataset));
   AFLUENTE_RETURN_IF_ERROR(session_.Execute(
       "DELETE FROM afluente_internal.datasets WHERE project = $1 AND dataset = $2", arguments));
-  Edit().datasets.erase(std::pair(std::string(project), std::string(dataset)));
+  const std::pair key{std::string(project), std::string(dataset)};
+  Edit().datasets.erase(key);
+  Edit().dataset_properties.erase(key);
+  PutRecord({std::string(kDatasetSpace), DatasetKey(project, dataset), std::nullopt});
   return absl::OkStatus();
 }
 
 absl::Status WriteTransaction::PutTable(TableEntry entry) {
   TableName name = entry.schema.name;
-  if (entry.schema.created_micros == 0) {
-    entry.schema.created_micros = absl::ToUnixMicros(absl::Now());
-  }
+  if (!entry.schema.properties) entry.schema.properties.emplace();
+  entry.schema.modified_ms = NowMs();
+  if (entry.schema.created_ms == 0) entry.schema.created_ms = entry.schema.modified_ms;
   Arguments arguments = NameArguments(name);
   arguments.push_back(TextArgument(EntryToJson(entry)));
   arguments.push_back(TextArgument(entry.fed_by));
@@ -149,7 +169,13 @@ Committer::Committer(std::unique_ptr<Session> session, LiveCatalog& catalog, uin
       connection_(session_->connection()),
       catalog_(catalog),
       log_(*session_),
+      records_(*session_),
       version_last_(version_last) {}
+
+absl::Status Committer::Open() {
+  absl::MutexLock lock(&mutex_);
+  return records_.Open();
+}
 
 absl::Status Committer::Run(absl::FunctionRef<absl::Status(WriteTransaction&)> work) {
   absl::MutexLock lock(&mutex_);
@@ -167,9 +193,11 @@ absl::Status Committer::RunOnce(absl::FunctionRef<absl::Status(WriteTransaction&
   // A dropped table is touched too: its version must not come back with its successor.
   std::vector<TableName> touched(transaction.touched_.begin(), transaction.touched_.end());
   if (status.ok()) status = log_.Append(transaction.functions_, touched, version);
+  if (status.ok()) status = records_.Append(transaction.records_);
   if (status.ok()) status = session_->Execute("COMMIT");
   if (!status.ok()) {
     log_.Abandon();
+    records_.Abandon();
     // Fails when DuckDB has ended the transaction already, which is as good.
     session_->Execute("ROLLBACK").IgnoreError();
     return status;
@@ -189,6 +217,7 @@ absl::Status Committer::Checkpoint() {
   current.functions = catalog_.Functions();
   current.version_last = version_last_;
   AFLUENTE_RETURN_IF_ERROR(log_.Fold(current));
+  AFLUENTE_RETURN_IF_ERROR(records_.Fold());
   return session_->Execute("CHECKPOINT");
 }
 

@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "warehouse/duckdb/commit_log.h"
 #include "warehouse/duckdb/live_catalog.h"
+#include "warehouse/duckdb/record_log.h"
 #include "warehouse/duckdb/session.h"
 #include "warehouse/table.h"
 
@@ -27,7 +28,8 @@ class WriteTransaction {
   // As this transaction sees it.
   const CatalogSnapshot& catalog() const { return edited_ == nullptr ? *current_ : *edited_; }
 
-  absl::Status CreateDataset(std::string_view project, std::string_view dataset);
+  absl::Status CreateDataset(const Dataset& dataset);
+  void PutDataset(Dataset dataset);
   absl::Status DropDataset(std::string_view project, std::string_view dataset);
   // Writes the engine's record of a table and publishes it at commit; the DuckDB table itself is
   // the caller's to create or alter.
@@ -46,6 +48,7 @@ class WriteTransaction {
                       const std::optional<std::string>& state);
   // As this transaction has them so far.
   OutcomeCounters CountersOf(std::string_view function) const;
+  void PutRecord(RecordChange change) { records_.push_back(std::move(change)); }
 
  private:
   friend class Committer;
@@ -59,6 +62,7 @@ class WriteTransaction {
   FunctionChanges functions_;
   std::shared_ptr<CatalogSnapshot> edited_;
   std::set<TableName> touched_;
+  std::vector<RecordChange> records_;
 };
 
 // Serialises every mutation of the database on one connection and keeps the live catalog in step.
@@ -72,6 +76,8 @@ class Committer {
   // Runs `work` inside a transaction and commits it; on disk when OK. `work` must not call back
   // into the committer.
   absl::Status Run(absl::FunctionRef<absl::Status(WriteTransaction&)> work);
+  // Before the first commit.
+  absl::Status Open();
   // Moves the write-ahead log into the database file; commits wait meanwhile.
   absl::Status Checkpoint();
   // For duckdb_interrupt, which any thread may call.
@@ -86,6 +92,7 @@ class Committer {
   const duckdb_connection connection_;
   LiveCatalog& catalog_;
   CommitLog log_ ABSL_GUARDED_BY(mutex_);
+  RecordLog records_ ABSL_GUARDED_BY(mutex_);
   uint64_t version_last_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -2,6 +2,7 @@
 
 #include "warehouse/catalog_conformance.h"
 #include "warehouse/duckdb/test_database.h"
+#include "warehouse/table_writer_conformance.h"
 #include "warehouse/warehouse_conformance.h"
 
 namespace afluente::warehouse {
@@ -11,6 +12,7 @@ class DuckdbUnderTest final : public EngineUnderTest {
  public:
   Warehouse& warehouse() override { return database_.warehouse(); }
   Catalog& catalog() override { return database_.catalog(); }
+  TableWriter& table_writer() override { return database_.table_writer(); }
   void Restart() override { database_.Reopen(); }
 
  private:
@@ -22,6 +24,7 @@ EngineFactory Duckdb() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Duckdb, CatalogConformance, ::testing::Values(Duckdb()));
+INSTANTIATE_TEST_SUITE_P(Duckdb, TableWriterConformance, ::testing::Values(Duckdb()));
 INSTANTIATE_TEST_SUITE_P(Duckdb, WarehouseConformance, ::testing::Values(Duckdb()));
 
 }  // namespace

@@ -28,6 +28,8 @@ absl::Status CheckCase(const CatalogSnapshot& catalog, const TableName& name) {
   return absl::OkStatus();
 }
 
+}  // namespace
+
 absl::Status AlterTableIn(WriteTransaction& transaction, const TableEntry& stored,
                           const TableSchema& wanted) {
   AFLUENTE_ASSIGN_OR_RETURN(Alteration plan, PlanAlteration(stored.schema, wanted));
@@ -40,10 +42,9 @@ absl::Status AlterTableIn(WriteTransaction& transaction, const TableEntry& store
   return transaction.PutTable({std::move(plan.result), stored.fed_by, false, {}});
 }
 
-}  // namespace
-
-absl::Status CreateDatasetIn(WriteTransaction& transaction, std::string_view project,
-                             std::string_view dataset) {
+absl::Status CreateDatasetIn(WriteTransaction& transaction, const Dataset& wanted) {
+  const std::string& project = wanted.project;
+  const std::string& dataset = wanted.dataset;
   AFLUENTE_RETURN_IF_ERROR(CheckDatasetName(dataset));
   if (project.empty()) return absl::InvalidArgumentError("a dataset needs a project");
   if (transaction.catalog().HasDataset(project, dataset)) {
@@ -57,7 +58,7 @@ absl::Status CreateDatasetIn(WriteTransaction& transaction, std::string_view pro
           schema::Concat("datasets whose names differ only in case: ", dataset, " beside ", other));
     }
   }
-  return transaction.CreateDataset(project, dataset);
+  return transaction.CreateDataset(wanted);
 }
 
 absl::Status CreateTableIn(WriteTransaction& transaction, TableSchema table) {
@@ -138,9 +139,10 @@ bool DuckdbCatalog::HasDataset(std::string_view project, std::string_view datase
 
 absl::Status DuckdbCatalog::EnsureDataset(std::string_view project, std::string_view dataset) {
   if (HasDataset(project, dataset)) return absl::OkStatus();
-  absl::Status status = committer_.Run([&](WriteTransaction& transaction) {
-    return CreateDatasetIn(transaction, project, dataset);
-  });
+  Dataset wanted;
+  wanted.project = std::string(project);
+  wanted.dataset = std::string(dataset);
+  absl::Status status = CreateDataset(wanted);
   return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
 }
 
@@ -180,6 +182,37 @@ absl::StatusOr<std::vector<TableSchema>> DuckdbCatalog::ListTables(std::string_v
     if (name.project == project && name.dataset == dataset) tables.push_back(entry->schema);
   }
   return tables;
+}
+
+std::optional<Dataset> DuckdbCatalog::FindDataset(std::string_view project,
+                                                  std::string_view dataset) const {
+  return live_.snapshot()->FindDataset(project, dataset);
+}
+
+absl::Status DuckdbCatalog::CreateDataset(const Dataset& dataset) {
+  return committer_.Run(
+      [&](WriteTransaction& transaction) { return CreateDatasetIn(transaction, dataset); });
+}
+
+absl::Status DuckdbCatalog::UpdateDataset(const Dataset& dataset) {
+  return committer_.Run([&](WriteTransaction& transaction) -> absl::Status {
+    if (!transaction.catalog().HasDataset(dataset.project, dataset.dataset)) {
+      return absl::NotFoundError(
+          schema::Concat("Not found: Dataset ", dataset.project, ":", dataset.dataset));
+    }
+    transaction.PutDataset(dataset);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status DuckdbCatalog::DropDataset(std::string_view project, std::string_view dataset,
+                                        bool delete_contents) {
+  return committer_.Run([&](WriteTransaction& transaction) -> absl::Status {
+    if (!transaction.catalog().HasDataset(project, dataset)) {
+      return absl::NotFoundError(schema::Concat("Not found: Dataset ", project, ":", dataset));
+    }
+    return DropDatasetIn(transaction, project, dataset, delete_contents);
+  });
 }
 
 absl::Status DuckdbCatalog::DropTable(const TableName& name) {

@@ -20,6 +20,12 @@ class DuckdbCatalog final : public Catalog {
   absl::StatusOr<std::vector<TableSchema>> ListTables(std::string_view project,
                                                       std::string_view dataset) const override;
   absl::Status DropTable(const TableName& name) override;
+  std::optional<Dataset> FindDataset(std::string_view project,
+                                     std::string_view dataset) const override;
+  absl::Status CreateDataset(const Dataset& dataset) override;
+  absl::Status UpdateDataset(const Dataset& dataset) override;
+  absl::Status DropDataset(std::string_view project, std::string_view dataset,
+                           bool delete_contents) override;
 
  private:
   Committer& committer_;
@@ -27,10 +33,12 @@ class DuckdbCatalog final : public Catalog {
 };
 
 // Parts that DDL statements share with the catalog, inside an open transaction.
-absl::Status CreateDatasetIn(WriteTransaction& transaction, std::string_view project,
-                             std::string_view dataset);
+absl::Status CreateDatasetIn(WriteTransaction& transaction, const Dataset& dataset);
 // ALREADY_EXISTS when the table exists; its dataset must.
 absl::Status CreateTableIn(WriteTransaction& transaction, TableSchema table);
+// FAILED_PRECONDITION when BigQuery does not allow the change.
+absl::Status AlterTableIn(WriteTransaction& transaction, const TableEntry& stored,
+                          const TableSchema& wanted);
 // A table or a view. Counts the messages that a table held as removed.
 absl::Status DropTableIn(WriteTransaction& transaction, const TableName& name);
 // FAILED_PRECONDITION when it has tables, unless `cascade`.

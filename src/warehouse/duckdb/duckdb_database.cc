@@ -5,6 +5,7 @@
 #include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/duckdb_batch_sql.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
+#include "warehouse/duckdb/duckdb_table_writer.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
 #include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/read_pool.h"
@@ -13,11 +14,15 @@ namespace afluente::warehouse::duckdb {
 
 struct DuckdbDatabase::State {
   explicit State(std::unique_ptr<Engine> opened)
-      : engine(std::move(opened)), warehouse(*engine), catalog(*engine->committer, engine->live) {}
+      : engine(std::move(opened)),
+        warehouse(*engine),
+        catalog(*engine->committer, engine->live),
+        table_writer(*engine) {}
 
   std::unique_ptr<Engine> engine;
   DuckdbWarehouse warehouse;
   DuckdbCatalog catalog;
+  DuckdbTableWriter table_writer;
   DuckdbBatchSqlCompiler batch_sql_compiler;
 };
 
@@ -32,6 +37,7 @@ absl::StatusOr<std::unique_ptr<DuckdbDatabase>> DuckdbDatabase::Open(const Duckd
 
 Warehouse& DuckdbDatabase::warehouse() { return state_->warehouse; }
 Catalog& DuckdbDatabase::catalog() { return state_->catalog; }
+TableWriter& DuckdbDatabase::table_writer() { return state_->table_writer; }
 BatchSqlCompiler& DuckdbDatabase::batch_sql_compiler() { return state_->batch_sql_compiler; }
 
 void DuckdbDatabase::InterruptQueries() {

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "warehouse/catalog.h"
 #include "warehouse/javascript.h"
+#include "warehouse/table_writer.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::warehouse::duckdb {
@@ -34,6 +35,7 @@ class DuckdbDatabase {
 
   Warehouse& warehouse();
   Catalog& catalog();
+  TableWriter& table_writer();
   BatchSqlCompiler& batch_sql_compiler();
 
   // For a quick shutdown: ends every query and SQL mutation that runs, also those whose rows are

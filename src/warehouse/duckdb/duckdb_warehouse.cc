@@ -147,7 +147,7 @@ absl::StatusOr<std::unique_ptr<ResultStream>> DuckdbWarehouse::Query(
     return RunScript(engine_, statement, parameters, deadline, limits);
   }
   if (translation->kind != googlesql::StatementKind::kQuery) {
-    return RunMutation(engine_, statement, parameters, deadline);
+    return RunMutation(engine_, statement, parameters, limits);
   }
   AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments,
                             BindParameters(statement, *translation, parameters));

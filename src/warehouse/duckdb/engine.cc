@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "host/check.h"
 #include "schema/text.h"
@@ -140,6 +142,13 @@ absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
   }
   AFLUENTE_RETURN_IF_ERROR(LoadRoutines(session, *snapshot));
   snapshot->generation = 1;
+  AFLUENTE_ASSIGN_OR_RETURN(std::vector<DurableRecord> kept,
+                            RecordLog::Read(session, kDatasetSpace));
+  for (const DurableRecord& record : kept) {
+    Dataset dataset = DatasetFromJson(record.value);
+    std::pair key(dataset.project, dataset.dataset);
+    snapshot->dataset_properties[std::move(key)] = std::move(dataset);
+  }
   // In order, so that the newest of a table's versions stays; those of dropped tables are dropped.
   versions.insert(versions.end(), log.versions.begin(), log.versions.end());
   log.version_last = std::max(log.version_last, static_cast<uint64_t>(version_last));
@@ -167,11 +176,19 @@ absl::Status PrepareFile(Session& session) {
   if (!known) AFLUENTE_RETURN_IF_ERROR(CreateOwnTables(session));
   AFLUENTE_RETURN_IF_ERROR(CommitLog::Create(session));
   AFLUENTE_RETURN_IF_ERROR(CreateRoutinesTable(session));
+  AFLUENTE_RETURN_IF_ERROR(RecordLog::Create(session));
   AFLUENTE_ASSIGN_OR_RETURN(int64_t format, Setting(session, "format"));
   if (format == kFormat) return RefreshMacros(session);
   return absl::FailedPreconditionError(
       schema::Concat("the warehouse has format ", format, ", this program reads ", kFormat,
                      ": use the version of afluente that wrote it"));
+}
+
+// What a dead process left there is nobody's.
+void EmptyDirectory(const std::string& directory) {
+  std::error_code ignored;
+  std::filesystem::remove_all(directory, ignored);
+  mkdir(directory.c_str(), 0700);
 }
 
 // What scripts left that a crash ended.
@@ -197,8 +214,8 @@ Engine::~Engine() = default;
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options) {
   auto engine = std::make_unique<Engine>();
   engine->path = options.directory + "/warehouse.duckdb";
-  std::string staging = options.directory + "/staging";
-  mkdir(staging.c_str(), 0700);
+  engine->staging = options.directory + "/staging";
+  EmptyDirectory(engine->staging);
   AFLUENTE_ASSIGN_OR_RETURN(engine->database,
                             OpenFile(engine->path, options.threads, options.memory_bytes));
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,
@@ -206,9 +223,10 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options)
   AFLUENTE_RETURN_IF_ERROR(RegisterRuntimeFunctions(session->connection()));
   AFLUENTE_RETURN_IF_ERROR(RegisterJavaScript(session->connection(), options.javascript));
   AFLUENTE_RETURN_IF_ERROR(PrepareFile(*session));
-  AFLUENTE_RETURN_IF_ERROR(LockDown(*session, staging));
+  AFLUENTE_RETURN_IF_ERROR(LockDown(*session, engine->staging));
   AFLUENTE_ASSIGN_OR_RETURN(uint64_t version_last, LoadCatalog(*session, engine->live));
   engine->committer = std::make_unique<Committer>(std::move(session), engine->live, version_last);
+  AFLUENTE_RETURN_IF_ERROR(engine->committer->Open());
   AFLUENTE_RETURN_IF_ERROR(DropTemporaryDatasets(*engine));
   engine->readers = std::make_unique<ReadPool>(engine->database.get(),
                                                std::max<size_t>(options.connections_max, 1));

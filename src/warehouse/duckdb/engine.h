@@ -25,6 +25,7 @@ struct Engine {
 
   DatabaseHandle database;
   std::string path;
+  std::string staging;  // the one directory that SQL may read and write files in
   LiveCatalog live;
   TranslationCache translations{1024};
   QueryTimer timer;

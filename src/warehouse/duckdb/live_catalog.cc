@@ -52,6 +52,13 @@ std::shared_ptr<const Routine> CatalogSnapshot::FindRoutine(const TableName& nam
 
 bool IsTemporaryDataset(std::string_view dataset) { return dataset.starts_with("_script_"); }
 
+std::optional<Dataset> CatalogSnapshot::FindDataset(std::string_view project,
+                                                    std::string_view dataset) const {
+  auto found = dataset_properties.find(std::pair(std::string(project), std::string(dataset)));
+  if (found != dataset_properties.end()) return found->second;
+  return CatalogView::FindDataset(project, dataset);
+}
+
 std::shared_ptr<const TableEntry> CatalogSnapshot::Find(const TableName& name) const {
   auto found = tables.find(name);
   return found == tables.end() ? nullptr : found->second;

@@ -31,6 +31,8 @@ class CatalogSnapshot final : public CatalogView, public CatalogListing {
  public:
   std::optional<TableSchema> FindTable(const TableName& name) const override;
   bool HasDataset(std::string_view project, std::string_view dataset) const override;
+  std::optional<Dataset> FindDataset(std::string_view project,
+                                     std::string_view dataset) const override;
 
   std::vector<std::string> Datasets(std::string_view project) const override;
   std::vector<TableSchema> Tables(std::string_view project,
@@ -47,6 +49,7 @@ class CatalogSnapshot final : public CatalogView, public CatalogListing {
   std::map<TableName, std::shared_ptr<const TableEntry>> tables;
   std::map<TableName, std::shared_ptr<const Routine>> routines;
   std::set<std::pair<std::string, std::string>, std::less<>> datasets;
+  std::map<std::pair<std::string, std::string>, Dataset, std::less<>> dataset_properties;
   uint64_t generation = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "host/cancellation.h"
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/alter_table.h"
@@ -93,6 +94,13 @@ absl::StatusOr<TableSchema> StoredSchema(WriteTransaction& transaction, const Ta
     }
   }
   return schema;
+}
+
+Dataset NewDataset(const TableName& name) {
+  Dataset dataset;
+  dataset.project = name.project;
+  dataset.dataset = name.dataset;
+  return dataset;
 }
 
 // What BigQuery knows of a table that DuckDB made from a query.
@@ -227,7 +235,7 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
       return std::nullopt;
     case StatementKind::kCreateSchema:
       for (const TableName& name : translation.tables_written) {
-        AFLUENTE_RETURN_IF_ERROR(CreateDatasetIn(transaction, name.project, name.dataset));
+        AFLUENTE_RETURN_IF_ERROR(CreateDatasetIn(transaction, NewDataset(name)));
       }
       return std::nullopt;
     case StatementKind::kDropSchema:
@@ -273,10 +281,35 @@ static std::vector<schema::Column> CreatedColumns(const WriteTransaction& transa
   return entry == nullptr ? std::vector<schema::Column>() : entry->schema.columns;
 }
 
+absl::Status RunViewIn(Engine& engine, WriteTransaction& transaction, const TableSchema& view,
+                       bool replace) {
+  const TableName& name = view.name;
+  const Statement statement{
+      schema::Concat(replace ? "CREATE OR REPLACE VIEW `" : "CREATE VIEW `", name.project, ".",
+                     name.dataset, ".", name.table, "` AS ", view.view_query),
+      name.project, ""};
+  AFLUENTE_ASSIGN_OR_RETURN(std::shared_ptr<const Translation> translation,
+                            engine.translations.Translate(statement, {}, transaction.catalog()));
+  AFLUENTE_RETURN_IF_ERROR(RunKind(transaction, *translation, {}).status());
+  TableEntry entry = *transaction.catalog().Find(name);
+  entry.schema.view_query = view.view_query;
+  entry.schema.description = view.description;
+  entry.schema.properties = view.properties;
+  entry.schema.created_ms = view.created_ms;
+  for (schema::Column& column : entry.schema.columns) {
+    for (const schema::Column& described : view.columns) {
+      if (described.name == column.name) column.description = described.description;
+    }
+  }
+  return transaction.PutTable(std::move(entry));
+}
+
 absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                                                           const Statement& statement,
                                                           const std::vector<Parameter>& parameters,
-                                                          host::MonotonicTime deadline) {
+                                                          const QueryLimits& limits,
+                                                          const RecordsOf& records) {
+  const host::MonotonicTime deadline = DeadlineOf(limits);
   std::optional<int64_t> affected;
   std::vector<schema::Column> columns;
   absl::Status status = engine.committer->Run([&](WriteTransaction& transaction) -> absl::Status {
@@ -288,10 +321,16 @@ absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                               BindParameters(statement, *translation, parameters));
     AFLUENTE_ASSIGN_OR_RETURN(uint64_t watch,
                               engine.timer.Add(engine.committer->connection(), deadline));
+    if (limits.cancellation != nullptr) {
+      limits.cancellation->OnCancel([&timer = engine.timer, watch] { timer.Cancel(watch); });
+    }
     auto outcome = RunKind(transaction, *translation, arguments);
     QueryTimer::Outcome ended = engine.timer.Remove(watch);
     if (outcome.ok()) affected = *outcome;
     if (outcome.ok()) columns = CreatedColumns(transaction, *translation);
+    if (outcome.ok() && records) {
+      for (RecordChange& change : records(affected)) transaction.PutRecord(std::move(change));
+    }
     return Explain(outcome.status(), ended);
   });
   engine.checkpointer->Committed();

@@ -8,11 +8,13 @@
 #include "host/clock.h"
 #include "warehouse/duckdb/session.h"
 #include "warehouse/googlesql/translate.h"
+#include "warehouse/table_writer.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::warehouse::duckdb {
 
 struct Engine;
+using RecordsOf = TableWriter::RecordsOf;
 
 // The last moment of a query that begins now.
 host::MonotonicTime DeadlineOf(const QueryLimits& limits);
@@ -30,10 +32,16 @@ absl::StatusOr<std::unique_ptr<ResultStream>> StartQuery(Engine& engine,
                                                          host::MonotonicTime deadline,
                                                          const QueryLimits& limits);
 
-// Runs translated DML or DDL through the committer.
+// Runs DML or DDL through the committer, with what `records` gives in the same transaction.
 absl::StatusOr<std::unique_ptr<ResultStream>> RunMutation(Engine& engine,
                                                           const Statement& statement,
                                                           const std::vector<Parameter>& parameters,
-                                                          host::MonotonicTime deadline);
+                                                          const QueryLimits& limits,
+                                                          const RecordsOf& records = nullptr);
+
+class WriteTransaction;
+// Creates or replaces a view by its GoogleSQL query, inside an open transaction.
+absl::Status RunViewIn(Engine& engine, WriteTransaction& transaction, const TableSchema& view,
+                       bool replace);
 
 }  // namespace afluente::warehouse::duckdb

@@ -49,6 +49,12 @@ Layout LayoutOf(const TableSchema& table) {
 absl::Status WriteMessageColumn(const Column& column, absl::Span<const StoredRow> rows,
                                 duckdb_vector vector) {
   for (size_t i = 0; i < rows.size(); ++i) {
+    // Rows that came otherwise than by a message.
+    if (rows[i].message_id.empty()) {
+      duckdb_vector_ensure_validity_writable(vector);
+      duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vector), i);
+      continue;
+    }
     if (column.name == kMessageRowColumn) {
       static_cast<int64_t*>(duckdb_vector_get_data(vector))[i] = rows[i].message_row;
       continue;

@@ -65,6 +65,28 @@ std::optional<Type> ToType(const json& object) {
   return type;
 }
 
+json ToJson(const Labels& labels) {
+  json out = json::object();
+  for (const auto& [key, value] : labels) out[key] = value;
+  return out;
+}
+
+std::optional<int64_t> NumberOf(const json& object, const char* key) {
+  auto found = object.find(key);
+  if (found == object.end() || !found->is_number_integer()) return std::nullopt;
+  return found->get<int64_t>();
+}
+
+Labels LabelsOf(const json& object) {
+  Labels labels;
+  auto found = object.find("labels");
+  if (found == object.end() || !found->is_object()) return labels;
+  for (const auto& [key, value] : found->items()) {
+    if (value.is_string()) labels.emplace_back(key, value.get<std::string>());
+  }
+  return labels;
+}
+
 std::optional<TableName> ToName(const json& parts) {
   if (!parts.is_array() || parts.size() != 3) return std::nullopt;
   for (const json& part : parts) {
@@ -93,11 +115,18 @@ std::string EntryToJson(const TableEntry& entry) {
     out["range"] = {schema.partitioning.range_start, schema.partitioning.range_end,
                     schema.partitioning.range_interval};
   }
-  if (schema.partitioning.filter_required) out["requirePartitionFilter"] = true;
   out["relation"] = kRelations[static_cast<size_t>(schema.kind)];
-  if (!schema.view_query.empty()) out["viewQuery"] = schema.view_query;
-  out["created"] = schema.created_micros;
   out["clustering"] = schema.clustering;
+  out["created"] = schema.created_ms;
+  out["modified"] = schema.modified_ms;
+  if (schema.properties) {
+    const TableProperties& properties = *schema.properties;
+    out["friendlyName"] = properties.friendly_name;
+    out["labels"] = ToJson(properties.labels);
+    out["requirePartitionFilter"] = properties.require_partition_filter;
+    if (properties.expires_ms) out["expires"] = *properties.expires_ms;
+  }
+  if (!schema.view_query.empty()) out["viewQuery"] = schema.view_query;
   if (entry.view) {
     out["view"] = json::array();
     for (const TableName& name : entry.reads) {
@@ -105,6 +134,37 @@ std::string EntryToJson(const TableEntry& entry) {
     }
   }
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string DatasetKey(std::string_view project, std::string_view dataset) {
+  return std::string(project) + "." + std::string(dataset);
+}
+
+std::string DatasetToJson(const Dataset& dataset) {
+  json out = {{"project", dataset.project},         {"dataset", dataset.dataset},
+              {"location", dataset.location},       {"friendlyName", dataset.friendly_name},
+              {"description", dataset.description}, {"labels", ToJson(dataset.labels)},
+              {"created", dataset.created_ms},      {"modified", dataset.modified_ms}};
+  if (dataset.default_table_expiration_ms) {
+    out["defaultTableExpiration"] = *dataset.default_table_expiration_ms;
+  }
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Dataset DatasetFromJson(std::string_view text) {
+  Dataset dataset;
+  json in = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!in.is_object()) return dataset;
+  dataset.project = TextOf(in, "project");
+  dataset.dataset = TextOf(in, "dataset");
+  dataset.location = TextOf(in, "location");
+  dataset.friendly_name = TextOf(in, "friendlyName");
+  dataset.description = TextOf(in, "description");
+  dataset.labels = LabelsOf(in);
+  dataset.default_table_expiration_ms = NumberOf(in, "defaultTableExpiration");
+  dataset.created_ms = NumberOf(in, "created").value_or(0);
+  dataset.modified_ms = NumberOf(in, "modified").value_or(0);
+  return dataset;
 }
 
 absl::StatusOr<TableEntry> EntryFromJson(TableName name, std::string_view text) {
@@ -134,16 +194,22 @@ absl::StatusOr<TableEntry> EntryFromJson(TableName name, std::string_view text) 
     schema.partitioning.range_end = range[1].get<int64_t>();
     schema.partitioning.range_interval = range[2].get<int64_t>();
   }
-  schema.partitioning.filter_required = in["requirePartitionFilter"] == true;
   if (std::optional<size_t> kind = IndexOf(kRelations, in["relation"])) {
     schema.kind = static_cast<RelationKind>(*kind);
   }
-  schema.view_query = TextOf(in, "viewQuery");
-  if (in["created"].is_number_integer()) schema.created_micros = in["created"].get<int64_t>();
   for (const json& column : in["clustering"]) {
     if (!column.is_string()) return damaged;
     schema.clustering.push_back(column.get<std::string>());
   }
+  schema.created_ms = NumberOf(in, "created").value_or(0);
+  schema.modified_ms = NumberOf(in, "modified").value_or(0);
+  schema.view_query = TextOf(in, "viewQuery");
+  schema.properties.emplace();
+  schema.properties->friendly_name = TextOf(in, "friendlyName");
+  schema.properties->labels = LabelsOf(in);
+  schema.properties->expires_ms = NumberOf(in, "expires");
+  schema.properties->require_partition_filter =
+      in.contains("requirePartitionFilter") && in["requirePartitionFilter"] == true;
   entry.view = in.contains("view");
   if (entry.view && schema.kind == RelationKind::kTable) schema.kind = RelationKind::kView;
   if (!entry.view) return entry;

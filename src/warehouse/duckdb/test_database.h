@@ -38,6 +38,7 @@ class TestDatabase {
   const std::string& directory() const { return options_.directory; }
   Warehouse& warehouse() { return database_->warehouse(); }
   Catalog& catalog() { return database_->catalog(); }
+  TableWriter& table_writer() { return database_->table_writer(); }
   BatchSqlCompiler& batch_sql_compiler() { return database_->batch_sql_compiler(); }
 
  private:

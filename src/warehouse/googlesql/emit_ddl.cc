@@ -266,9 +266,9 @@ void Emitter::ApplyTableOptions(const std::vector<OptionValue>& options, TableSc
       if (option.value->kind != ExpressionKind::kBool) {
         Fail(option.value->at, "Option require_partition_filter takes TRUE or FALSE");
       }
-      table->partitioning.filter_required = Upper(option.value->text) == "TRUE";
-      if (table->partitioning.filter_required &&
-          table->partitioning.unit == PartitionUnit::kNone) {
+      if (!table->properties) table->properties.emplace();
+      table->properties->require_partition_filter = Upper(option.value->text) == "TRUE";
+      if (RequiresPartitionFilter(*table) && table->partitioning.unit == PartitionUnit::kNone) {
         Fail(option.at, "require_partition_filter is only allowed for partitioned tables");
       }
     } else {

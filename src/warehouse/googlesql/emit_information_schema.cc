@@ -81,7 +81,7 @@ std::vector<Row> Tables(const Listed& listed) {
     const bool writable = !IsView(table) && table.kind != RelationKind::kSnapshot;
     for (const std::string& value :
          {QuoteText(TableType(table)), QuoteText(writable ? "YES" : "NO"), QuoteText("NO"),
-          Time(table.created_micros), std::string("NULL")}) {
+          Time(table.created_ms * 1'000), std::string("NULL")}) {
       row.push_back(value);
     }
     rows.push_back(std::move(row));
@@ -169,7 +169,7 @@ std::vector<Row> TableOptions(const Listed& listed) {
     if (!table.description.empty()) {
       add("description", "STRING", Cat("\"", table.description, "\""));
     }
-    if (table.partitioning.filter_required) add("require_partition_filter", "BOOL", "true");
+    if (RequiresPartitionFilter(table)) add("require_partition_filter", "BOOL", "true");
   }
   return rows;
 }

@@ -30,7 +30,7 @@ void Emitter::AddPartitionColumns(const std::string& id, std::vector<ScopeColumn
 }
 
 void Emitter::NotePartitionFilter(const TableSchema& table) {
-  if (table.partitioning.filter_required) filters_needed_.push_back(table);
+  if (RequiresPartitionFilter(table)) filters_needed_.push_back(table);
 }
 
 void Emitter::CheckPartitionFilters(const Expression* where, size_t at) {
@@ -65,7 +65,7 @@ std::string Emitter::EmitWildcard(const TableExpression& table, const TableName&
   }
   const TableSchema newest =
       *std::max_element(found.begin(), found.end(), [](const TableSchema& a, const TableSchema& b) {
-        return a.created_micros != b.created_micros ? a.created_micros < b.created_micros
+        return a.created_ms != b.created_ms ? a.created_ms < b.created_ms
                                                     : a.name < b.name;
       });
   std::string sql;

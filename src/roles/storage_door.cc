@@ -1,0 +1,58 @@
+#include "roles/storage_door.h"
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "host/check.h"
+#include "http/gate.h"
+#include "spec/spec.h"
+
+namespace afluente::roles {
+namespace {
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
+  return std::string(std::istreambuf_iterator<char>(stream), {});
+}
+
+// Readers need viewer, writers publisher, and both the dataset's policy.
+warehouse::storage::AdmitCaller AdmitBy(http::Gate& gate) {
+  return [&gate](const std::string& authorization, const warehouse::TableName& table, bool write) {
+    absl::Status decided;
+    absl::Notification done;
+    gate.Check({authorization, write ? http::Role::kPublisher : http::Role::kViewer,
+                {table.dataset}},
+               [&](absl::StatusOr<std::string> caller) {
+                 decided = caller.status();
+                 done.Notify();
+               });
+    done.WaitForNotification();
+    return decided;
+  };
+}
+
+}  // namespace
+
+absl::StatusOr<StorageOpened> OpenStorageDoor(const spec::Spec& spec,
+                                              const warehouse::storage::StorageParts& parts,
+                                              http::Gate* gate, const std::string& address) {
+  warehouse::storage::AdmitCaller admit;
+  if (gate != nullptr) admit = AdmitBy(*gate);
+  StorageOpened opened;
+  AFLUENTE_ASSIGN_OR_RETURN(opened.door,
+                            warehouse::storage::StorageDoor::Create(parts, std::move(admit)));
+  std::string certificate;
+  std::string key;
+  if (spec.tls) {
+    AFLUENTE_ASSIGN_OR_RETURN(certificate, ReadFile(spec.tls->certificate_file));
+    AFLUENTE_ASSIGN_OR_RETURN(key, ReadFile(spec.tls->key_file));
+  }
+  AFLUENTE_ASSIGN_OR_RETURN(opened.port, opened.door->Listen(address, certificate, key));
+  return opened;
+}
+
+}  // namespace afluente::roles

@@ -67,6 +67,9 @@ void AddUp(CLI::App& app, Parsed& parsed) {
   WithEnvironment(up->add_option("--proxy-listen", parsed.up.doors.proxy,
                                  "HOST:PORT of the identity-aware proxy, with access:")
                       ->capture_default_str());
+  WithEnvironment(up->add_option("--bigquery-listen", parsed.up.doors.bigquery,
+                                 "HOST:PORT of BigQuery's REST API")
+                      ->capture_default_str());
   WithEnvironment(up->add_flag("--ephemeral-ports", parsed.ephemeral_ports,
                                "let the kernel choose every port"));
   WithEnvironment(up->add_flag("--testing", parsed.up.testing,
@@ -74,7 +77,8 @@ void AddUp(CLI::App& app, Parsed& parsed) {
   up->callback([&parsed] {
     parsed.run = [&parsed] {
       if (parsed.ephemeral_ports) {
-        parsed.up.doors = {"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"};
+        parsed.up.doors = {"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0",
+                           "127.0.0.1:0"};
       }
       return roles::RunUp(parsed.up);
     };

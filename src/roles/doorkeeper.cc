@@ -87,6 +87,7 @@ api::Identify Doorkeeper::identify() {
   };
 }
 
+identity::Verifier& Doorkeeper::verifier() { return *state_->verifier; }
 const identity::Policy& Doorkeeper::policy() const { return state_->policy; }
 identity::KeyStore* Doorkeeper::assertion_keys() { return state_->assertion_keys.get(); }
 
@@ -98,7 +99,7 @@ absl::Status CheckAddress(const spec::Spec& spec, const std::string& flag,
         flag, " ", address,
         ": without identity every door stays on loopback (127.0.0.1, localhost, [::1])"));
   }
-  if (flag != "--api-listen" && flag != "--proxy-listen") {
+  if (flag != "--api-listen" && flag != "--proxy-listen" && flag != "--bigquery-listen") {
     return absl::InvalidArgumentError(absl::StrCat(
         flag, " ", address, ": this door does not ask who comes, so that it stays on loopback"));
   }

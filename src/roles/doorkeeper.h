@@ -14,6 +14,7 @@ class FileSystem;
 namespace afluente::identity {
 class KeyStore;
 class Policy;
+class Verifier;
 }  // namespace afluente::identity
 namespace afluente::spec {
 struct Spec;
@@ -36,6 +37,8 @@ class Doorkeeper {
   api::Identify identify();
 
   const identity::Policy& policy() const;
+  // Of assertions.
+  identity::Verifier& verifier();
   // With the built-in proxy; nullptr where an outside proxy signs.
   identity::KeyStore* assertion_keys();
 

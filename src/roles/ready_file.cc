@@ -35,8 +35,8 @@ absl::Status WriteAtomically(const std::string& file, const std::string& text) {
 
 std::string ReadyLine(const ReadyDoors& doors) {
   return absl::StrCat("afluente ready  api http://", doors.api, "  pubsub ", doors.pubsub,
-                      "  admin http://", doors.admin, doors.proxy.empty() ? "" : "  proxy http://",
-                      doors.proxy);
+                      "  admin http://", doors.admin, "  bigquery http://", doors.bigquery,
+                      doors.proxy.empty() ? "" : "  proxy http://", doors.proxy);
 }
 
 absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors) {
@@ -44,7 +44,8 @@ absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors) 
                          {"project", doors.project},
                          {"api", "http://" + doors.api},
                          {"pubsub", doors.pubsub},
-                         {"admin", "http://" + doors.admin}};
+                         {"admin", "http://" + doors.admin},
+                         {"bigquery", "http://" + doors.bigquery}};
   if (!doors.proxy.empty()) json["proxy"] = "http://" + doors.proxy;
   const std::string text = json.dump() + "\n";
   AFLUENTE_RETURN_IF_ERROR(WriteAtomically(DefaultFile(options), text));

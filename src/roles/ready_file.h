@@ -14,6 +14,7 @@ struct ReadyDoors {
   std::string pubsub;
   std::string admin;
   std::string proxy;  // empty: not open
+  std::string bigquery;
 };
 
 // "afluente ready" and the doors, on one line.

@@ -25,6 +25,7 @@
 #include "http/loopback_guard.h"
 #include "http/server.h"
 #include "identity/identity_headers.h"
+#include "roles/bigquery_door.h"
 #include "roles/doorkeeper.h"
 #include "roles/pipeline.h"
 #include "roles/proxy_door.h"
@@ -37,6 +38,7 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "warehouse/duckdb/duckdb_database.h"
+#include "warehouse/wire/bigquery_door.h"
 
 namespace afluente::roles {
 namespace {
@@ -65,6 +67,7 @@ struct Serving {
   std::unique_ptr<http::Server> api_door;
   std::unique_ptr<http::Server> admin_door;
   std::unique_ptr<ProxyDoor> proxy_door;
+  std::unique_ptr<warehouse::wire::BigqueryDoor> bigquery_door;
   ReadyDoors doors;
 };
 
@@ -169,6 +172,18 @@ absl::Status OpenProxy(const UpOptions& options, const spec::Spec& spec, Serving
   return absl::OkStatus();
 }
 
+absl::Status OpenBigquery(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.bigquery_door,
+      OpenBigqueryDoor(
+          spec, {serving.pipeline->database(), *serving.io_threads, serving.clock, serving.files},
+          serving.doorkeeper.get(), serving.proxy_door.get()));
+  AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port,
+                            serving.bigquery_door->Listen(options.doors.bigquery));
+  serving.doors.bigquery = WithPort(options.doors.bigquery, port);
+  return absl::OkStatus();
+}
+
 absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
   broker::Broker& broker = serving.pipeline->broker();
   AFLUENTE_ASSIGN_OR_RETURN(
@@ -208,6 +223,7 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   AFLUENTE_RETURN_IF_ERROR(OpenPubsub(options, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenProxy(options, spec, serving));
+  AFLUENTE_RETURN_IF_ERROR(OpenBigquery(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
   serving.doors.project = spec.project;
   AFLUENTE_RETURN_IF_ERROR(RememberSpec(options));
@@ -226,12 +242,14 @@ void Close(const UpOptions& options, Serving& serving) {
   if (serving.testing) serving.testing->Finish();
   if (serving.pubsub) serving.pubsub->Stop(left());
   if (serving.push) serving.push->Stop(left());
+  if (serving.bigquery_door) serving.bigquery_door->Stop(left());
   if (serving.proxy_door) serving.proxy_door->Stop(left());
   if (serving.api) serving.api->StopTails();
   if (serving.api_door) serving.api_door->Stop(left());
   if (serving.admin_door) serving.admin_door->Stop(left());
   // Whoever has not had an answer by now has no connection for it either.
   if (serving.pipeline) serving.pipeline->database().InterruptQueries();
+  serving.bigquery_door.reset();  // its jobs have ended or were interrupted
   if (serving.pipeline) serving.pipeline->StopFunctions();
   serving.workers.reset();  // finishes the queries that were taken
 }
@@ -259,7 +277,8 @@ int RunUp(const UpOptions& options) {
       {"--api-listen", &options.doors.api},
       {"--pubsub-listen", &options.doors.pubsub},
       {"--admin-listen", &options.doors.admin},
-      {"--proxy-listen", &options.doors.proxy}};
+      {"--proxy-listen", &options.doors.proxy},
+      {"--bigquery-listen", &options.doors.bigquery}};
   for (const auto& [flag, address] : addresses) {
     if (!options.testing || http::IsLoopbackAuthority(*address, {})) continue;
     return Fail(absl::InvalidArgumentError(

@@ -11,6 +11,7 @@ struct Doors {
   std::string pubsub = "127.0.0.1:8085";
   std::string admin = "127.0.0.1:9000";
   std::string proxy = "127.0.0.1:8080";  // only with `access:` and no outside assertion
+  std::string bigquery = "127.0.0.1:9050";
 };
 
 struct UpOptions {

@@ -59,7 +59,8 @@ struct SourceQuery {
 // function takes rows without a message id too: they are no message's.
 struct TableRows {
   TableName table;
-  bool truncate = false;  // the table's rows go first
+  bool truncate = false;       // the table's rows go first
+  bool must_be_empty = false;  // ALREADY_EXISTS when it has rows
   std::vector<StoredRow> rows;
   RowSource* source = nullptr;  // not owned
   std::string parquet_file;     // within staging_directory(); its columns by name
@@ -102,6 +103,7 @@ class TableWriter {
   // The columns of a Parquet file there. INVALID_ARGUMENT when it is none.
   virtual absl::StatusOr<std::vector<schema::Column>> ParquetColumns(
       const std::string& file) const = 0;
+  virtual absl::StatusOr<int64_t> ParquetRows(const std::string& file) const = 0;
 };
 
 }  // namespace afluente::warehouse

@@ -74,7 +74,8 @@ class Instance:
         if keep_ports:
             ports = ["--api-listen", self.doors["api"].removeprefix("http://"),
                      "--pubsub-listen", self.doors["pubsub"],
-                     "--admin-listen", self.doors["admin"].removeprefix("http://")]
+                     "--admin-listen", self.doors["admin"].removeprefix("http://"),
+                     "--bigquery-listen", self.doors["bigquery"].removeprefix("http://")]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "up", str(self.spec), "--data-dir", str(self.data_dir), *ports, *flags],

@@ -33,6 +33,8 @@ class CatalogSnapshot final : public CatalogView {
   std::optional<Dataset> FindDataset(std::string_view project,
                                      std::string_view dataset) const override;
 
+  std::vector<TableName> ExpiredTables(int64_t now_ms) const override;
+
   // nullptr when there is none.
   std::shared_ptr<const TableEntry> Find(const TableName& name) const;
   // `names` with every view replaced by the tables that it reads; each once.

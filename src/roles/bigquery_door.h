@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+
+namespace afluente::host {
+class Clock;
+class FileSystem;
+}  // namespace afluente::host
+namespace afluente::http {
+class IoThreads;
+}
+namespace afluente::spec {
+struct Spec;
+}
+namespace afluente::warehouse::duckdb {
+class DuckdbDatabase;
+}
+namespace afluente::warehouse::wire {
+class BigqueryDoor;
+}
+
+namespace afluente::roles {
+
+class Doorkeeper;
+class ProxyDoor;
+
+struct BigqueryMachine {
+  warehouse::duckdb::DuckdbDatabase& database;
+  http::IoThreads& io_threads;
+  const host::Clock& clock;
+  host::FileSystem& files;
+};
+
+// BigQuery's REST door over the embedded warehouse. With a doorkeeper it asks for a bearer token:
+// an assertion, or an ID token such as the proxy takes. Not listening yet.
+absl::StatusOr<std::unique_ptr<warehouse::wire::BigqueryDoor>> OpenBigqueryDoor(
+    const spec::Spec& spec, const BigqueryMachine& machine, Doorkeeper* doorkeeper,
+    ProxyDoor* proxy);
+
+}  // namespace afluente::roles

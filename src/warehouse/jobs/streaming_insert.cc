@@ -152,6 +152,26 @@ std::vector<RecordChange> StreamingInserts::TakeExpired(int64_t now_ms) {
   return gone;
 }
 
+absl::Status StreamingInserts::Store(TableCommit commit, Batch batch) {
+  const int64_t now = NowMs(clock_);
+  commit.records = TakeExpired(now);
+  if (batch.marks.empty()) return writer_.Commit(std::move(commit)).status();
+  batch.expires_ms = now + kKeptMs;
+  uint64_t number = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    number = next_batch_++;
+  }
+  std::string digits = std::to_string(number);
+  digits = std::string(20 - digits.size(), '0') + digits;
+  // In the order of time, which is that of keys.
+  batch.key = Concat(now, "-", digits);
+  commit.records.push_back({kSpace, batch.key, BatchToBytes(batch.expires_ms, batch.marks)});
+  AFLUENTE_RETURN_IF_ERROR(writer_.Commit(std::move(commit)).status());
+  Remember(std::move(batch));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<InsertError>> StreamingInserts::Insert(const InsertRequest& request) {
   std::optional<TableSchema> table = catalog_.FindTable(request.table);
   if (!table) {
@@ -197,24 +217,8 @@ absl::StatusOr<std::vector<InsertError>> StreamingInserts::Insert(const InsertRe
   absl::Status stored;
   const bool stop = !errors.empty() && !request.skip_invalid_rows;
   if (!stop && !rows.rows.empty()) {
-    const int64_t now = NowMs(clock_);
     commit.tables.push_back(std::move(rows));
-    commit.records = TakeExpired(now);
-    if (!batch.marks.empty()) {
-      batch.expires_ms = now + kKeptMs;
-      uint64_t number = 0;
-      {
-        absl::MutexLock lock(&mutex_);
-        number = next_batch_++;
-      }
-      std::string digits = std::to_string(number);
-      digits.insert(0, 20 - digits.size(), '0');
-      // In the order of time, which is that of keys.
-      batch.key = Concat(now, "-", digits);
-      commit.records.push_back({kSpace, batch.key, BatchToBytes(batch.expires_ms, batch.marks)});
-    }
-    stored = writer_.Commit(std::move(commit)).status();
-    if (stored.ok() && !batch.marks.empty()) Remember(std::move(batch));
+    stored = Store(std::move(commit), std::move(batch));
   }
   Release(marks);
   if (!stored.ok()) return stored;

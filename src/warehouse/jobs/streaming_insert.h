@@ -64,6 +64,8 @@ class StreamingInserts {
   void Release(const std::vector<Mark>& marks);
   std::set<Mark> Known(const std::vector<Mark>& marks) const;
   void Remember(Batch batch);
+  // Commits rows with the marks of their ids.
+  absl::Status Store(TableCommit commit, Batch batch);
   std::vector<RecordChange> TakeExpired(int64_t now_ms);
 
   TableWriter& writer_;

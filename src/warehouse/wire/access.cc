@@ -1,7 +1,10 @@
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/jobs/job_configuration.h"
+#include "warehouse/jobs/job_runner.h"
+#include "warehouse/jobs/job_store.h"
 #include "warehouse/jobs/query_parameters.h"
+#include "warehouse/warehouse.h"
 #include "warehouse/wire/context.h"
 
 namespace afluente::warehouse::wire {

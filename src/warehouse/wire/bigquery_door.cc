@@ -7,8 +7,11 @@
 #include "http/loopback_guard.h"
 #include "http/router.h"
 #include "schema/text.h"
+#include "warehouse/catalog.h"
+#include "warehouse/jobs/job_runner.h"
 #include "warehouse/jobs/streaming_insert.h"
 #include "warehouse/jobs/table_expiry.h"
+#include "warehouse/table_writer.h"
 #include "warehouse/wire/context.h"
 #include "warehouse/wire/uploads.h"
 

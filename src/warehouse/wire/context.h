@@ -6,13 +6,25 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "warehouse/catalog.h"
-#include "warehouse/jobs/job_runner.h"
 #include "warehouse/wire/call.h"
 
-namespace afluente::warehouse::jobs {
-class StreamingInserts;
+namespace afluente::host {
+class Clock;
 }
+
+namespace afluente::warehouse {
+class Catalog;
+class TableWriter;
+class Warehouse;
+struct TableName;
+}  // namespace afluente::warehouse
+
+namespace afluente::warehouse::jobs {
+struct Job;
+class JobRunner;
+class QueryResult;
+class StreamingInserts;
+}  // namespace afluente::warehouse::jobs
 
 namespace afluente::warehouse::wire {
 

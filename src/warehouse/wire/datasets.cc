@@ -1,5 +1,6 @@
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/catalog.h"
 #include "warehouse/jobs/schema_resource.h"
 #include "warehouse/wire/context.h"
 

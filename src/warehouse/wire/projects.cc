@@ -1,4 +1,5 @@
 #include "schema/text.h"
+#include "warehouse/catalog.h"
 #include "warehouse/wire/context.h"
 
 namespace afluente::warehouse::wire {

@@ -4,6 +4,9 @@
 #include "host/random.h"
 #include "schema/text.h"
 #include "warehouse/jobs/job_configuration.h"
+#include "warehouse/jobs/job_runner.h"
+#include "warehouse/jobs/job_store.h"
+#include "warehouse/jobs/job_work.h"
 #include "warehouse/jobs/schema_resource.h"
 #include "warehouse/wire/context.h"
 

@@ -3,6 +3,8 @@
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/jobs/job_configuration.h"
+#include "warehouse/jobs/job_runner.h"
+#include "warehouse/jobs/job_work.h"
 #include "warehouse/wire/context.h"
 #include "warehouse/wire/rows.h"
 

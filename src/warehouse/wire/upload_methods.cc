@@ -2,6 +2,9 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/jobs/job_runner.h"
+#include "warehouse/jobs/job_store.h"
+#include "warehouse/jobs/job_work.h"
 #include "warehouse/wire/multipart.h"
 #include "warehouse/wire/uploads.h"
 

@@ -70,8 +70,14 @@ void AddUp(CLI::App& app, Parsed& parsed) {
   WithEnvironment(up->add_option("--mqtts-listen", parsed.up.doors.mqtts,
                                  "HOST:PORT of MQTT over TLS, with sources.mqtt.tls:")
                       ->capture_default_str());
+  WithEnvironment(up->add_option("--bigquery-storage-listen", parsed.up.doors.bigquery_storage,
+                                 "HOST:PORT of BigQuery's Storage APIs, gRPC")
+                      ->capture_default_str());
   WithEnvironment(up->add_option("--proxy-listen", parsed.up.doors.proxy,
                                  "HOST:PORT of the identity-aware proxy, with access:")
+                      ->capture_default_str());
+  WithEnvironment(up->add_option("--bigquery-listen", parsed.up.doors.bigquery,
+                                 "HOST:PORT of BigQuery's REST API")
                       ->capture_default_str());
   WithEnvironment(up->add_flag("--ephemeral-ports", parsed.ephemeral_ports,
                                "let the kernel choose every port"));
@@ -81,8 +87,9 @@ void AddUp(CLI::App& app, Parsed& parsed) {
     parsed.run = [&parsed] {
       if (parsed.ephemeral_ports) {
         roles::Doors& doors = parsed.up.doors;
-        for (std::string* door : {&doors.api, &doors.pubsub, &doors.admin, &doors.ingest,
-                                  &doors.mqtt, &doors.mqtts, &doors.proxy}) {
+        for (std::string* door :
+             {&doors.api, &doors.pubsub, &doors.admin, &doors.bigquery, &doors.bigquery_storage,
+              &doors.ingest, &doors.mqtt, &doors.mqtts, &doors.proxy}) {
           if (!door->empty()) *door = door->substr(0, door->rfind(':')) + ":0";
         }
       }

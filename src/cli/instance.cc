@@ -32,6 +32,7 @@ absl::StatusOr<Instance> FindInstance(const InstanceLocation& location) {
   instance.admin = json.value("admin", "");
   instance.pubsub = json.value("pubsub", "");
   instance.proxy = json.value("proxy", "");
+  instance.bigquery = json.value("bigquery", "");
   instance.tls = json.value("tls", false);
   if (const char* token = std::getenv("AFLUENTE_TOKEN")) instance.token = token;
   // A killed process leaves its file behind.

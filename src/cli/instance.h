@@ -21,6 +21,7 @@ struct Instance {
   std::string admin;
   std::string pubsub;
   std::string proxy;
+  std::string bigquery;
   bool tls = false;
   std::string token;  // AFLUENTE_TOKEN: who asks, where a door left loopback
 };

@@ -164,6 +164,7 @@ int RunEnv(const InstanceLocation& location) {
   if (!instance.ok()) return Fail(instance.status());
   std::printf("export PUBSUB_EMULATOR_HOST=%s\n", instance->pubsub.c_str());
   std::printf("export PUBSUB_PROJECT_ID=%s\n", instance->project.c_str());
+  std::printf("export BIGQUERY_EMULATOR_HOST=%s\n", instance->bigquery.c_str());
   std::printf("export GOOGLE_CLOUD_PROJECT=%s\n", instance->project.c_str());
   return 0;
 }

@@ -128,6 +128,7 @@ http::Gate* GateOf(Doorkeeper* doorkeeper, const std::string& door, const std::s
 }
 
 identity::OpenIdProvider* Doorkeeper::login() { return state_->login.get(); }
+identity::Verifier& Doorkeeper::verifier() { return *state_->verifier; }
 const identity::Policy& Doorkeeper::policy() const { return state_->policy; }
 identity::KeyStore* Doorkeeper::assertion_keys() { return state_->assertion_keys.get(); }
 

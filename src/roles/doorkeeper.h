@@ -18,6 +18,7 @@ namespace afluente::identity {
 class KeyStore;
 class OpenIdProvider;
 class Policy;
+class Verifier;
 }  // namespace afluente::identity
 namespace afluente::spec {
 struct Spec;
@@ -46,6 +47,8 @@ class Doorkeeper {
   const identity::Policy& policy() const;
   // Where people sign in; nullptr where the specification names no login.
   identity::OpenIdProvider* login();
+  // Of assertions.
+  identity::Verifier& verifier();
   // With the built-in proxy; nullptr where an outside proxy signs.
   identity::KeyStore* assertion_keys();
 

@@ -105,6 +105,11 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
 
 ProxyDoor::ProxyDoor(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ProxyDoor::~ProxyDoor() = default;
+absl::StatusOr<identity::VerifiedTokenPtr> ProxyDoor::VerifyIdToken(std::string_view token) {
+  AFLUENTE_RETURN_IF_ERROR(state_->provider->Discover());
+  return state_->provider->verifier().Verify(token);
+}
+
 uint16_t ProxyDoor::port() const { return state_->port; }
 void ProxyDoor::Stop(std::chrono::milliseconds grace) { state_->server->Stop(grace); }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 
@@ -16,6 +17,10 @@ class IoThreads;
 class Server;
 class TlsIdentity;
 }  // namespace afluente::http
+namespace afluente::identity {
+struct VerifiedToken;
+using VerifiedTokenPtr = std::shared_ptr<const VerifiedToken>;
+}  // namespace afluente::identity
 namespace afluente::spec {
 struct Spec;
 }
@@ -51,6 +56,9 @@ class ProxyDoor {
                                                          Doorkeeper& doorkeeper,
                                                          const Machine& machine);
   ~ProxyDoor();
+  // An ID token such as the proxy takes from programs. UNAUTHENTICATED with the reason, for the
+  // log. Blocks while keys are fetched.
+  absl::StatusOr<identity::VerifiedTokenPtr> VerifyIdToken(std::string_view token);
   uint16_t port() const;
   void Stop(std::chrono::milliseconds grace);
 

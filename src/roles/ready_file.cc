@@ -36,7 +36,7 @@ absl::Status WriteAtomically(const std::string& file, const std::string& text) {
 std::string ReadyLine(const ReadyDoors& doors) {
   const std::string scheme = doors.tls ? "https://" : "http://";
   return absl::StrCat("afluente ready  api ", scheme, doors.api, "  pubsub ", doors.pubsub,
-                      "  admin ", scheme, doors.admin,
+                      "  bigquery ", scheme, doors.bigquery, "  admin ", scheme, doors.admin,
                       doors.proxy.empty() ? "" : "  proxy " + scheme, doors.proxy);
 }
 
@@ -47,6 +47,8 @@ absl::Status WriteReadyFiles(const UpOptions& options, const ReadyDoors& doors) 
                          {"api", scheme + doors.api},
                          {"pubsub", doors.pubsub},
                          {"admin", scheme + doors.admin}};
+  if (!doors.bigquery.empty()) json["bigquery"] = scheme + doors.bigquery;
+  if (!doors.bigquery_storage.empty()) json["bigquery_storage"] = doors.bigquery_storage;
   if (!doors.ingest.empty()) json["ingest"] = scheme + doors.ingest;
   if (!doors.mqtt.empty()) json["mqtt"] = doors.mqtt;
   if (!doors.mqtts.empty()) json["mqtts"] = doors.mqtts;

@@ -17,7 +17,9 @@ struct ReadyDoors {
   std::string mqtt;   // empty: not open
   std::string mqtts;  // likewise
   std::string proxy;  // empty: not open
-  bool tls = false;   // on every door
+  std::string bigquery;
+  std::string bigquery_storage;
+  bool tls = false;  // on every door
 };
 
 // "afluente ready" and the doors, on one line.

@@ -25,6 +25,7 @@
 #include "http/server.h"
 #include "http/tls_identity.h"
 #include "roles/api_door.h"
+#include "roles/bigquery_door.h"
 #include "roles/doorkeeper.h"
 #include "roles/forwards.h"
 #include "roles/ingest_door.h"
@@ -35,11 +36,13 @@
 #include "roles/push_tokens.h"
 #include "roles/ready_file.h"
 #include "roles/spec_catalog.h"
+#include "roles/storage_door.h"
 #include "roles/testing.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "warehouse/duckdb/duckdb_database.h"
+#include "warehouse/wire/bigquery_door.h"
 #include "web/pages.h"
 
 namespace afluente::roles {
@@ -73,6 +76,8 @@ struct Serving {
   IngestDoor ingest_door;
   MqttDoor mqtt_door;
   Forwards forwards;
+  std::unique_ptr<warehouse::wire::BigqueryDoor> bigquery_door;
+  std::unique_ptr<warehouse::storage::StorageDoor> storage_door;
   ReadyDoors doors;
 };
 
@@ -125,7 +130,7 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
       .workers = *serving.workers,
       .clock = serving.clock,
       .data_dir = options.data_dir,
-      .api = "http://" + serving.doors.api,
+      .api = (serving.doors.tls ? "https://" : "http://") + serving.doors.api,
       .pages = web::Pages(),
   });
   console::AdminPorts ports{
@@ -181,6 +186,30 @@ absl::Status OpenProxy(const UpOptions& options, const spec::Spec& spec, Serving
                       {serving.files, serving.system_clock, *serving.io_threads, *serving.workers,
                        serving.tls, serving.api.server.get()}));
   serving.doors.proxy = WithPort(options.doors.proxy, serving.proxy_door->port());
+  return absl::OkStatus();
+}
+
+absl::Status OpenBigquery(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.bigquery_door,
+      OpenBigqueryDoor(
+          spec,
+          {serving.pipeline->database(), *serving.io_threads, serving.clock, serving.files,
+           serving.tls},
+          serving.doorkeeper.get(), serving.proxy_door.get()));
+  AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port,
+                            serving.bigquery_door->Listen(options.doors.bigquery));
+  serving.doors.bigquery = WithPort(options.doors.bigquery, port);
+  warehouse::duckdb::DuckdbDatabase& database = serving.pipeline->database();
+  AFLUENTE_ASSIGN_OR_RETURN(
+      StorageOpened storage,
+      OpenStorageDoor(
+          spec,
+          {database.warehouse(), database.catalog(), database.table_writer(), serving.clock},
+          GateOf(serving.doorkeeper.get(), "bigquery_storage", options.doors.bigquery_storage),
+          options.doors.bigquery_storage));
+  serving.storage_door = std::move(storage.door);
+  serving.doors.bigquery_storage = WithPort(options.doors.bigquery_storage, storage.port);
   return absl::OkStatus();
 }
 
@@ -253,6 +282,7 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   AFLUENTE_RETURN_IF_ERROR(OpenPubsub(options, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenProxy(options, spec, serving));
+  AFLUENTE_RETURN_IF_ERROR(OpenBigquery(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenSources(options, spec, serving));
   serving.doors.project = spec.project;
@@ -275,6 +305,8 @@ void Close(const UpOptions& options, Serving& serving) {
   serving.mqtt_door.Stop(left());
   if (serving.pubsub) serving.pubsub->Stop(left());
   if (serving.push) serving.push->Stop(left());
+  if (serving.bigquery_door) serving.bigquery_door->Stop(left());
+  if (serving.storage_door) serving.storage_door->Stop(left());
   if (serving.proxy_door) serving.proxy_door->Stop(left());
   if (serving.api.api) serving.api.api->StopTails();
   if (serving.api.server) serving.api.server->Stop(left());
@@ -282,6 +314,7 @@ void Close(const UpOptions& options, Serving& serving) {
   if (serving.admin_door) serving.admin_door->Stop(left());
   // Whoever has not had an answer by now has no connection for it either.
   if (serving.pipeline) serving.pipeline->database().InterruptQueries();
+  serving.bigquery_door.reset();  // its jobs have ended or were interrupted
   if (serving.pipeline) serving.pipeline->StopFunctions();
   serving.workers.reset();  // finishes the queries that were taken
 }
@@ -306,9 +339,14 @@ int Fail(const absl::Status& status) {
 
 int RunUp(const UpOptions& options) {
   const std::pair<const char*, const std::string*> addresses[] = {
-      {"--api-listen", &options.doors.api},     {"--pubsub-listen", &options.doors.pubsub},
-      {"--admin-listen", &options.doors.admin}, {"--ingest-listen", &options.doors.ingest},
-      {"--mqtt-listen", &options.doors.mqtt},   {"--mqtts-listen", &options.doors.mqtts},
+      {"--api-listen", &options.doors.api},
+      {"--pubsub-listen", &options.doors.pubsub},
+      {"--admin-listen", &options.doors.admin},
+      {"--bigquery-listen", &options.doors.bigquery},
+      {"--bigquery-storage-listen", &options.doors.bigquery_storage},
+      {"--ingest-listen", &options.doors.ingest},
+      {"--mqtt-listen", &options.doors.mqtt},
+      {"--mqtts-listen", &options.doors.mqtts},
       {"--proxy-listen", &options.doors.proxy}};
   for (const auto& [flag, address] : addresses) {
     if (!options.testing || http::IsLoopbackAuthority(*address, {})) continue;

@@ -14,6 +14,8 @@ struct Doors {
   std::string mqtt = "127.0.0.1:1883";   // only with `sources.mqtt:`
   std::string mqtts = "127.0.0.1:8883";  // likewise, and its `tls:`
   std::string proxy = "127.0.0.1:8080";  // only with `access:` and no outside assertion
+  std::string bigquery = "127.0.0.1:9050";
+  std::string bigquery_storage = "127.0.0.1:9060";
 };
 
 struct UpOptions {

@@ -28,6 +28,8 @@ class CatalogView {
     found.dataset = std::string(dataset);
     return found;
   }
+  // Tables whose expiration is before `now_ms`.
+  virtual std::vector<TableName> ExpiredTables(int64_t /*now_ms*/) const { return {}; }
 };
 
 // Port: datasets and tables. All calls block; safe from any thread.

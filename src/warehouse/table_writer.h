@@ -59,7 +59,8 @@ struct SourceQuery {
 // function takes rows without a message id too: they are no message's.
 struct TableRows {
   TableName table;
-  bool truncate = false;  // the table's rows go first
+  bool truncate = false;       // the table's rows go first
+  bool must_be_empty = false;  // ALREADY_EXISTS when it has rows
   // Rows of the table whose values in these columns are those of one of `keys` go first.
   std::vector<std::string> key_columns;
   std::vector<std::vector<schema::Value>> keys;
@@ -105,6 +106,7 @@ class TableWriter {
   // The columns of a Parquet file there. INVALID_ARGUMENT when it is none.
   virtual absl::StatusOr<std::vector<schema::Column>> ParquetColumns(
       const std::string& file) const = 0;
+  virtual absl::StatusOr<int64_t> ParquetRows(const std::string& file) const = 0;
 };
 
 }  // namespace afluente::warehouse

@@ -24,7 +24,8 @@ class TableWriterConformance : public ::testing::TestWithParam<EngineFactory> {
 
   TableCommit Commit(std::vector<int64_t> ids) {
     TableCommit commit;
-    commit.tables.push_back({table_.name, false, {}, nullptr, "", std::nullopt});
+    commit.tables.emplace_back();
+    commit.tables[0].table = table_.name;
     for (int64_t id : ids) commit.tables[0].rows.push_back({"", 0, {Int(id), Text("n")}});
     return commit;
   }

@@ -77,7 +77,9 @@ class Instance:
                      "--admin-listen", self.doors["admin"].removeprefix("http://"),
                      "--ingest-listen", self.doors["ingest"].removeprefix("http://"),
                      "--mqtt-listen", self.doors.get("mqtt", "127.0.0.1:0"),
-                     "--mqtts-listen", self.doors.get("mqtts", "127.0.0.1:0")]
+                     "--mqtts-listen", self.doors.get("mqtts", "127.0.0.1:0"),
+                     "--bigquery-listen", self.doors["bigquery"].removeprefix("http://"),
+                     "--bigquery-storage-listen", self.doors["bigquery_storage"]]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "up", str(self.spec), "--data-dir", str(self.data_dir), *ports, *flags],

@@ -22,6 +22,9 @@ class DuckdbCatalog final : public Catalog {
   absl::Status DropTable(const TableName& name) override;
   std::optional<Dataset> FindDataset(std::string_view project,
                                      std::string_view dataset) const override;
+  std::vector<TableName> ExpiredTables(int64_t now_ms) const override {
+    return live_.snapshot()->ExpiredTables(now_ms);
+  }
   absl::Status CreateDataset(const Dataset& dataset) override;
   absl::Status UpdateDataset(const Dataset& dataset) override;
   absl::Status DropDataset(std::string_view project, std::string_view dataset,

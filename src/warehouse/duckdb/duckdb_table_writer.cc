@@ -152,6 +152,16 @@ absl::StatusOr<int64_t> StoreRows(Engine& engine, WriteTransaction& transaction,
     AFLUENTE_RETURN_IF_ERROR(
         transaction.session().Execute(schema::Concat("DELETE FROM ", TableSql(table.name))));
   }
+  if (rows.must_be_empty) {
+    AFLUENTE_ASSIGN_OR_RETURN(
+        ColumnBatch any, transaction.session().Read(
+                             schema::Concat("SELECT 1 FROM ", TableSql(table.name), " LIMIT 1")));
+    if (any.rows > 0) {
+      return absl::AlreadyExistsError(schema::Concat("Already Exists: Table ", table.name.project,
+                                                     ":", table.name.dataset, ".",
+                                                     table.name.table));
+    }
+  }
   AFLUENTE_RETURN_IF_ERROR(RemoveKeys(transaction, table, rows.key_columns, rows.keys));
   int64_t stored = 0;
   AFLUENTE_RETURN_IF_ERROR(AppendStored(transaction, table, rows.rows, stored));
@@ -246,6 +256,17 @@ absl::StatusOr<std::vector<schema::Column>> DuckdbTableWriter::ParquetColumns(
     return absl::InvalidArgumentError("Input file is not in Parquet format.");
   }
   return (*prepared)->columns;
+}
+
+absl::StatusOr<int64_t> DuckdbTableWriter::ParquetRows(const std::string& file) const {
+  AFLUENTE_ASSIGN_OR_RETURN(std::string relation, StagedFile(engine_, file));
+  AFLUENTE_ASSIGN_OR_RETURN(
+      ReadPool::Lease session,
+      engine_.readers->Acquire(std::chrono::steady_clock::now() + std::chrono::seconds(10)));
+  const std::string sql = schema::Concat("SELECT count(*) FROM ", relation);
+  AFLUENTE_ASSIGN_OR_RETURN(ColumnBatch count, session->Read(sql));
+  session->Forget(sql);
+  return count.columns[0].ints[0];
 }
 
 }  // namespace afluente::warehouse::duckdb

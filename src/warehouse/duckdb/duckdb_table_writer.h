@@ -20,6 +20,7 @@ class DuckdbTableWriter final : public TableWriter {
   const std::string& staging_directory() const override;
   absl::StatusOr<std::vector<schema::Column>> ParquetColumns(
       const std::string& file) const override;
+  absl::StatusOr<int64_t> ParquetRows(const std::string& file) const override;
 
  private:
   Engine& engine_;

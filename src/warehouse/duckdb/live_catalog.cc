@@ -59,6 +59,17 @@ std::optional<Dataset> CatalogSnapshot::FindDataset(std::string_view project,
   return CatalogView::FindDataset(project, dataset);
 }
 
+std::vector<TableName> CatalogSnapshot::ExpiredTables(int64_t now_ms) const {
+  std::vector<TableName> expired;
+  for (const auto& [name, entry] : tables) {
+    const auto& properties = entry->schema.properties;
+    if (properties && properties->expires_ms && *properties->expires_ms <= now_ms) {
+      expired.push_back(name);
+    }
+  }
+  return expired;
+}
+
 std::shared_ptr<const TableEntry> CatalogSnapshot::Find(const TableName& name) const {
   auto found = tables.find(name);
   return found == tables.end() ? nullptr : found->second;

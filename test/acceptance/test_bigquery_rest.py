@@ -1,0 +1,175 @@
+"""BigQuery's REST surface as plain HTTP: what clients do not show, and what must be refused."""
+import base64
+import gzip
+import uuid
+
+import pytest
+import requests
+from bigquery_client import Rest, client_of, new_dataset
+from instance import wait_until
+
+
+@pytest.fixture(scope="module")
+def rest(shared):
+    return Rest(shared)
+
+
+@pytest.fixture(scope="module")
+def dataset(shared):
+    return new_dataset(client_of(shared))
+
+
+def values(answer):
+    assert answer.status_code == 200, answer.text
+    return [tuple(cell["v"] for cell in row["f"]) for row in answer.json().get("rows", [])]
+
+
+def test_values_have_bigquerys_forms(rest):
+    answer = rest.query("SELECT TIMESTAMP '2024-01-02 03:04:05.25+00' AS t, 1.0 AS f, b'a' AS y, [STRUCT(1 AS x)] AS s, "
+                        "CAST(NULL AS INT64) AS n, FALSE AS b")
+    assert values(answer) == [("1704164645.25", "1.0", base64.b64encode(b"a").decode(),
+                               [{"v": {"f": [{"v": "1"}]}}], None, "false")]
+    body = answer.json()
+    assert body["jobComplete"] is True and body["totalRows"] == "1" and body["kind"] == "bigquery#queryResponse"
+    assert [(f["name"], f["type"], f["mode"]) for f in body["schema"]["fields"]][:4] == [
+        ("t", "TIMESTAMP", "NULLABLE"), ("f", "FLOAT", "NULLABLE"), ("y", "BYTES", "NULLABLE"), ("s", "RECORD", "REPEATED")]
+    micros = rest.query("SELECT TIMESTAMP '1969-12-31 23:59:59.5+00' AS t", formatOptions={"useInt64Timestamp": True})
+    assert values(micros) == [("-500000",)]
+    assert values(rest.query("SELECT TIMESTAMP '1969-12-31 23:59:59.5+00' AS t")) == [("-0.5",)]
+
+
+def test_errors_are_googles(rest, dataset):
+    assert rest.reason(rest.query("SELECT 1", useLegacySql=True), 501) == "notImplemented"
+    assert rest.reason(rest.query("SELECT 1", createSession=True), 501) == "notImplemented"
+    assert rest.reason(rest.query("SELECT"), 400) == "invalidQuery"
+    assert rest.reason(rest.query(""), 400) == "invalid"
+    assert rest.reason(rest("GET", "/datasets/none"), 404) == "notFound"
+    assert rest.reason(rest("GET", "/nowhere"), 404) == "notFound"
+    assert rest.reason(rest("PUT", "/queries", {}), 405) == "methodNotAllowed"
+    assert rest.reason(rest("POST", "/queries", data="{nonsense", headers={"Content-Type": "application/json"}), 400) == "parseError"
+    assert rest.reason(rest("POST", "/datasets", {"datasetReference": {"datasetId": dataset}}), 409) == "duplicate"
+    assert rest.reason(rest("POST", "/datasets", {"datasetReference": {"datasetId": "a b"}}), 400) == "invalid"
+    table = {"tableReference": {"tableId": "x"}, "schema": {"fields": [{"name": "a", "type": "GEOGRAPHY"}]}}
+    assert rest.reason(rest("POST", f"/datasets/{dataset}/tables", table), 501) == "notImplemented"
+    table["schema"]["fields"][0] = {"name": "a", "type": "STRING", "maxLength": "3"}
+    assert rest.reason(rest("POST", f"/datasets/{dataset}/tables", table), 501) == "notImplemented"
+    table["schema"]["fields"][0] = {"name": "a", "type": "NONSENSE"}
+    assert rest.reason(rest("POST", f"/datasets/{dataset}/tables", table), 400) == "invalid"
+    deep = "[" * 5000 + "]" * 5000
+    assert rest("POST", "/queries", data='{"query":' + deep + "}", headers={"Content-Type": "application/json"}).status_code == 400
+
+
+def test_a_request_id_runs_once(rest, dataset):
+    rest.query(f"CREATE TABLE {dataset}.once (n INT64)")
+    name = str(uuid.uuid4())
+    first = rest.query(f"INSERT INTO {dataset}.once (n) VALUES (1)", requestId=name)
+    second = rest.query(f"INSERT INTO {dataset}.once (n) VALUES (1)", requestId=name)
+    assert first.json()["jobReference"] == second.json()["jobReference"]
+    assert first.json()["numDmlAffectedRows"] == second.json()["numDmlAffectedRows"] == "1"
+    assert values(rest.query(f"SELECT COUNT(*) AS n FROM {dataset}.once")) == [("1",)]
+    assert rest.reason(rest.query("SELECT 2", requestId=name), 400) == "invalid"
+
+
+def test_a_slow_query_is_waited_for_in_turns(rest):
+    slow = "SELECT COUNT(*) AS n FROM UNNEST(GENERATE_ARRAY(1, 3000)) AS a, UNNEST(GENERATE_ARRAY(1, 3000)) AS b WHERE MOD(a * b, 7) = 3"
+    answer = rest.query(slow, timeoutMs=0)
+    job = answer.json()["jobReference"]["jobId"]
+    assert answer.status_code == 200
+    done = wait_until(lambda: (lambda a: a if a.json().get("jobComplete") else None)(
+        rest("GET", f"/queries/{job}?timeoutMs=200")), seconds=60, what="the query")
+    assert len(values(done)) == 1
+
+
+def test_a_running_query_is_cancelled(rest):
+    endless = ("SELECT COUNT(*) AS n FROM UNNEST(GENERATE_ARRAY(1, 100000)) AS a, UNNEST(GENERATE_ARRAY(1, 100000)) AS b "
+               "WHERE MOD(a * b, 7) = 3")
+    job = rest("POST", "/jobs", {"configuration": {"query": {"query": endless, "useLegacySql": False}}}).json()
+    name = job["jobReference"]["jobId"]
+    assert job["status"]["state"] != "DONE"
+    assert rest("POST", f"/jobs/{name}/cancel").status_code == 200
+    done = wait_until(lambda: (lambda j: j if j["status"]["state"] == "DONE" else None)(rest("GET", f"/jobs/{name}").json()),
+                      seconds=60, what="the end of the cancelled job")
+    assert done["status"]["errorResult"]["reason"] == "stopped"
+
+
+def test_paging_of_tables(rest, dataset):
+    rest.query(f"CREATE TABLE {dataset}.pages AS SELECT n, [n] AS a FROM UNNEST(GENERATE_ARRAY(0, 99)) AS n")
+    path = f"/datasets/{dataset}/tables/pages/data"
+    seen, token = [], ""
+    while True:
+        page = rest("GET", path, params={"maxResults": 30, "pageToken": token, "selectedFields": "n"})
+        seen += values(page)
+        assert page.json()["totalRows"] == "100"
+        token = page.json().get("pageToken")
+        if not token:
+            break
+    assert [int(row[0]) for row in seen] == list(range(100))
+    assert values(rest("GET", path, params={"startIndex": 98, "selectedFields": "n"})) == [("98",), ("99",)]
+    assert values(rest("GET", path, params={"startIndex": 500})) == []
+    assert rest.reason(rest("GET", path, params={"pageToken": "zzz"}), 400) == "invalid"
+    assert rest.reason(rest("GET", path, params={"maxResults": "-1"}), 400) == "invalid"
+    assert rest.reason(rest("GET", path, params={"selectedFields": "nope"}), 400) == "invalid"
+
+
+def test_fields_etags_and_gzip(rest, dataset):
+    rest.query(f"CREATE TABLE {dataset}.tags (n INT64, s STRING)")
+    path = f"/datasets/{dataset}/tables/tags"
+    whole = rest("GET", path)
+    tag = whole.headers["ETag"]
+    assert rest("GET", path, headers={"If-None-Match": tag}).status_code == 304
+    assert rest.reason(rest("PATCH", path, {"description": "x"}, headers={"If-Match": '"other"'}), 412) == "conditionNotMet"
+    assert rest("PATCH", path, {"description": "x"}, headers={"If-Match": tag}).status_code == 200
+    assert rest("GET", path, headers={"If-None-Match": tag}).status_code == 200
+    few = rest("GET", path, params={"fields": "kind,schema(fields/name),tableReference/tableId"}).json()
+    assert few == {"kind": "bigquery#table", "schema": {"fields": [{"name": "n"}, {"name": "s"}]},
+                   "tableReference": {"tableId": "tags"}}
+    assert rest.reason(rest("GET", path, params={"fields": "a((("}), 400) == "invalid"
+    rows = rest.query("SELECT REPEAT('x', 5000) AS s").json()["jobReference"]["jobId"]
+    raw = requests.get(f"{rest.base}/queries/{rows}", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=60)
+    assert raw.headers["Content-Encoding"] == "gzip" and b"xxxxx" in gzip.decompress(raw.raw.read())
+    assert set(rest("GET", f"/queries/{rows}", params={"fields": "jobComplete,rows"}).json()) == {"jobComplete", "rows"}
+
+
+def test_template_suffix(rest, dataset):
+    rest.query(f"CREATE TABLE {dataset}.base (n INT64)")
+    answer = rest("POST", f"/datasets/{dataset}/tables/base/insertAll",
+                  {"templateSuffix": "_2024", "rows": [{"json": {"n": "5"}}]})
+    assert answer.status_code == 200 and "insertErrors" not in answer.json()
+    assert values(rest.query(f"SELECT n FROM {dataset}.base_2024")) == [("5",)]
+    assert values(rest.query(f"SELECT n FROM {dataset}.base")) == []
+
+
+def test_lists_that_are_empty_and_the_project(rest, dataset):
+    assert rest("GET", f"/datasets/{dataset}/routines").json() == {"routines": []}
+    assert rest("GET", f"/datasets/{dataset}/models").json() == {"models": []}
+    assert rest.reason(rest("GET", f"/datasets/{dataset}/models/m"), 404) == "notFound"
+    projects = requests.get(f"{rest.root}/bigquery/v2/projects", timeout=60).json()["projects"]
+    assert [p["id"] for p in projects] == [rest.base.rsplit("/", 1)[1]]
+    assert "@" in rest("GET", "/serviceAccount").json()["email"]
+    document = requests.get(f"{rest.root}/discovery/v1/apis/bigquery/v2/rest", timeout=60).json()
+    assert document["resources"]["jobs"]["methods"]["query"]["path"] == "projects/{+projectId}/queries"
+
+
+def test_other_sites_pages_are_refused(rest):
+    assert rest.reason(rest("GET", "/datasets", headers={"Host": "evil.example"}), 403) == "accessDenied"
+    assert rest.reason(rest("GET", "/datasets", headers={"Origin": "https://evil.example"}), 403) == "accessDenied"
+
+
+def test_jobs_survive_a_kill(launch):
+    instance = launch(name="kept")
+    rest = Rest(instance)
+    body = {"jobReference": {"jobId": "kept_1"}, "configuration": {"query": {"query": "SELECT 1 AS one", "useLegacySql": False}}}
+    assert rest("POST", "/jobs", body).status_code == 200
+    done = rest.query("CREATE SCHEMA kept_ds").json()["jobReference"]["jobId"]
+    endless = ("SELECT COUNT(*) AS n FROM UNNEST(GENERATE_ARRAY(1, 100000)) AS a, UNNEST(GENERATE_ARRAY(1, 100000)) AS b "
+               "WHERE MOD(a * b, 7) = 3")
+    body = {"jobReference": {"jobId": "kept_2"}, "configuration": {"query": {"query": endless, "useLegacySql": False}}}
+    assert rest("POST", "/jobs", body).status_code == 200
+    instance.restart(keep_ports=True)
+    found = rest("GET", f"/jobs/{done}").json()
+    assert found["status"] == {"state": "DONE"} and found["statistics"]["query"]["ddlOperationPerformed"] == "CREATE"
+    broken = rest("GET", "/jobs/kept_2").json()["status"]
+    assert broken["state"] == "DONE" and "interrupted" in broken["errorResult"]["message"]
+    assert rest("GET", "/jobs/kept_1").status_code == 200
+    body["jobReference"]["jobId"] = "kept_1"
+    assert rest.reason(rest("POST", "/jobs", body), 409) == "duplicate"

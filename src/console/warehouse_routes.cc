@@ -33,6 +33,8 @@ const char* UnitName(warehouse::PartitionUnit unit) {
       return "MONTH";
     case warehouse::PartitionUnit::kYear:
       return "YEAR";
+    case warehouse::PartitionUnit::kRange:
+      return "RANGE";
   }
   return "";
 }

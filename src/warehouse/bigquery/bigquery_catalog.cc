@@ -26,6 +26,20 @@ std::string TablePath(const TableName& name) {
   return Concat(DatasetPath(name.project, name.dataset), "/tables/", name.table);
 }
 
+json WriteDataset(const Dataset& dataset) {
+  json written = {
+      {"datasetReference", {{"projectId", dataset.project}, {"datasetId", dataset.dataset}}},
+      {"location", dataset.location},
+      {"friendlyName", dataset.friendly_name},
+      {"description", dataset.description},
+      {"labels", json::object()}};
+  for (const auto& [key, value] : dataset.labels) written["labels"][key] = value;
+  if (dataset.default_table_expiration_ms.has_value()) {
+    written["defaultTableExpirationMs"] = std::to_string(*dataset.default_table_expiration_ms);
+  }
+  return written;
+}
+
 const schema::Column* Find(const std::vector<schema::Column>& columns, const std::string& name) {
   for (const schema::Column& column : columns) {
     if (schema::EqualsIgnoreCase(column.name, name)) return &column;
@@ -77,6 +91,26 @@ absl::Status BigqueryCatalog::EnsureDataset(std::string_view project, std::strin
   const absl::Status made =
       Call({"POST", Concat("/bigquery/v2/projects/", project, "/datasets"), body.dump()}).status();
   return absl::IsAlreadyExists(made) ? absl::OkStatus() : made;
+}
+
+absl::Status BigqueryCatalog::CreateDataset(const Dataset& dataset) {
+  return Call({"POST", Concat("/bigquery/v2/projects/", dataset.project, "/datasets"),
+               WriteDataset(dataset).dump(), false})
+      .status();
+}
+
+absl::Status BigqueryCatalog::UpdateDataset(const Dataset& dataset) {
+  return Call({"PUT", DatasetPath(dataset.project, dataset.dataset), WriteDataset(dataset).dump()})
+      .status();
+}
+
+absl::Status BigqueryCatalog::DropDataset(std::string_view project, std::string_view dataset,
+                                          bool delete_contents) {
+  return Call({"DELETE",
+               Concat(DatasetPath(project, dataset),
+                      delete_contents ? "?deleteContents=true" : ""),
+               "", false})
+      .status();
 }
 
 absl::Status BigqueryCatalog::EnsureTable(const TableSchema& table) {

@@ -30,6 +30,10 @@ class BigqueryCatalog final : public Catalog {
   absl::StatusOr<std::vector<TableSchema>> ListTables(std::string_view project,
                                                       std::string_view dataset) const override;
   absl::Status DropTable(const TableName& name) override;
+  absl::Status CreateDataset(const Dataset& dataset) override;
+  absl::Status UpdateDataset(const Dataset& dataset) override;
+  absl::Status DropDataset(std::string_view project, std::string_view dataset,
+                           bool delete_contents) override;
 
   // NOT_FOUND when there is none. Blocks.
   absl::StatusOr<TableSchema> Load(const TableName& name) const;

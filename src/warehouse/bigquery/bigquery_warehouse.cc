@@ -69,15 +69,18 @@ std::vector<std::string> ParametersOf(const std::string& text) {
 // not know the syntax, the safe answer stands: not deterministic, in no known order.
 void AddWhatTheTextTells(const Statement& statement, const std::vector<Parameter>& parameters,
                          const CatalogView& catalog, StatementFacts& facts) {
-  googlesql::TranslateOptions options{statement.default_project, statement.default_dataset, {}};
+  googlesql::TranslateOptions options;
+  options.default_project = statement.default_project;
+  options.default_dataset = statement.default_dataset;
   for (const Parameter& parameter : parameters) {
     options.parameter_types.push_back({parameter.name, parameter.type});
   }
   const auto translation = googlesql::Translate(statement.text, catalog, options);
   facts.deterministic = translation.ok() && translation->deterministic;
-  facts.order.reset();
-  if (!translation.ok() || !translation->order_is_of_columns) return;
-  facts.order.emplace();
+  if (!translation.ok() || !translation->order_is_of_columns) {
+    facts.order.reset();
+    return;
+  }
   for (const googlesql::ResultOrder& key : translation->order) {
     facts.order->push_back({key.column, key.descending, key.nulls_first});
   }

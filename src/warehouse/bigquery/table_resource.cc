@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "host/check.h"
+#include "schema/parse_value.h"
 #include "schema/text.h"
 #include "warehouse/bigquery/json_member.h"
 
@@ -58,6 +59,11 @@ json WriteField(const std::string& name, const Type& type, schema::Mode mode) {
   return field;
 }
 
+// BigQuery writes 64-bit numbers as text.
+int64_t Number(const json& object, const char* name) {
+  return schema::ParseInt64(Text(object, name)).value_or(0);
+}
+
 struct UnitName {
   PartitionUnit unit;
   const char* name;
@@ -95,6 +101,14 @@ absl::StatusOr<TableSchema> ReadTable(const json& table) {
     if (Text(partitioning, "type") == each.name) {
       read.partitioning = {each.unit, Text(partitioning, "field")};
     }
+  }
+  const json& range = Member(table, "rangePartitioning");
+  if (range.is_object()) {
+    read.partitioning.unit = PartitionUnit::kRange;
+    read.partitioning.field = Text(range, "field");
+    read.partitioning.range_start = Number(Member(range, "range"), "start");
+    read.partitioning.range_end = Number(Member(range, "range"), "end");
+    read.partitioning.range_interval = Number(Member(range, "range"), "interval");
   }
   for (const json& field : List(Member(table, "clustering"), "fields")) {
     if (field.is_string()) read.clustering.push_back(field);
@@ -136,6 +150,14 @@ json WriteTable(const TableSchema& table) {
     if (!table.partitioning.field.empty()) {
       written["timePartitioning"]["field"] = table.partitioning.field;
     }
+  }
+  if (table.partitioning.unit == PartitionUnit::kRange) {
+    written["rangePartitioning"] = {
+        {"field", table.partitioning.field},
+        {"range",
+         {{"start", std::to_string(table.partitioning.range_start)},
+          {"end", std::to_string(table.partitioning.range_end)},
+          {"interval", std::to_string(table.partitioning.range_interval)}}}};
   }
   if (!table.clustering.empty()) written["clustering"] = {{"fields", table.clustering}};
   if (table.function_fed) {

@@ -96,9 +96,11 @@ absl::Status ScriptMachine::EnsureTemporaryDataset() {
     return absl::UnimplementedError("CREATE TEMP TABLE inside a transaction is not supported");
   }
   std::string name = schema::Concat("_script_", engine_.next_script++);
-  AFLUENTE_RETURN_IF_ERROR(engine_.committer->Run([&](WriteTransaction& transaction) {
-    return CreateDatasetIn(transaction, statement_.default_project, name);
-  }));
+  Dataset dataset;
+  dataset.project = statement_.default_project;
+  dataset.dataset = name;
+  AFLUENTE_RETURN_IF_ERROR(engine_.committer->Run(
+      [&](WriteTransaction& transaction) { return CreateDatasetIn(transaction, dataset); }));
   temporary_dataset_ = std::move(name);
   return absl::OkStatus();
 }

@@ -6,8 +6,11 @@
 
 #include "absl/status/statusor.h"
 #include "warehouse/catalog.h"
-#include "warehouse/javascript.h"
 #include "warehouse/warehouse.h"
+
+namespace afluente::warehouse {
+class JavaScriptFunctions;
+}
 
 namespace afluente::warehouse::duckdb {
 

@@ -34,8 +34,9 @@ std::string ErrorText(std::string_view message, std::string_view signature) {
   const std::string where(message.substr(place + 7, message.size() - place - 8));
   const size_t column = where.find(" column ");
   const int line = std::atoi(where.c_str());
-  return schema::Concat(message.substr(0, place), " at ", signature, " line ", std::max(line - 1, 1),
-                        ", column ", column == std::string::npos ? "1" : where.substr(column + 8));
+  return schema::Concat(message.substr(0, place), " at ", signature, " line ",
+                        std::max(line - 1, 1), ", column ",
+                        column == std::string::npos ? "1" : where.substr(column + 8));
 }
 
 void CallJavaScript(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {

@@ -57,7 +57,8 @@ std::vector<RoutineArgument> ArgumentsOf(const RoutineDefinition& definition) {
     RoutineArgument one{argument.name, std::nullopt, argument.mode};
     if (!argument.any_type) {
       one.type = ToSchema(argument.type);
-      if (!one.type) FailUnsupported(argument.at, Cat("An argument of type ", GoogleName(argument.type)));
+      if (!one.type)
+        FailUnsupported(argument.at, Cat("An argument of type ", GoogleName(argument.type)));
     }
     arguments.push_back(std::move(one));
   }
@@ -114,9 +115,8 @@ Emitted Emitter::EmitRoutineCall(const Expression& call, const Scope& scope) {
   const ParsedStatement& parsed = ParsedRoutine(*routine);
   const RoutineDefinition& definition = *parsed.routine;
   if (definition.arguments.size() != call.args.size()) {
-    Fail(call.at, Cat("No matching signature for function ", WrittenPath(path),
-                      ": it takes ", definition.arguments.size(), " arguments, not ",
-                      call.args.size()));
+    Fail(call.at, Cat("No matching signature for function ", WrittenPath(path), ": it takes ",
+                      definition.arguments.size(), " arguments, not ", call.args.size()));
   }
   if (transform_ != nullptr) Fail(call.at, "A function's SQL calls no functions of the user's");
   std::vector<Emitted> args;
@@ -156,8 +156,7 @@ Emitted Emitter::InlineFunction(const Expression& call, const RoutineDefinition&
                                   args[i].sql.find("uuid(") != std::string::npos;
     bind = bind || long_or_volatile;
     Append(&packed, i == 0 ? "" : ", ", "a", i, " := ", args[i].sql);
-    scope.columns.push_back(
-        {definition.arguments[i].name, Cat(parameter, ".a", i), args[i].type});
+    scope.columns.push_back({definition.arguments[i].name, Cat(parameter, ".a", i), args[i].type});
   }
   // A query cannot see a lambda's parameter: its arguments are written out where they are used.
   std::vector<CommonTableEntry> hidden;
@@ -173,8 +172,8 @@ Emitted Emitter::InlineFunction(const Expression& call, const RoutineDefinition&
     if (definition.result) result = EmitArgument(std::move(result), *definition.result, call.at);
   } catch (const SqlError& error) {
     // The place is in the function's own text.
-    throw SqlError{error.code, Cat("Invalid function ", call.call->path.back(), ": ", error.message),
-                   call.at};
+    throw SqlError{error.code,
+                   Cat("Invalid function ", call.call->path.back(), ": ", error.message), call.at};
   }
   std::swap(hidden, common_);
   --routine_depth_;
@@ -192,7 +191,8 @@ Emitted Emitter::EmitJavaScript(const Routine& routine, const RoutineDefinition&
   std::string values = "'['";
   for (size_t i = 0; i < args.size(); ++i) {
     Append(&parameters, i == 0 ? "" : ", ", definition.arguments[i].name);
-    Append(&values, " || ", i == 0 ? "" : "',' || ", "coalesce(", JavaScriptText(args[i]), ", 'null')");
+    Append(&values, " || ", i == 0 ? "" : "',' || ", "coalesce(", JavaScriptText(args[i]),
+           ", 'null')");
   }
   const std::string code = Cat("(", parameters, ") {\n", definition.code, "\n}");
   const std::string call =
@@ -231,7 +231,8 @@ std::string Emitter::EmitTableFunction(const TableExpression& table, Scope* scop
   try {
     output = EmitQuery(*definition.query, &arguments);
   } catch (const SqlError& error) {
-    throw SqlError{error.code, Cat("Invalid table function ", table.path.back(), ": ", error.message),
+    throw SqlError{error.code,
+                   Cat("Invalid table function ", table.path.back(), ": ", error.message),
                    table.at};
   }
   std::swap(hidden, common_);

@@ -103,7 +103,6 @@ TEST(TranslateTest, ErrorsNameLineAndColumn) {
       {"INSERT INTO d.u VALUES (1)",
        "Inserted row has wrong column count; Has 1, expected 2 at [1:25]"},
       {"SELECT 99999999999999999999", "Invalid integer literal: 99999999999999999999 at [1:8]"},
-      {"SELECT 1; SELECT 2", "A script of several statements is not supported at [1:11]"},
   };
   for (const auto& [sql, message] : cases) EXPECT_EQ(Error(sql), message) << sql;
 }

@@ -114,7 +114,7 @@ TEST_F(ScriptTest, RoutinesOutliveTheProcess) {
   EXPECT_THAT(Error("CREATE FUNCTION d.plus(x INT64) AS (x)"), HasSubstr("Already Exists"));
   EXPECT_THAT(Error("SELECT d.plus(1)"), HasSubstr("No matching signature"));
   ASSERT_TRUE(Run("DROP FUNCTION d.plus").ok());
-  EXPECT_EQ(Error("SELECT d.plus(1, 2)"), "Function not found: d.plus at [1:10]");
+  EXPECT_EQ(Error("SELECT d.plus(1, 2)"), "Function not found: d.plus at [1:8]");
 }
 
 TEST_F(ScriptTest, FunctionsSeeTheirArgumentsOnly) {
@@ -159,6 +159,17 @@ TEST_F(ScriptTest, EndlessScriptsEnd) {
   std::string deep;
   for (int i = 0; i < 5000; ++i) deep += "BEGIN ";
   EXPECT_THAT(Error(deep), HasSubstr("too deeply nested"));
+}
+
+TEST_F(ScriptTest, FunctionsCannotGrowWithoutBound) {
+  std::string script = "CREATE TEMP FUNCTION f0(x INT64) AS ((SELECT x + x)); ";
+  for (int i = 1; i < 16; ++i) {
+    script += "CREATE TEMP FUNCTION f" + std::to_string(i) + "(x INT64) AS (f" +
+              std::to_string(i - 1) + "(x) + f" + std::to_string(i - 1) + "(x)); ";
+  }
+  EXPECT_THAT(Error(script + "SELECT f15(1)"), HasSubstr("too complex"));
+  EXPECT_THAT(Error("SET threads = 1"), HasSubstr("Undeclared variable: threads"));
+  EXPECT_THAT(Error("CALL pragma_version()"), HasSubstr("Not found: Procedure"));
 }
 
 TEST_F(ScriptTest, PositionalParametersGoByPlace) {

@@ -3,6 +3,7 @@
 
 #include "warehouse/googlesql/emitter.h"
 #include "warehouse/googlesql/json_text.h"
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/parser.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/sql_template.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr int kCallsInCallsMax = 16;
 constexpr size_t kArgumentBoundMin = 200;
+constexpr size_t kInlinedMax = 1'000;
 
 // As BigQuery's messages write a path: parts with dots or dashes in backticks.
 std::string WrittenPath(const std::vector<std::string>& path) {
@@ -141,11 +143,18 @@ Emitted Emitter::EmitArgument(Emitted value, const SqlType& type, size_t at) {
   return {std::move(value.sql), type};
 }
 
+// Functions that call others twice would grow without bound.
+void Emitter::CountInlined(size_t at) {
+  if (++routine_depth_ > kCallsInCallsMax) Fail(at, "Functions call each other too deeply");
+  if (++inlined_ > kInlinedMax) {
+    Fail(at,
+         Cat("Query is too complex: its functions are called more than ", kInlinedMax, " times"));
+  }
+}
+
 Emitted Emitter::InlineFunction(const Expression& call, const RoutineDefinition& definition,
                                 std::vector<Emitted> args) {
-  if (++routine_depth_ > kCallsInCallsMax) {
-    Fail(call.at, "Functions call each other too deeply");
-  }
+  CountInlined(call.at);
   const std::string parameter = UniqueName("f");
   bool bind = false;
   Scope scope;
@@ -179,6 +188,9 @@ Emitted Emitter::InlineFunction(const Expression& call, const RoutineDefinition&
   --routine_depth_;
   result.literal = false;
   result.stored.clear();
+  if (result.sql.size() > kOutputBytesMax) {
+    Fail(call.at, "Query is too complex: its functions written out are longer than 8 MiB");
+  }
   if (!bind) return {Cat("(", result.sql, ")"), result.type};
   return {Cat("list_transform([struct_pack(", packed, ")], lambda ", parameter, ": ", result.sql,
               ")[1]"),
@@ -216,7 +228,7 @@ std::string Emitter::EmitTableFunction(const TableExpression& table, Scope* scop
   if (definition.arguments.size() != table.arguments.size()) {
     Fail(table.at, Cat("No matching signature for table function ", WrittenPath(table.path)));
   }
-  if (++routine_depth_ > kCallsInCallsMax) Fail(table.at, "Functions call each other too deeply");
+  CountInlined(table.at);
   Scope arguments;
   const Scope plain = *scope;
   for (size_t i = 0; i < table.arguments.size(); ++i) {

@@ -41,6 +41,8 @@ std::string Template(const SqlType& type, int depth, bool integers_as_text) {
       return "CAST(to_json($1) AS VARCHAR)";
     case TypeCode::kBytes:
       return "('\"' || to_base64($1) || '\"')";
+    case TypeCode::kInterval:
+      return "('\"' || gsql_interval_text($1) || '\"')";
     case TypeCode::kDate:
       return "('\"' || CAST($1 AS VARCHAR) || '\"')";
     case TypeCode::kTime:

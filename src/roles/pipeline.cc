@@ -23,6 +23,7 @@
 #include "telemetry/metric_names.h"
 #include "telemetry/metrics.h"
 #include "warehouse/duckdb/duckdb_database.h"
+#include "warehouse/javascript/script_functions.h"
 
 namespace afluente::roles {
 
@@ -141,6 +142,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
   // Half of the process's memory; the journal's memory and connections have the rest.
   database_options.memory_bytes = spec.limits.memory_bytes / 2;
   database_options.threads = spec.limits.threads;
+  database_options.javascript = std::make_shared<warehouse::ScriptFunctions>();
   // Both read and sync their own files: together they take as long as the slower one.
   auto database = std::async(std::launch::async, [&database_options] {
     return warehouse::duckdb::DuckdbDatabase::Open(database_options);

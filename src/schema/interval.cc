@@ -62,10 +62,9 @@ std::string FormatInterval(const Interval& interval) {
   const int64_t months = std::abs(interval.months);
   const int64_t micros = std::abs(interval.micros);
   const int64_t seconds = micros / kMicrosPerSecond;
-  std::string text =
-      Concat(interval.months < 0 ? "-" : "", months / 12, "-", months % 12, " ", interval.days, " ",
-             interval.micros < 0 ? "-" : "", seconds / 3600, ":", seconds / 60 % 60, ":",
-             seconds % 60);
+  std::string text = Concat(interval.months < 0 ? "-" : "", months / 12, "-", months % 12, " ",
+                            interval.days, " ", interval.micros < 0 ? "-" : "", seconds / 3600, ":",
+                            seconds / 60 % 60, ":", seconds % 60);
   int64_t fraction = micros % kMicrosPerSecond;
   if (fraction == 0) return text;
   size_t digits = 6;

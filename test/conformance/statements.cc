@@ -83,8 +83,8 @@ absl::StatusOr<json> Rows(ResultStream& stream) {
 json Answer(duckdb::DuckdbDatabase& database, const json& request) {
   const std::string project = request.value("project", "p");
   if (request.contains("create_dataset")) {
-    absl::Status made = database.catalog().EnsureDataset(
-        project, request["create_dataset"].get<std::string>());
+    absl::Status made =
+        database.catalog().EnsureDataset(project, request["create_dataset"].get<std::string>());
     return made.ok() ? json::object() : ErrorOf(made);
   }
   auto parameters = ParametersOf(request.value("parameters", json::array()));

@@ -6,9 +6,12 @@
 
 #include "absl/status/statusor.h"
 #include "warehouse/catalog.h"
-#include "warehouse/javascript.h"
 #include "warehouse/table_writer.h"
 #include "warehouse/warehouse.h"
+
+namespace afluente::warehouse {
+class JavaScriptFunctions;
+}
 
 namespace afluente::warehouse::duckdb {
 

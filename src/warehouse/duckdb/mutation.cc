@@ -179,7 +179,8 @@ absl::Status RunAlterTable(WriteTransaction& transaction, const Translation& tra
   Session& session = transaction.session();
   const TableName& name = translation.tables_written[0];
   std::shared_ptr<const TableEntry> known = transaction.catalog().Find(name);
-  if (known == nullptr) return absl::NotFoundError(schema::Concat("Not found: Table ", name.ToString()));
+  if (known == nullptr)
+    return absl::NotFoundError(schema::Concat("Not found: Table ", name.ToString()));
   if (!known->view) AFLUENTE_RETURN_IF_ERROR(DropKeyIndex(session, known->schema));
   for (const std::string& statement : translation.then) {
     AFLUENTE_RETURN_IF_ERROR(session.Execute(statement));
@@ -240,8 +241,8 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
       return std::nullopt;
     case StatementKind::kDropSchema:
       for (const TableName& name : translation.tables_written) {
-        AFLUENTE_RETURN_IF_ERROR(DropDatasetIn(transaction, name.project, name.dataset,
-                                               translation.cascade));
+        AFLUENTE_RETURN_IF_ERROR(
+            DropDatasetIn(transaction, name.project, name.dataset, translation.cascade));
       }
       return std::nullopt;
     case StatementKind::kCreateRoutine:

@@ -133,7 +133,8 @@ absl::Status RegisterRuntimeFunctions(duckdb_connection connection) {
   big.kind = schema::TypeKind::kBigNumeric;
   LogicalTypeHandle big_numeric = ToLogicalType(big);
   bool registered =
-      RegisterIntervalFunctions(connection) && RegisterTextFunctions(connection) && RegisterBigNumeric(connection) && RegisterBigNumericCast(connection, big_numeric) &&
+      RegisterIntervalFunctions(connection) && RegisterTextFunctions(connection) &&
+      RegisterBigNumeric(connection) && RegisterBigNumericCast(connection, big_numeric) &&
       Register(connection, "gsql_farm_fingerprint", DUCKDB_TYPE_BLOB, int64, FarmFingerprint) &&
       Register(connection, "gsql_sha512", DUCKDB_TYPE_BLOB, blob, Sha512OfBytes) &&
       Register(connection, "afluente_bignumeric", DUCKDB_TYPE_VARCHAR, big_numeric, BigNumeric);

@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "schema/interval.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/handles.h"
 #include "warehouse/duckdb/runtime_functions.h"
@@ -34,8 +35,9 @@ std::string ErrorText(std::string_view message, std::string_view signature) {
   const std::string where(message.substr(place + 7, message.size() - place - 8));
   const size_t column = where.find(" column ");
   const int line = std::atoi(where.c_str());
-  return schema::Concat(message.substr(0, place), " at ", signature, " line ", std::max(line - 1, 1),
-                        ", column ", column == std::string::npos ? "1" : where.substr(column + 8));
+  return schema::Concat(message.substr(0, place), " at ", signature, " line ",
+                        std::max(line - 1, 1), ", column ",
+                        column == std::string::npos ? "1" : where.substr(column + 8));
 }
 
 void CallJavaScript(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
@@ -101,6 +103,29 @@ void Justify(duckdb_function_info, duckdb_data_chunk input, duckdb_vector output
   }
 }
 
+void IntervalText(duckdb_function_info, duckdb_data_chunk input, duckdb_vector output) {
+  duckdb_vector values = duckdb_data_chunk_get_vector(input, 0);
+  auto* in = static_cast<duckdb_interval*>(duckdb_vector_get_data(values));
+  for (idx_t i = 0; i < duckdb_data_chunk_get_size(input); ++i) {
+    if (IsNull(values, i)) {
+      SetNull(output, i);
+      continue;
+    }
+    const std::string text = schema::FormatInterval({in[i].months, in[i].days, in[i].micros});
+    duckdb_vector_assign_string_element_len(output, i, text.data(), text.size());
+  }
+}
+
+bool RegisterIntervalText(duckdb_connection connection, const LogicalTypeHandle& interval,
+                          const LogicalTypeHandle& text) {
+  ScalarFunctionHandle made(duckdb_create_scalar_function());
+  duckdb_scalar_function_set_name(made.get(), "gsql_interval_text");
+  duckdb_scalar_function_add_parameter(made.get(), interval.get());
+  duckdb_scalar_function_set_return_type(made.get(), text.get());
+  duckdb_scalar_function_set_function(made.get(), IntervalText);
+  return duckdb_register_scalar_function(connection, made.get()) == DuckDBSuccess;
+}
+
 }  // namespace
 
 absl::Status RegisterJavaScript(duckdb_connection connection,
@@ -130,7 +155,8 @@ bool RegisterIntervalFunctions(duckdb_connection connection) {
   duckdb_scalar_function_add_parameter(made.get(), text.get());
   duckdb_scalar_function_set_return_type(made.get(), interval.get());
   duckdb_scalar_function_set_function(made.get(), Justify);
-  return duckdb_register_scalar_function(connection, made.get()) == DuckDBSuccess;
+  return duckdb_register_scalar_function(connection, made.get()) == DuckDBSuccess &&
+         RegisterIntervalText(connection, interval, text);
 }
 
 }  // namespace afluente::warehouse::duckdb

@@ -117,8 +117,9 @@ void Call(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector outp
         continue;
       }
       auto* strings = static_cast<duckdb_string_t*>(duckdb_vector_get_data(vector));
-      if (!null) texts.emplace_back(duckdb_string_t_data(&strings[row]),
-                                    duckdb_string_t_length(strings[row]));
+      if (!null)
+        texts.emplace_back(duckdb_string_t_data(&strings[row]),
+                           duckdb_string_t_length(strings[row]));
     }
     if (null) {
       duckdb_vector_ensure_validity_writable(output);

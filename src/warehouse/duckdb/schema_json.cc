@@ -16,12 +16,11 @@ using schema::TypeKind;
 
 // In the order of TypeKind.
 constexpr std::array<std::string_view, 16> kKinds = {
-    "BOOL", "INT64",    "FLOAT64", "NUMERIC",   "BIGNUMERIC", "STRING", "BYTES",
-    "DATE", "DATETIME", "TIME",    "TIMESTAMP", "JSON",       "ARRAY",  "STRUCT",
-    "INTERVAL", "RANGE"};
+    "BOOL",     "INT64", "FLOAT64",   "NUMERIC", "BIGNUMERIC", "STRING", "BYTES",    "DATE",
+    "DATETIME", "TIME",  "TIMESTAMP", "JSON",    "ARRAY",      "STRUCT", "INTERVAL", "RANGE"};
 // In the order of PartitionUnit.
 constexpr std::array<std::string_view, 6> kUnits = {"NONE",  "HOUR", "DAY",
-                                                   "MONTH", "YEAR", "RANGE"};
+                                                    "MONTH", "YEAR", "RANGE"};
 // In the order of RelationKind.
 constexpr std::array<std::string_view, 5> kRelations = {"TABLE", "VIEW", "MATERIALIZED_VIEW",
                                                         "SNAPSHOT", "CLONE"};

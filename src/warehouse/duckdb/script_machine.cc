@@ -7,6 +7,7 @@
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
 #include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/kept_rows.h"
@@ -127,16 +128,18 @@ absl::Status ScriptMachine::Step(Frame& frame, const Instruction& step) {
       return NextFor(frame, step);
     case Op::kBeginTransaction:
       if (transaction_ != nullptr) {
-        return At(frame, step, "Transaction has already been started. Nested transactions are not "
-                               "supported.");
+        return At(frame, step,
+                  "Transaction has already been started. Nested transactions are not "
+                  "supported.");
       }
       return RunTransaction(frame);
     case Op::kCommit:
     case Op::kRollback:
       if (transaction_ == nullptr) {
-        return At(frame, step, step.op == Op::kCommit
-                                   ? "Cannot commit when there is no transaction in progress."
-                                   : "Cannot rollback when there is no transaction in progress.");
+        return At(frame, step,
+                  step.op == Op::kCommit
+                      ? "Cannot commit when there is no transaction in progress."
+                      : "Cannot rollback when there is no transaction in progress.");
       }
       ending_ = step.op == Op::kCommit ? Ending::kCommit : Ending::kRollback;
       return absl::OkStatus();
@@ -184,8 +187,8 @@ const CatalogSnapshot& ScriptMachine::Catalog() {
 
 absl::Status ScriptMachine::At(const Frame& frame, const Instruction& step,
                                std::string_view message) const {
-  return absl::InvalidArgumentError(schema::Concat(
-      message, " at ", googlesql::PlaceOf(frame.script->text(), step.at)));
+  return absl::InvalidArgumentError(
+      schema::Concat(message, " at ", googlesql::PlaceOf(frame.script->text(), step.at)));
 }
 
 googlesql::TranslateOptions ScriptMachine::Options(const Frame& frame,
@@ -219,8 +222,7 @@ std::vector<Variable> ScriptMachine::SystemVariables() const {
           {named("time_zone"), text, schema::Value(std::string("UTC"))}};
 }
 
-absl::StatusOr<Arguments> ScriptMachine::Bind(const Frame& frame,
-                                              const googlesql::Translation& translation) const {
+std::vector<Parameter> ScriptMachine::Bindable(const Frame& frame) const {
   std::vector<Parameter> all = parameters_;
   for (auto block = frame.blocks.rbegin(); block != frame.blocks.rend(); ++block) {
     for (const Variable& variable : block->variables) {
@@ -230,9 +232,13 @@ absl::StatusOr<Arguments> ScriptMachine::Bind(const Frame& frame,
   for (Variable& variable : SystemVariables()) {
     all.push_back({":" + variable.name, variable.type, std::move(variable.value)});
   }
-  const warehouse::Statement whole{std::string(frame.script->text()), statement_.default_project,
-                                   statement_.default_dataset};
-  return BindParameters(whole, translation, all);
+  return all;
+}
+
+// For messages, whose places are in the script's text.
+warehouse::Statement ScriptMachine::Whole(const Frame& frame) const {
+  return {std::string(frame.script->text()), statement_.default_project,
+          statement_.default_dataset};
 }
 
 Variable* ScriptMachine::Find(Frame& frame, std::string_view name) {
@@ -253,7 +259,8 @@ absl::StatusOr<Variable*> ScriptMachine::Known(Frame& frame, const std::string& 
 
 absl::StatusOr<std::unique_ptr<ResultStream>> ScriptMachine::Rows(
     Frame& frame, const googlesql::Translation& translation) {
-  AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments, Bind(frame, translation));
+  AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments,
+                            BindParameters(Whole(frame), translation, Bindable(frame)));
   if (transaction_ == nullptr) {
     return StartQuery(engine_, translation, arguments, deadline_, QueryLimits{});
   }
@@ -277,8 +284,7 @@ absl::StatusOr<std::unique_ptr<ResultStream>> ScriptMachine::Rows(
 }
 
 absl::StatusOr<std::vector<Variable>> ScriptMachine::Evaluate(
-    Frame& frame, const Instruction& step, size_t first,
-    const std::vector<schema::Type>& targets) {
+    Frame& frame, const Instruction& step, size_t first, const std::vector<schema::Type>& targets) {
   if (step.expressions.size() <= first) return std::vector<Variable>();
   const CatalogSnapshot& catalog = Catalog();
   AFLUENTE_ASSIGN_OR_RETURN(

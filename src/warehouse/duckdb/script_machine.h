@@ -8,13 +8,13 @@
 
 #include "absl/status/statusor.h"
 #include "host/clock.h"
-#include "warehouse/duckdb/committer.h"
-#include "warehouse/duckdb/session.h"
 #include "warehouse/googlesql/script.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::warehouse::duckdb {
 
+class CatalogSnapshot;
+class WriteTransaction;
 struct Engine;
 
 // A variable of a script, as a column's type and a value.
@@ -85,8 +85,9 @@ class ScriptMachine {
   absl::StatusOr<Variable*> Known(Frame& frame, const std::string& name, const Instruction& step);
   absl::Status At(const Frame& frame, const Instruction& step, std::string_view message) const;
   googlesql::TranslateOptions Options(const Frame& frame, const CatalogSnapshot& catalog) const;
-  absl::StatusOr<Arguments> Bind(const Frame& frame,
-                                 const googlesql::Translation& translation) const;
+  // What a translation may bind: the caller's parameters and the variables.
+  std::vector<Parameter> Bindable(const Frame& frame) const;
+  warehouse::Statement Whole(const Frame& frame) const;
   std::vector<Variable> SystemVariables() const;
   const CatalogSnapshot& Catalog();
 

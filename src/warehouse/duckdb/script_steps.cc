@@ -4,6 +4,7 @@
 #include "host/check.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/duckdb_catalog.h"
 #include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/kept_rows.h"
@@ -52,7 +53,8 @@ absl::Status ScriptMachine::Query(Frame& frame, const googlesql::Translation& tr
   result_.reset();
   if (last && transaction_ == nullptr) {
     // Nothing comes after it: its rows need not be kept.
-    AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments, Bind(frame, translation));
+    AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments,
+                              BindParameters(Whole(frame), translation, Bindable(frame)));
     AFLUENTE_ASSIGN_OR_RETURN(result_,
                               StartQuery(engine_, translation, arguments, deadline_, limits_));
     return absl::OkStatus();
@@ -70,9 +72,10 @@ absl::Status ScriptMachine::Mutate(Frame& frame, const Instruction& step) {
     AFLUENTE_ASSIGN_OR_RETURN(
         googlesql::Translation translation,
         frame.script->TranslateStatement(step, catalog, Options(frame, catalog)));
-    AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments, Bind(frame, translation));
-    AFLUENTE_ASSIGN_OR_RETURN(
-        uint64_t watch, engine_.timer.Add(transaction.session().connection(), deadline_));
+    AFLUENTE_ASSIGN_OR_RETURN(Arguments arguments,
+                              BindParameters(Whole(frame), translation, Bindable(frame)));
+    AFLUENTE_ASSIGN_OR_RETURN(uint64_t watch,
+                              engine_.timer.Add(transaction.session().connection(), deadline_));
     auto outcome = MutateIn(transaction, translation, arguments);
     QueryTimer::Outcome ended = engine_.timer.Remove(watch);
     if (outcome.ok()) affected = *outcome;
@@ -120,7 +123,8 @@ absl::Status ScriptMachine::Declare(Frame& frame, const Instruction& step) {
   for (const std::string& name : step.names) {
     for (const Variable& other : frame.blocks.back().variables) {
       if (schema::EqualsIgnoreCase(other.name, name)) {
-        return At(frame, step, schema::Concat("Variable '", name, "' redeclaration is not allowed"));
+        return At(frame, step,
+                  schema::Concat("Variable '", name, "' redeclaration is not allowed"));
       }
     }
     declared.name = name;
@@ -142,8 +146,9 @@ absl::Status ScriptMachine::Assign(Frame& frame, const Instruction& step) {
   if (unpack) {
     const auto* list = std::get_if<schema::Value::List>(&values[0].value.data);
     if (list == nullptr || list->size() != step.names.size()) {
-      return At(frame, step, schema::Concat("Number of fields of the value does not match the ",
-                                            step.names.size(), " variables"));
+      return At(frame, step,
+                schema::Concat("Number of fields of the value does not match the ",
+                               step.names.size(), " variables"));
     }
     const schema::Value::List parts = *list;
     for (size_t i = 0; i < parts.size(); ++i) Find(frame, step.names[i])->value = parts[i];
@@ -239,9 +244,9 @@ absl::Status ScriptMachine::Call(Frame& frame, const Instruction& step) {
     return absl::NotFoundError(schema::Concat("Not found: Procedure ", name.ToString()));
   }
   if (routine->arguments.size() != step.expressions.size()) {
-    return At(frame, step, schema::Concat("Procedure ", name.ToString(), " takes ",
-                                          routine->arguments.size(), " arguments, not ",
-                                          step.expressions.size()));
+    return At(frame, step,
+              schema::Concat("Procedure ", name.ToString(), " takes ", routine->arguments.size(),
+                             " arguments, not ", step.expressions.size()));
   }
   if (depth_ >= kCallsMax) return At(frame, step, "Procedures call each other too deeply");
   AFLUENTE_ASSIGN_OR_RETURN(std::vector<Variable> values, Evaluate(frame, step, 0, {}));
@@ -273,7 +278,8 @@ absl::Status ScriptMachine::Call(Frame& frame, const Instruction& step) {
 absl::Status ScriptMachine::Raise(Frame& frame, const Instruction& step) {
   if (step.expressions.empty()) {
     if (error_message_.empty()) {
-      return At(frame, step, "Cannot re-raise an existing exception outside of an exception handler");
+      return At(frame, step,
+                "Cannot re-raise an existing exception outside of an exception handler");
     }
     return absl::InvalidArgumentError(error_message_);
   }

@@ -240,9 +240,9 @@ absl::StatusOr<ValueHandle> TextValue(const Type& type, const std::string& text)
     case TypeKind::kInterval: {
       std::optional<schema::Interval> interval = schema::ParseInterval(text);
       if (!interval) return WrongShape(type);
-      return ValueHandle(duckdb_create_interval({static_cast<int32_t>(interval->months),
-                                                 static_cast<int32_t>(interval->days),
-                                                 interval->micros}));
+      return ValueHandle(
+          duckdb_create_interval({static_cast<int32_t>(interval->months),
+                                  static_cast<int32_t>(interval->days), interval->micros}));
     }
     case TypeKind::kString:
     case TypeKind::kJson:

@@ -25,8 +25,8 @@ void CheckNotLaidOut(const TableSchema& table, const std::string& column, size_t
                     std::any_of(table.clustering.begin(), table.clustering.end(),
                                 [&](const std::string& c) { return SameName(c, column); });
   if (used) {
-    Fail(at, Cat("ALTER TABLE ", action, " cannot be applied to the partitioning or clustering column ",
-                 column));
+    Fail(at, Cat("ALTER TABLE ", action,
+                 " cannot be applied to the partitioning or clustering column ", column));
   }
 }
 
@@ -62,13 +62,13 @@ void Emitter::EmitRename(const AlterAction& action, TableSchema* table) {
   TableName renamed = table->name;
   renamed.table = action.new_name;
   if (catalog_.FindTable(renamed).has_value()) {
-    throw SqlError{absl::StatusCode::kAlreadyExists,
-                   Cat("Already Exists: Table ", renamed.project, ":", renamed.dataset, ".",
-                       renamed.table),
-                   action.at};
+    throw SqlError{
+        absl::StatusCode::kAlreadyExists,
+        Cat("Already Exists: Table ", renamed.project, ":", renamed.dataset, ".", renamed.table),
+        action.at};
   }
-  translation_->then.push_back(Cat("ALTER TABLE ", QualifiedName(table->name), " RENAME TO ",
-                                   QuoteName(action.new_name)));
+  translation_->then.push_back(
+      Cat("ALTER TABLE ", QualifiedName(table->name), " RENAME TO ", QuoteName(action.new_name)));
   table->name = std::move(renamed);
 }
 
@@ -114,15 +114,16 @@ void Emitter::EmitAlterColumn(const AlterAction& action, TableSchema* table) {
     const SqlType from = FromSchema(column->type);
     const SqlType& to = action.definition.type;
     if (!Widens(from, to)) {
-      Fail(action.at, Cat("ALTER TABLE ALTER COLUMN SET DATA TYPE requires that the existing column "
-                          "type (",
-                          GoogleName(from), ") is assignable to the new type (", GoogleName(to), ")"));
+      Fail(action.at,
+           Cat("ALTER TABLE ALTER COLUMN SET DATA TYPE requires that the existing column "
+               "type (",
+               GoogleName(from), ") is assignable to the new type (", GoogleName(to), ")"));
     }
     column->type = *ToSchema(to);
     const std::string value = EmitStored({quoted, from}, {column->name, quoted, to});
-    translation_->then.push_back(
-        Cat(alter_column, "TYPE ", to.Is(TypeCode::kBigNumeric) ? "BIGNUMERIC" : DuckdbName(to),
-            " USING ", value));
+    translation_->then.push_back(Cat(alter_column, "TYPE ",
+                                     to.Is(TypeCode::kBigNumeric) ? "BIGNUMERIC" : DuckdbName(to),
+                                     " USING ", value));
   }
 }
 
@@ -133,8 +134,8 @@ void Emitter::EmitAddColumn(const AlterAction& action, TableSchema* table) {
     Fail(action.at, Cat("Column already exists: ", definition.name));
   }
   if (definition.required) {
-    Fail(definition.at, Cat("Cannot add required columns to an existing schema. Column: ",
-                            definition.name));
+    Fail(definition.at,
+         Cat("Cannot add required columns to an existing schema. Column: ", definition.name));
   }
   if (definition.default_value != nullptr) {
     Fail(definition.at, "ALTER TABLE ADD COLUMN with a default value expression is not supported");
@@ -158,8 +159,9 @@ void Emitter::EmitExport(const ParsedStatement& statement) {
     if (option.name == "format" && option.value->kind == ExpressionKind::kString) {
       const std::string format = Upper(option.value->text);
       if (format != "CSV" && format != "JSON" && format != "AVRO" && format != "PARQUET") {
-        Fail(option.at, Cat("'", option.value->text,
-                            "' is not a valid value; failed to set 'format' in EXPORT DATA OPTIONS"));
+        Fail(option.at,
+             Cat("'", option.value->text,
+                 "' is not a valid value; failed to set 'format' in EXPORT DATA OPTIONS"));
       }
     }
     if (option.name == "uri" && option.value->kind == ExpressionKind::kString) {

@@ -63,10 +63,9 @@ void Emitter::MarkNotDeterministic(const Expression& call) {
 Emitted Emitter::EmitCall(const Expression& expression, const Scope& scope) {
   const std::vector<std::string>& path = expression.call->path;
   const bool temporary =
-      path.size() == 1 && std::any_of(options_.temporary_routines.begin(),
-                                      options_.temporary_routines.end(), [&](const auto& routine) {
-                                        return SameName(routine->name.table, path[0]);
-                                      });
+      path.size() == 1 &&
+      std::any_of(options_.temporary_routines.begin(), options_.temporary_routines.end(),
+                  [&](const auto& routine) { return SameName(routine->name.table, path[0]); });
   if (!temporary && !MissingReason(expression.text).empty()) {
     FailUnsupported(expression.at, Cat("Function ", expression.text));
   }

@@ -19,6 +19,7 @@ constexpr CastRule kRules[] = {
     {TypeCode::kNumeric, TypeCode::kString, "rtrim(rtrim(CAST($1 AS VARCHAR), '0'), '.')"},
     {TypeCode::kBigNumeric, TypeCode::kString, "rtrim(rtrim(CAST($1 AS VARCHAR), '0'), '.')"},
     {TypeCode::kBytes, TypeCode::kString, "decode($1)"},
+    {TypeCode::kInterval, TypeCode::kString, "gsql_interval_text($1)"},
     {TypeCode::kTimestamp, TypeCode::kString, "gsql_timestamp_text($1)"},
     {TypeCode::kDatetime, TypeCode::kString, "gsql_datetime_text($1)"},
     {TypeCode::kTime, TypeCode::kString, "gsql_time_text($1)"},

@@ -16,10 +16,10 @@ namespace {
 }
 
 [[noreturn]] void FailNoDataset(size_t at, const TableName& name) {
-  throw SqlError{absl::StatusCode::kNotFound,
-                 Cat("Not found: Dataset ", name.project, ":", name.dataset,
-                     " was not found in location US"),
-                 at};
+  throw SqlError{
+      absl::StatusCode::kNotFound,
+      Cat("Not found: Dataset ", name.project, ":", name.dataset, " was not found in location US"),
+      at};
 }
 
 std::string StatementType(const ParsedStatement& statement) {
@@ -113,7 +113,8 @@ void Emitter::EmitStatement(const ParsedStatement& statement) {
 TableName Emitter::NewTableName(const ParsedStatement& statement) {
   if (!statement.temporary) return Complete(statement.target);
   if (options_.temporary_dataset.empty() || statement.target.parts.size() != 1) {
-    Fail(statement.target.at, "CREATE TEMP TABLE is only allowed inside a script, with a name alone");
+    Fail(statement.target.at,
+         "CREATE TEMP TABLE is only allowed inside a script, with a name alone");
   }
   return {options_.default_project, options_.temporary_dataset, statement.target.parts[0]};
 }
@@ -194,15 +195,15 @@ void Emitter::EmitCreateTableAs(const ParsedStatement& statement, TableSchema ta
                                output.columns[i].name));
       }
       if (output.columns[i].anonymous) {
-        Fail(statement.at, Cat("CREATE TABLE columns must be named, but column ", i + 1,
-                               " has no name"));
+        Fail(statement.at,
+             Cat("CREATE TABLE columns must be named, but column ", i + 1, " has no name"));
       }
     }
     CheckLayoutColumns(statement, table, output.columns);
   }
   const bool ingestion = IngestionPartitioned(table);
-  if (ingestion) query = Cat("SELECT *, date_trunc('day', now()) AS \"_PARTITIONTIME\" FROM (",
-                             query, ")");
+  if (ingestion)
+    query = Cat("SELECT *, date_trunc('day', now()) AS \"_PARTITIONTIME\" FROM (", query, ")");
   translation_->sql = Cat(statement.or_replace ? "CREATE OR REPLACE TABLE " : "CREATE TABLE ",
                           QualifiedName(table.name), " AS ", query);
   translation_->layout = std::move(table);
@@ -329,7 +330,8 @@ static Partitioning RangePartitioning(const Expression& expression) {
     if (minus) bound = bound->args[0].get();
     if (bound == nullptr || bound->kind != ExpressionKind::kInteger ||
         !absl::SimpleAtoi(bound->text, bounds[i])) {
-      Fail(expression.at, "PARTITION BY RANGE_BUCKET takes a column and GENERATE_ARRAY of literals");
+      Fail(expression.at,
+           "PARTITION BY RANGE_BUCKET takes a column and GENERATE_ARRAY of literals");
     }
     if (minus) *bounds[i] = -*bounds[i];
   }

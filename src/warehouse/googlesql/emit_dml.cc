@@ -39,10 +39,9 @@ bool Assignable(const SqlType& from, const SqlType& to, bool literal) {
 std::string Emitter::WriteTarget(const ParsedStatement& statement, TableSchema* table) {
   *table = ResolveTable(statement.target);
   if (table->kind != RelationKind::kTable && table->kind != RelationKind::kClone) {
-    Fail(statement.target.at,
-         Cat("Cannot modify ", table->name.project, ":", table->name.dataset, ".",
-             table->name.table, ": it is a ",
-             table->kind == RelationKind::kSnapshot ? "snapshot" : "view"));
+    Fail(statement.target.at, Cat("Cannot modify ", table->name.project, ":", table->name.dataset,
+                                  ".", table->name.table, ": it is a ",
+                                  table->kind == RelationKind::kSnapshot ? "snapshot" : "view"));
   }
   translation_->tables_written.push_back(table->name);
   return QualifiedName(table->name);

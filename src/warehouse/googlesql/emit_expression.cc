@@ -121,8 +121,8 @@ Emitted Emitter::EmitParameter(const Expression& expression) {
   SqlType type;
   if (name[0] == '?') {
     size_t place = 0;
-    const bool known = absl::SimpleAtoi(name.substr(1), &place) &&
-                       place <= options_.parameter_types.size();
+    const bool known =
+        absl::SimpleAtoi(name.substr(1), &place) && place <= options_.parameter_types.size();
     if (known) type = FromSchema(options_.parameter_types[place - 1].type);
   } else {
     for (const schema::Field& field : options_.parameter_types) {

@@ -58,8 +58,7 @@ TableName Emitter::Complete(const NamePath& path) {
 // A name alone finds a script's temporary table first.
 std::optional<TableSchema> Emitter::FindTemporary(const NamePath& path) {
   if (path.parts.size() != 1 || options_.temporary_dataset.empty()) return std::nullopt;
-  return catalog_.FindTable(
-      {options_.default_project, options_.temporary_dataset, path.parts[0]});
+  return catalog_.FindTable({options_.default_project, options_.temporary_dataset, path.parts[0]});
 }
 
 TableSchema Emitter::ResolveTable(const NamePath& path) {
@@ -68,18 +67,17 @@ TableSchema Emitter::ResolveTable(const NamePath& path) {
   if (!table.has_value()) table = catalog_.FindTable(name);
   if (table.has_value()) return *std::move(table);
   const std::string place = Cat(name.project, ":", name.dataset);
-  const bool odd = std::any_of(name.dataset.begin(), name.dataset.end(), [](unsigned char c) {
-    return !isalnum(c) && c != '_' && c != '-';
-  });
+  const bool odd = std::any_of(name.dataset.begin(), name.dataset.end(),
+                               [](unsigned char c) { return !isalnum(c) && c != '_' && c != '-'; });
   if (odd) {
     Fail(path.at, Cat("Invalid dataset ID \"", name.dataset,
                       "\". Dataset IDs must be alphanumeric (plus underscores and dashes) and must "
                       "be at most 1024 characters long."));
   }
   if (catalog_.HasDataset(name.project, name.dataset)) {
-    throw SqlError{absl::StatusCode::kNotFound,
-                   Cat("Not found: Table ", place, ".", name.table, " was not found in location US"),
-                   path.at};
+    throw SqlError{
+        absl::StatusCode::kNotFound,
+        Cat("Not found: Table ", place, ".", name.table, " was not found in location US"), path.at};
   }
   if (name.project == options_.default_project) {
     throw SqlError{absl::StatusCode::kNotFound,

@@ -57,22 +57,23 @@ std::string_view TableType(const TableSchema& table) {
   return "BASE TABLE";
 }
 
-constexpr ViewColumn kSchemata[] = {{"catalog_name", kText},  {"schema_name", kText},
-                                    {"schema_owner", kText},  {"creation_time", kWhen},
-                                    {"location", kText},      {"default_collation_name", kText}};
+constexpr ViewColumn kSchemata[] = {{"catalog_name", kText}, {"schema_name", kText},
+                                    {"schema_owner", kText}, {"creation_time", kWhen},
+                                    {"location", kText},     {"default_collation_name", kText}};
 
 std::vector<Row> Schemata(const Listed& listed) {
   std::vector<Row> rows;
   for (const std::string& dataset : listed.datasets) {
-    rows.push_back({QuoteText(listed.project), QuoteText(dataset), "NULL", Time(0), "'US'", "NULL"});
+    rows.push_back(
+        {QuoteText(listed.project), QuoteText(dataset), "NULL", Time(0), "'US'", "NULL"});
   }
   return rows;
 }
 
-constexpr ViewColumn kTables[] = {
-    {"table_catalog", kText},     {"table_schema", kText}, {"table_name", kText},
-    {"table_type", kText},        {"is_insertable_into", kText}, {"is_typed", kText},
-    {"creation_time", kWhen},     {"default_collation_name", kText}};
+constexpr ViewColumn kTables[] = {{"table_catalog", kText},      {"table_schema", kText},
+                                  {"table_name", kText},         {"table_type", kText},
+                                  {"is_insertable_into", kText}, {"is_typed", kText},
+                                  {"creation_time", kWhen},      {"default_collation_name", kText}};
 
 std::vector<Row> Tables(const Listed& listed) {
   std::vector<Row> rows;
@@ -89,12 +90,19 @@ std::vector<Row> Tables(const Listed& listed) {
   return rows;
 }
 
-constexpr ViewColumn kColumns[] = {
-    {"table_catalog", kText},  {"table_schema", kText},      {"table_name", kText},
-    {"column_name", kText},    {"ordinal_position", kCount}, {"is_nullable", kText},
-    {"data_type", kText},      {"is_generated", kText},      {"is_hidden", kText},
-    {"is_system_defined", kText}, {"is_partitioning_column", kText},
-    {"clustering_ordinal_position", kCount}, {"collation_name", kText}};
+constexpr ViewColumn kColumns[] = {{"table_catalog", kText},
+                                   {"table_schema", kText},
+                                   {"table_name", kText},
+                                   {"column_name", kText},
+                                   {"ordinal_position", kCount},
+                                   {"is_nullable", kText},
+                                   {"data_type", kText},
+                                   {"is_generated", kText},
+                                   {"is_hidden", kText},
+                                   {"is_system_defined", kText},
+                                   {"is_partitioning_column", kText},
+                                   {"clustering_ordinal_position", kCount},
+                                   {"collation_name", kText}};
 
 std::vector<Row> Columns(const Listed& listed) {
   std::vector<Row> rows;
@@ -108,8 +116,8 @@ std::vector<Row> Columns(const Listed& listed) {
       for (const std::string& value :
            {QuoteText(column.name), Cat(i + 1),
             QuoteText(column.mode == schema::Mode::kRequired ? "NO" : "YES"),
-            QuoteText(column.type.ToString()), QuoteText("NEVER"), QuoteText("NO"),
-            QuoteText("NO"), QuoteText(partitions ? "YES" : "NO"),
+            QuoteText(column.type.ToString()), QuoteText("NEVER"), QuoteText("NO"), QuoteText("NO"),
+            QuoteText(partitions ? "YES" : "NO"),
             key == table.clustering.end() ? std::string("NULL")
                                           : Cat(key - table.clustering.begin() + 1),
             QuoteText("NULL")}) {
@@ -121,10 +129,10 @@ std::vector<Row> Columns(const Listed& listed) {
   return rows;
 }
 
-constexpr ViewColumn kFieldPaths[] = {
-    {"table_catalog", kText}, {"table_schema", kText}, {"table_name", kText},
-    {"column_name", kText},   {"field_path", kText},   {"data_type", kText},
-    {"description", kText}};
+constexpr ViewColumn kFieldPaths[] = {{"table_catalog", kText}, {"table_schema", kText},
+                                      {"table_name", kText},    {"column_name", kText},
+                                      {"field_path", kText},    {"data_type", kText},
+                                      {"description", kText}};
 
 void AddPaths(const TableName& name, const schema::Column& column, const std::string& path,
               const schema::Type& type, std::vector<Row>* rows) {
@@ -152,9 +160,9 @@ std::vector<Row> FieldPaths(const Listed& listed) {
   return rows;
 }
 
-constexpr ViewColumn kTableOptions[] = {
-    {"table_catalog", kText}, {"table_schema", kText}, {"table_name", kText},
-    {"option_name", kText},   {"option_type", kText},  {"option_value", kText}};
+constexpr ViewColumn kTableOptions[] = {{"table_catalog", kText}, {"table_schema", kText},
+                                        {"table_name", kText},    {"option_name", kText},
+                                        {"option_type", kText},   {"option_value", kText}};
 
 std::vector<Row> TableOptions(const Listed& listed) {
   std::vector<Row> rows;
@@ -174,9 +182,9 @@ std::vector<Row> TableOptions(const Listed& listed) {
   return rows;
 }
 
-constexpr ViewColumn kViews[] = {{"table_catalog", kText},   {"table_schema", kText},
-                                 {"table_name", kText},      {"view_definition", kText},
-                                 {"check_option", kText},    {"use_standard_sql", kText}};
+constexpr ViewColumn kViews[] = {{"table_catalog", kText}, {"table_schema", kText},
+                                 {"table_name", kText},    {"view_definition", kText},
+                                 {"check_option", kText},  {"use_standard_sql", kText}};
 
 std::vector<Row> Views(const Listed& listed) {
   std::vector<Row> rows;
@@ -192,12 +200,19 @@ std::vector<Row> Views(const Listed& listed) {
   return rows;
 }
 
-constexpr ViewColumn kRoutines[] = {
-    {"specific_catalog", kText}, {"specific_schema", kText}, {"specific_name", kText},
-    {"routine_catalog", kText},  {"routine_schema", kText},  {"routine_name", kText},
-    {"routine_type", kText},     {"data_type", kText},       {"routine_body", kText},
-    {"routine_definition", kText}, {"external_language", kText}, {"created", kWhen},
-    {"ddl", kText}};
+constexpr ViewColumn kRoutines[] = {{"specific_catalog", kText},
+                                    {"specific_schema", kText},
+                                    {"specific_name", kText},
+                                    {"routine_catalog", kText},
+                                    {"routine_schema", kText},
+                                    {"routine_name", kText},
+                                    {"routine_type", kText},
+                                    {"data_type", kText},
+                                    {"routine_body", kText},
+                                    {"routine_definition", kText},
+                                    {"external_language", kText},
+                                    {"created", kWhen},
+                                    {"ddl", kText}};
 
 std::vector<Row> Routines(const Listed& listed) {
   std::vector<Row> rows;
@@ -221,9 +236,9 @@ std::vector<Row> Routines(const Listed& listed) {
   return rows;
 }
 
-constexpr ViewColumn kPartitions[] = {
-    {"table_catalog", kText}, {"table_schema", kText}, {"table_name", kText},
-    {"partition_id", kText},  {"total_rows", kCount},  {"storage_tier", kText}};
+constexpr ViewColumn kPartitions[] = {{"table_catalog", kText}, {"table_schema", kText},
+                                      {"table_name", kText},    {"partition_id", kText},
+                                      {"total_rows", kCount},   {"storage_tier", kText}};
 
 struct View {
   std::string_view name;
@@ -242,8 +257,8 @@ constexpr View kAll[] = {{"SCHEMATA", kSchemata, Schemata},
 
 // The id of the partition that a row is in.
 std::string PartitionId(const Partitioning& partitioning) {
-  const std::string field = partitioning.field.empty() ? QuoteName(kPartitionTime)
-                                                       : QuoteName(partitioning.field);
+  const std::string field =
+      partitioning.field.empty() ? QuoteName(kPartitionTime) : QuoteName(partitioning.field);
   if (partitioning.unit == PartitionUnit::kRange) {
     return Cat("CASE WHEN ", field, " IS NULL THEN '__NULL__' WHEN ", field, " < ",
                partitioning.range_start, " OR ", field, " >= ", partitioning.range_end,
@@ -259,23 +274,26 @@ std::string PartitionId(const Partitioning& partitioning) {
 
 std::string PartitionsOf(const TableSchema& table) {
   const Row place = Place(table.name);
-  const std::string start =
-      Cat("SELECT ", place[0], " AS table_catalog, ", place[1], " AS table_schema, ", place[2],
-          " AS table_name, ");
+  const std::string start = Cat("SELECT ", place[0], " AS table_catalog, ", place[1],
+                                " AS table_schema, ", place[2], " AS table_name, ");
   const std::string from = Cat(" FROM ", QualifiedName(table.name));
   if (table.partitioning.unit == PartitionUnit::kNone) {
-    return Cat(start, "CAST(NULL AS VARCHAR) AS partition_id, count(*) AS total_rows, 'ACTIVE' AS "
-                      "storage_tier", from);
+    return Cat(start,
+               "CAST(NULL AS VARCHAR) AS partition_id, count(*) AS total_rows, 'ACTIVE' AS "
+               "storage_tier",
+               from);
   }
-  return Cat(start, PartitionId(table.partitioning), " AS partition_id, count(*) AS total_rows, "
-                    "'ACTIVE' AS storage_tier", from, " GROUP BY ALL");
+  return Cat(start, PartitionId(table.partitioning),
+             " AS partition_id, count(*) AS total_rows, "
+             "'ACTIVE' AS storage_tier",
+             from, " GROUP BY ALL");
 }
 
 std::string RowsSql(const View& view, const std::vector<Row>& rows) {
   std::string sql = "SELECT ";
   for (size_t i = 0; i < view.columns.size(); ++i) {
-    Append(&sql, i == 0 ? "" : ", ", "CAST(c", i, " AS ", DuckdbName(view.columns[i].type),
-           ") AS ", QuoteName(view.columns[i].name));
+    Append(&sql, i == 0 ? "" : ", ", "CAST(c", i, " AS ", DuckdbName(view.columns[i].type), ") AS ",
+           QuoteName(view.columns[i].name));
   }
   sql += " FROM (VALUES ";
   for (size_t r = 0; r < std::max<size_t>(rows.size(), 1); ++r) {
@@ -313,11 +331,11 @@ std::string Emitter::EmitInformationSchema(const TableExpression& table,
   const bool no_dataset = !all && !catalog_.HasDataset(listed.project, inner);
   if (view == nullptr || no_dataset) {
     throw SqlError{absl::StatusCode::kNotFound,
-                   no_dataset ? Cat("Not found: Dataset ", listed.project, ":", inner,
-                                    " was not found in location US")
-                              : Cat("Not found: Table ", listed.project, ":", inner,
-                                    ".INFORMATION_SCHEMA.", path.back(),
-                                    " was not found in location US"),
+                   no_dataset
+                       ? Cat("Not found: Dataset ", listed.project, ":", inner,
+                             " was not found in location US")
+                       : Cat("Not found: Table ", listed.project, ":", inner,
+                             ".INFORMATION_SCHEMA.", path.back(), " was not found in location US"),
                    table.at};
   }
   if (options_.listing != nullptr) {

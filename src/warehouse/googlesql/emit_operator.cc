@@ -100,8 +100,10 @@ Emitted Emitter::EmitBinary(const Expression& expression, const Scope& scope) {
   std::string divided =
       IsNonZeroLiteral(*expression.args[1])
           ? Cat("(", left.sql, " / ", right.sql, ")")
-          : Expand("($1 / CASE WHEN $2 = 0 THEN error('division by zero: ' || gsql_number_text($1) || ' / ' || gsql_number_text($2)) ELSE $2 END)",
-                   {left.sql, right.sql}, false);
+          : Expand(
+                "($1 / CASE WHEN $2 = 0 THEN error('division by zero: ' || gsql_number_text($1) || "
+                "' / ' || gsql_number_text($2)) ELSE $2 END)",
+                {left.sql, right.sql}, false);
   if (!decimal) return {divided, TypeCode::kFloat64};
   return {Cat("CAST(", divided, " AS ", DuckdbName(common), ")"), common};
 }
@@ -158,9 +160,8 @@ void Emitter::CheckComparable(const Emitted& a, const Emitted& b, std::string_vi
   if (a.type.IsNumber() && b.type.IsNumber()) return;
   if (Coerces(a, b.type) || Coerces(b, a.type)) return;
   const bool ordered = a.type.code < b.type.code;
-  Fail(at, Cat("No matching signature for operator ", what,
-               " for argument types: ", GoogleName(a.type), ", ", GoogleName(b.type),
-               "\n  Signature: T1 ", what,
+  Fail(at, Cat("No matching signature for operator ", what, " for argument types: ",
+               GoogleName(a.type), ", ", GoogleName(b.type), "\n  Signature: T1 ", what,
                " T1\n    Unable to find common supertype for templated argument <T1>\n"
                "      Input types for <T1>: {",
                GoogleName(ordered ? a.type : b.type), ", ", GoogleName(ordered ? b.type : a.type),

@@ -37,11 +37,12 @@ void Emitter::CheckPartitionFilters(const Expression* where, size_t at) {
   for (const TableSchema& table : filters_needed_) {
     const std::string& field = table.partitioning.field;
     const bool filtered =
-        where != nullptr && (field.empty() ? Mentions(*where, kPartitionTime) ||
-                                                 Mentions(*where, "_PARTITIONDATE")
-                                           : Mentions(*where, field));
+        where != nullptr &&
+        (field.empty() ? Mentions(*where, kPartitionTime) || Mentions(*where, "_PARTITIONDATE")
+                       : Mentions(*where, field));
     if (filtered) continue;
-    Fail(at, Cat("Cannot query over table '", table.name.ToString(), "' without a filter over column(s) '",
+    Fail(at, Cat("Cannot query over table '", table.name.ToString(),
+                 "' without a filter over column(s) '",
                  field.empty() ? "_PARTITION_LOAD_TIME', '_PARTITIONDATE', '_PARTITIONTIME" : field,
                  "' that can be used for partition elimination"));
   }
@@ -60,8 +61,8 @@ std::string Emitter::EmitWildcard(const TableExpression& table, const TableName&
     }
   }
   if (found.empty()) {
-    Fail(table.at, Cat(name.project, ":", name.dataset, ".", name.table,
-                       " does not match any table."));
+    Fail(table.at,
+         Cat(name.project, ":", name.dataset, ".", name.table, " does not match any table."));
   }
   const TableSchema newest =
       *std::max_element(found.begin(), found.end(), [](const TableSchema& a, const TableSchema& b) {
@@ -79,9 +80,8 @@ std::string Emitter::EmitWildcard(const TableExpression& table, const TableName&
     Append(&sql, sql.empty() ? "(" : " UNION ALL ", "SELECT ",
            QuoteText(one.name.table.substr(prefix.size())), " AS \"_TABLE_SUFFIX\"");
     for (const schema::Column& column : newest.columns) {
-      const bool has = std::any_of(one.columns.begin(), one.columns.end(), [&](const auto& c) {
-        return SameName(c.name, column.name);
-      });
+      const bool has = std::any_of(one.columns.begin(), one.columns.end(),
+                                   [&](const auto& c) { return SameName(c.name, column.name); });
       const std::string type = DuckdbName(FromSchema(column.type));
       const std::string value = has ? StoredColumn(column, "w").sql : "NULL";
       Append(&sql, ", CAST(", value, " AS ", type, ") AS ", QuoteName(column.name));

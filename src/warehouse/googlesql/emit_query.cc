@@ -21,7 +21,8 @@ std::string Direction(const OrderItem& item) {
 // of a sum.
 std::string Typed(const Emitted& value) {
   const bool scalar = value.type.known() && value.type.code < TypeCode::kJson;
-  const bool column = value.sql.find('(') == std::string::npos && value.sql.find("\"") != value.sql.npos;
+  const bool column =
+      value.sql.find('(') == std::string::npos && value.sql.find("\"") != value.sql.npos;
   if (!scalar || column) return value.sql;
   return Cat("CAST(", value.sql, " AS ", DuckdbName(value.type), ")");
 }

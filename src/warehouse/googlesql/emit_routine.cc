@@ -3,6 +3,7 @@
 
 #include "warehouse/googlesql/emitter.h"
 #include "warehouse/googlesql/json_text.h"
+#include "warehouse/googlesql/limits.h"
 #include "warehouse/googlesql/parser.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/sql_template.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr int kCallsInCallsMax = 16;
 constexpr size_t kArgumentBoundMin = 200;
+constexpr size_t kInlinedMax = 1'000;
 
 // As BigQuery's messages write a path: parts with dots or dashes in backticks.
 std::string WrittenPath(const std::vector<std::string>& path) {
@@ -57,7 +59,8 @@ std::vector<RoutineArgument> ArgumentsOf(const RoutineDefinition& definition) {
     RoutineArgument one{argument.name, std::nullopt, argument.mode};
     if (!argument.any_type) {
       one.type = ToSchema(argument.type);
-      if (!one.type) FailUnsupported(argument.at, Cat("An argument of type ", GoogleName(argument.type)));
+      if (!one.type)
+        FailUnsupported(argument.at, Cat("An argument of type ", GoogleName(argument.type)));
     }
     arguments.push_back(std::move(one));
   }
@@ -114,9 +117,8 @@ Emitted Emitter::EmitRoutineCall(const Expression& call, const Scope& scope) {
   const ParsedStatement& parsed = ParsedRoutine(*routine);
   const RoutineDefinition& definition = *parsed.routine;
   if (definition.arguments.size() != call.args.size()) {
-    Fail(call.at, Cat("No matching signature for function ", WrittenPath(path),
-                      ": it takes ", definition.arguments.size(), " arguments, not ",
-                      call.args.size()));
+    Fail(call.at, Cat("No matching signature for function ", WrittenPath(path), ": it takes ",
+                      definition.arguments.size(), " arguments, not ", call.args.size()));
   }
   if (transform_ != nullptr) Fail(call.at, "A function's SQL calls no functions of the user's");
   std::vector<Emitted> args;
@@ -141,11 +143,18 @@ Emitted Emitter::EmitArgument(Emitted value, const SqlType& type, size_t at) {
   return {std::move(value.sql), type};
 }
 
+// Functions that call others twice would grow without bound.
+void Emitter::CountInlined(size_t at) {
+  if (++routine_depth_ > kCallsInCallsMax) Fail(at, "Functions call each other too deeply");
+  if (++inlined_ > kInlinedMax) {
+    Fail(at,
+         Cat("Query is too complex: its functions are called more than ", kInlinedMax, " times"));
+  }
+}
+
 Emitted Emitter::InlineFunction(const Expression& call, const RoutineDefinition& definition,
                                 std::vector<Emitted> args) {
-  if (++routine_depth_ > kCallsInCallsMax) {
-    Fail(call.at, "Functions call each other too deeply");
-  }
+  CountInlined(call.at);
   const std::string parameter = UniqueName("f");
   bool bind = false;
   Scope scope;
@@ -156,8 +165,7 @@ Emitted Emitter::InlineFunction(const Expression& call, const RoutineDefinition&
                                   args[i].sql.find("uuid(") != std::string::npos;
     bind = bind || long_or_volatile;
     Append(&packed, i == 0 ? "" : ", ", "a", i, " := ", args[i].sql);
-    scope.columns.push_back(
-        {definition.arguments[i].name, Cat(parameter, ".a", i), args[i].type});
+    scope.columns.push_back({definition.arguments[i].name, Cat(parameter, ".a", i), args[i].type});
   }
   // A query cannot see a lambda's parameter: its arguments are written out where they are used.
   std::vector<CommonTableEntry> hidden;
@@ -173,13 +181,16 @@ Emitted Emitter::InlineFunction(const Expression& call, const RoutineDefinition&
     if (definition.result) result = EmitArgument(std::move(result), *definition.result, call.at);
   } catch (const SqlError& error) {
     // The place is in the function's own text.
-    throw SqlError{error.code, Cat("Invalid function ", call.call->path.back(), ": ", error.message),
-                   call.at};
+    throw SqlError{error.code,
+                   Cat("Invalid function ", call.call->path.back(), ": ", error.message), call.at};
   }
   std::swap(hidden, common_);
   --routine_depth_;
   result.literal = false;
   result.stored.clear();
+  if (result.sql.size() > kOutputBytesMax) {
+    Fail(call.at, "Query is too complex: its functions written out are longer than 8 MiB");
+  }
   if (!bind) return {Cat("(", result.sql, ")"), result.type};
   return {Cat("list_transform([struct_pack(", packed, ")], lambda ", parameter, ": ", result.sql,
               ")[1]"),
@@ -192,7 +203,8 @@ Emitted Emitter::EmitJavaScript(const Routine& routine, const RoutineDefinition&
   std::string values = "'['";
   for (size_t i = 0; i < args.size(); ++i) {
     Append(&parameters, i == 0 ? "" : ", ", definition.arguments[i].name);
-    Append(&values, " || ", i == 0 ? "" : "',' || ", "coalesce(", JavaScriptText(args[i]), ", 'null')");
+    Append(&values, " || ", i == 0 ? "" : "',' || ", "coalesce(", JavaScriptText(args[i]),
+           ", 'null')");
   }
   const std::string code = Cat("(", parameters, ") {\n", definition.code, "\n}");
   const std::string call =
@@ -216,7 +228,7 @@ std::string Emitter::EmitTableFunction(const TableExpression& table, Scope* scop
   if (definition.arguments.size() != table.arguments.size()) {
     Fail(table.at, Cat("No matching signature for table function ", WrittenPath(table.path)));
   }
-  if (++routine_depth_ > kCallsInCallsMax) Fail(table.at, "Functions call each other too deeply");
+  CountInlined(table.at);
   Scope arguments;
   const Scope plain = *scope;
   for (size_t i = 0; i < table.arguments.size(); ++i) {
@@ -231,7 +243,8 @@ std::string Emitter::EmitTableFunction(const TableExpression& table, Scope* scop
   try {
     output = EmitQuery(*definition.query, &arguments);
   } catch (const SqlError& error) {
-    throw SqlError{error.code, Cat("Invalid table function ", table.path.back(), ": ", error.message),
+    throw SqlError{error.code,
+                   Cat("Invalid table function ", table.path.back(), ": ", error.message),
                    table.at};
   }
   std::swap(hidden, common_);

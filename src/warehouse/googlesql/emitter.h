@@ -103,6 +103,7 @@ class Emitter {
                          const std::vector<Emitted>& args);
   std::shared_ptr<const Routine> FindRoutine(const std::vector<std::string>& path, size_t at);
   const ParsedStatement& ParsedRoutine(const Routine& routine);
+  void CountInlined(size_t at);
   static std::vector<std::string> SplitPath(const std::vector<std::string>& path);
   void CheckFunctionBody(const RoutineDefinition& definition);
   Emitted EmitAggregate(const Function& function, CallContext* context, const Scope& scope);
@@ -195,6 +196,7 @@ class Emitter {
   std::vector<std::pair<const Routine*, std::unique_ptr<ParsedStatement>>> parsed_routines_;
   std::vector<std::shared_ptr<const Routine>> kept_routines_;  // while their parts are in use
   int routine_depth_ = 0;
+  size_t inlined_ = 0;
   std::string pivot_filter_;  // of the aggregates that are being emitted
   std::vector<TableSchema> filters_needed_;
   size_t names_ = 0;

@@ -88,10 +88,10 @@ Emitted EmitTopSum(CallContext& context) {
   RefuseInTransform(context);
   const SqlType weight = context.args[1].type;
   const std::string name = DuckdbName(weight);
-  const SqlType type = SqlType::Array(
-      SqlType::Struct({{"value", context.args[0].type}, {"sum", weight}}));
-  return {Cat("list_transform([list(struct_pack(v := ", context.args[0].sql, ", w := ",
-              context.args[1].sql, "))", Over(context),
+  const SqlType type =
+      SqlType::Array(SqlType::Struct({{"value", context.args[0].type}, {"sum", weight}}));
+  return {Cat("list_transform([list(struct_pack(v := ", context.args[0].sql,
+              ", w := ", context.args[1].sql, "))", Over(context),
               "], lambda l: list_transform(list_reverse_sort(list_transform(list_distinct("
               "list_transform(l, lambda e: e.v)), lambda k: struct_pack(s := CAST(list_sum("
               "list_transform(list_filter(l, lambda e: e.v = k), lambda e: e.w)) AS ",

@@ -32,11 +32,11 @@ Emitted EmitRangeConstructor(CallContext& context) {
     Fail(context.call.at, "RANGE needs a start or an end whose type is known");
   }
   const std::string type = TemplateType(element);
-  return {context.Fill(Cat("CASE WHEN $1 >= $2 THEN $E(Range start element must be smaller than range "
-                           "end element) ELSE ",
-                           Pack(Cat("CAST($1 AS ", type, ")"), Cat("CAST($2 AS ", type, ")")),
-                           " END")),
-          SqlType::Range(element)};
+  return {
+      context.Fill(Cat("CASE WHEN $1 >= $2 THEN $E(Range start element must be smaller than range "
+                       "end element) ELSE ",
+                       Pack(Cat("CAST($1 AS ", type, ")"), Cat("CAST($2 AS ", type, ")")), " END")),
+      SqlType::Range(element)};
 }
 
 Emitted EmitRangeBound(CallContext& context) {
@@ -73,13 +73,12 @@ Emitted EmitContains(CallContext& context) {
 
 Emitted EmitIntersect(CallContext& context) {
   const SqlType& type = RangeArgument(context, 0);
-  const std::string both =
-      Pack("greatest(struct_extract($1, '['), struct_extract($2, '['))",
-           "least(struct_extract($1, ')'), struct_extract($2, ')'))");
-  return {context.Fill(Cat("CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN CASE WHEN ", kOverlaps,
-                           " THEN ", both,
-                           " ELSE $E(Provided RANGE inputs do not overlap) END END")),
-          type};
+  const std::string both = Pack("greatest(struct_extract($1, '['), struct_extract($2, '['))",
+                                "least(struct_extract($1, ')'), struct_extract($2, ')'))");
+  return {
+      context.Fill(Cat("CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN CASE WHEN ", kOverlaps,
+                       " THEN ", both, " ELSE $E(Provided RANGE inputs do not overlap) END END")),
+      type};
 }
 
 // Steps from the start; the last one ends where the range does.
@@ -89,7 +88,8 @@ Emitted EmitRangeArray(CallContext& context) {
   const std::string series =
       Cat("generate_series(struct_extract($1, '['), struct_extract($1, ')'), $2)");
   const std::string pieces =
-      Cat("list_transform(list_filter(", series, ", lambda s: s < struct_extract($1, ')')), "
+      Cat("list_transform(list_filter(", series,
+          ", lambda s: s < struct_extract($1, ')')), "
           "lambda s: ",
           Pack(Cat("CAST(s AS ", element, ")"),
                Cat("least(CAST(s + $2 AS ", element, "), struct_extract($1, ')'))")),
@@ -105,7 +105,7 @@ Emitted EmitRangeArray(CallContext& context) {
 
 Emitted EmitMakeInterval(CallContext& context) {
   static constexpr std::string_view kParts[] = {"year", "month", "day", "hour", "minute", "second"};
-  static constexpr std::string_view kMakers[] = {"to_years(",  "to_months(",  "to_days(",
+  static constexpr std::string_view kMakers[] = {"to_years(", "to_months(",  "to_days(",
                                                  "to_hours(", "to_minutes(", "to_seconds("};
   std::string sql;
   for (size_t i = 0; i < std::size(kParts); ++i) {
@@ -145,6 +145,55 @@ std::pair<std::string, std::string> RangeBounds(const Expression& literal) {
   return {text.substr(1, comma - 1), text.substr(comma + 2, text.size() - comma - 3)};
 }
 
+// Whether ranges that only meet are of one session.
+bool SessionsMeet(const TableExpression& table) {
+  if (table.arguments.size() < 3) return true;
+  const Expression& mode = *table.arguments[2];
+  const bool known =
+      mode.kind == ExpressionKind::kString && (mode.text == "MEETS" || mode.text == "OVERLAPS");
+  if (!known) {
+    Fail(mode.at, Cat("Could not cast literal \"", mode.text, "\" to type RANGE_SESSIONIZE_MODE"));
+  }
+  return mode.text == "MEETS";
+}
+
+// The query of RANGE_SESSIONIZE: `items` are the table's columns as emitted, `names` their names.
+std::string SessionSql(const Emitted& range, const std::vector<std::string>& keys, bool meets,
+                       const std::string& items, const std::string& names,
+                       const std::string& from) {
+  const std::string element = DuckdbName(range.type.element());
+  const std::string lowest = Cat("CAST('-infinity' AS ", element, ")");
+  const std::string highest = Cat("CAST('infinity' AS ", element, ")");
+  const std::string low = Expand(Cat("coalesce(", kStart, ", ", lowest, ")"), {range.sql}, false);
+  const std::string high = Expand(Cat("coalesce(", kEnd, ", ", highest, ")"), {range.sql}, false);
+  // A NULL row is taken as unbounded: it joins all, and adds nothing to their session.
+  std::string partition = "TRUE";
+  std::string keyed = "TRUE";
+  std::string key_items = Cat(", (", range.sql, ") IS NULL AS __null");
+  for (size_t i = 0; i < keys.size(); ++i) {
+    Append(&partition, ", ", keys[i]);
+    Append(&keyed, ", __k", i);
+    Append(&key_items, ", ", keys[i], " AS __k", i);
+  }
+  // Who is beyond all ends so far begins a session.
+  const std::string begins =
+      Cat("CASE WHEN ", low, meets ? " <= " : " < ", "max(", high, ") OVER (PARTITION BY ",
+          partition, " ORDER BY ", low, ", ", high,
+          " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END");
+  const std::string marked = Cat("SELECT ", items, key_items, ", ", low, " AS __low, ", high,
+                                 " AS __high, ", begins, " AS __begins FROM ", from);
+  const std::string numbered =
+      Cat("SELECT *, sum(__begins) OVER (PARTITION BY ", keyed,
+          " ORDER BY __low, __high, __begins DESC ROWS UNBOUNDED PRECEDING) AS __session FROM (",
+          marked, ")");
+  const std::string session =
+      Cat(" FILTER (WHERE NOT __null) OVER (PARTITION BY ", keyed, ", __session)");
+  const std::string bounds = Pack(Cat("nullif(min(__low)", session, ", ", lowest, ")"),
+                                  Cat("nullif(max(__high)", session, ", ", highest, ")"));
+  return Cat("(SELECT ", names, ", CASE WHEN NOT __null THEN ", bounds,
+             " END AS \"session_range\" FROM (", numbered, "))");
+}
+
 }  // namespace
 
 std::span<const Function> RangeFunctions() { return kFunctions; }
@@ -155,7 +204,8 @@ Emitted Emitter::EmitRangeLiteral(const Expression& expression) {
   const auto bounds = RangeBounds(expression);
   auto bound = [&](const std::string& text) {
     const bool open = SameName(text, "UNBOUNDED") || SameName(text, "NULL");
-    return open ? Cat("CAST(NULL AS ", element, ")") : Cat("CAST(", QuoteText(text), " AS ", element, ")");
+    return open ? Cat("CAST(NULL AS ", element, ")")
+                : Cat("CAST(", QuoteText(text), " AS ", element, ")");
   };
   return {Pack(bound(bounds.first), bound(bounds.second)), type};
 }
@@ -200,18 +250,7 @@ std::string Emitter::EmitRangeSessionize(const TableExpression& table, Scope* sc
   if (table.table_argument.empty() || given < 2 || given > 3) {
     Fail(table.at, "No matching signature for table function RANGE_SESSIONIZE");
   }
-  const Expression& column = *table.arguments[0];
-  const Expression& keys = *table.arguments[1];
-  bool meets = true;
-  if (given == 3) {
-    const Expression& mode = *table.arguments[2];
-    const bool known = mode.kind == ExpressionKind::kString &&
-                       (mode.text == "MEETS" || mode.text == "OVERLAPS");
-    if (!known) {
-      Fail(mode.at, Cat("Could not cast literal \"", mode.text, "\" to type RANGE_SESSIONIZE_MODE"));
-    }
-    meets = mode.text == "MEETS";
-  }
+  const bool meets = SessionsMeet(table);
   TableExpression source;
   source.at = table.at;
   source.path = table.table_argument;
@@ -225,18 +264,12 @@ std::string Emitter::EmitRangeSessionize(const TableExpression& table, Scope* sc
     }
     return found;
   };
-  const Emitted range = resolve(column);
+  const Emitted range = resolve(*table.arguments[0]);
   if (!range.type.Is(TypeCode::kRange)) {
-    Fail(column.at, Cat("Column ", column.text, " is not of type RANGE"));
+    Fail(table.arguments[0]->at, Cat("Column ", table.arguments[0]->text, " is not of type RANGE"));
   }
-  // A NULL row is taken as unbounded: it joins all, and adds nothing to their session.
-  std::string partition = "TRUE";
-  for (const ExpressionPtr& key : keys.args) Append(&partition, ", ", resolve(*key).sql);
-  const std::string element = DuckdbName(range.type.element());
-  const std::string low = Expand(Cat("coalesce(", kStart, ", CAST('-infinity' AS ", element, "))"),
-                                 {range.sql}, false);
-  const std::string high = Expand(Cat("coalesce(", kEnd, ", CAST('infinity' AS ", element, "))"),
-                                  {range.sql}, false);
+  std::vector<std::string> keys;
+  for (const ExpressionPtr& key : table.arguments[1]->args) keys.push_back(resolve(*key).sql);
   RangeVariable result;
   result.name = table.alias;
   const std::string id = UniqueName("t");
@@ -249,34 +282,9 @@ std::string Emitter::EmitRangeSessionize(const TableExpression& table, Scope* sc
     Append(&names, names.empty() ? "" : ", ", name);
     result.columns.push_back({one.name, Cat(id, ".", name), one.type});
   }
-  const std::string over = Cat("PARTITION BY ", partition, " ORDER BY ", low, ", ", high);
-  // Who is beyond all ends so far begins a session.
-  const std::string begins =
-      Cat("CASE WHEN ", low, meets ? " <= " : " < ", "max(", high, ") OVER (", over,
-          " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END");
-  std::string keyed;
-  for (size_t i = 1; i <= keys.args.size(); ++i) Append(&keyed, i == 1 ? "" : ", ", "__k", i);
-  if (keyed.empty()) keyed = "TRUE";
-  std::string key_items = Cat(", (", range.sql, ") IS NULL AS __k0");
-  for (size_t i = 0; i < keys.args.size(); ++i) {
-    Append(&key_items, ", ", resolve(*keys.args[i]).sql, " AS __k", i + 1);
-  }
-  const std::string first = Cat("SELECT ", items, key_items, ", ", low, " AS __low, ", high,
-                                " AS __high, ", begins, " AS __begins FROM ", from);
-  const std::string second = Cat("SELECT *, sum(__begins) OVER (PARTITION BY ", keyed,
-                                 " ORDER BY __low, __high, __begins DESC ROWS UNBOUNDED PRECEDING) "
-                                 "AS __session FROM (",
-                                 first, ")");
-  const std::string session = Cat(" OVER (PARTITION BY ", keyed, ", __session)");
-  const std::string bounds =
-      Pack(Cat("nullif(min(__low) FILTER (WHERE NOT __k0)", session, ", CAST('-infinity' AS ",
-               element, "))"),
-           Cat("nullif(max(__high) FILTER (WHERE NOT __k0)", session, ", CAST('infinity' AS ",
-               element, "))"));
   result.columns.push_back({"session_range", Cat(id, ".\"session_range\""), range.type});
   AddRange(std::move(result), scope, table.at);
-  return Cat("(SELECT ", names, ", CASE WHEN NOT __k0 THEN ", bounds,
-             " END AS \"session_range\" FROM (", second, ")) AS ", id);
+  return Cat(SessionSql(range, keys, meets, items, names, from), " AS ", id);
 }
 
 }  // namespace afluente::warehouse::googlesql

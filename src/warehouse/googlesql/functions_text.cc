@@ -128,6 +128,16 @@ Emitted EmitRegexpInstr(CallContext& context) {
           TypeCode::kInt64};
 }
 
+// DuckDB makes one capital letter of ß where BigQuery makes two.
+Emitted EmitUpper(CallContext& context) {
+  const SqlType& type = context.args[0].type;
+  if (type.known() && !type.Is(TypeCode::kString)) {
+    Fail(context.call.at,
+         Cat("No matching signature for function UPPER for argument types: ", GoogleName(type)));
+  }
+  return {context.Fill("upper(replace($1, 'ß', 'SS'))"), TypeCode::kString};
+}
+
 Emitted EmitNormalize(CallContext& context) {
   if (context.args.size() > 1) {
     const Expression& mode = *context.call.args[1];
@@ -163,7 +173,7 @@ constexpr Function kFunctions[] = {
      Result::kBytesOrString},
     {"RIGHT", 2, 2, "gsql_right($1, $2, $E(Second argument in RIGHT cannot be negative))",
      Result::kBytesOrString},
-    {"UPPER", 1, 1, "upper(replace($1, 'ß', 'SS'))", Result::kString},
+    {"UPPER", 1, 1, "", Result::kString, kScalar, EmitUpper},
     {"LOWER", 1, 1, "lower($1)", Result::kString},
     {"INITCAP", 1, 1, "gsql_initcap($1)", Result::kString, kScalar, nullptr, true, "",
      "words are separated by anything that is neither a letter nor a digit"},

@@ -57,10 +57,10 @@ Emitted EmitDatetime(CallContext& context) {
     const std::string instant = Cat("CAST(", context.args[0].sql, " AS TIMESTAMPTZ)");
     return {ToLocal(instant, context.args[1].sql), TypeCode::kDatetime};
   }
-  const std::string_view text =
-      context.args.size() == 6   ? "make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE))"
-      : time                     ? "(CAST($1 AS DATE) + $2)"
-                                 : "CAST($1 AS TIMESTAMP)";
+  const std::string_view text = context.args.size() == 6
+                                    ? "make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE))"
+                                : time ? "(CAST($1 AS DATE) + $2)"
+                                       : "CAST($1 AS TIMESTAMP)";
   return {context.Fill(text), TypeCode::kDatetime};
 }
 
@@ -170,9 +170,7 @@ std::optional<Emitted> EmitWithOffset(CallContext& context, const std::string& i
   const std::string local = ToLocal(instant, zone);
   std::string sql;
   size_t start = 0;
-  auto add = [&](const std::string& piece) {
-    Append(&sql, sql.empty() ? "(" : " || ", piece);
-  };
+  auto add = [&](const std::string& piece) { Append(&sql, sql.empty() ? "(" : " || ", piece); };
   for (size_t at = 0; at + 1 < format.size(); ++at) {
     if (format[at] != '%') continue;
     const bool colon = format.compare(at, 3, "%Ez") == 0;

@@ -13,8 +13,8 @@ std::string StructTemplate(const SqlType& type, int depth, bool integers_as_text
   for (size_t i = 0; i < type.fields.size(); ++i) {
     const SqlField& field = type.fields[i];
     const std::string name = EscapeTemplate(QuoteText(field.name));
-    const std::string inner =
-        Substitute(Template(field.type, depth + 1, integers_as_text), Cat("struct_extract($1, ", name, ")"));
+    const std::string inner = Substitute(Template(field.type, depth + 1, integers_as_text),
+                                         Cat("struct_extract($1, ", name, ")"));
     Append(&text, "CAST(to_json(", name, ") AS VARCHAR) || ':' || coalesce(", inner,
            ", 'null') || ", i + 1 < type.fields.size() ? "',' || " : "");
   }
@@ -41,6 +41,8 @@ std::string Template(const SqlType& type, int depth, bool integers_as_text) {
       return "CAST(to_json($1) AS VARCHAR)";
     case TypeCode::kBytes:
       return "('\"' || to_base64($1) || '\"')";
+    case TypeCode::kInterval:
+      return "('\"' || gsql_interval_text($1) || '\"')";
     case TypeCode::kDate:
       return "('\"' || CAST($1 AS VARCHAR) || '\"')";
     case TypeCode::kTime:
@@ -51,7 +53,8 @@ std::string Template(const SqlType& type, int depth, bool integers_as_text) {
       return "('\"' || replace(replace(gsql_timestamp_text($1), ' ', 'T'), '+00', 'Z') || '\"')";
     case TypeCode::kArray: {
       const std::string name = Cat("e", depth);
-      const std::string inner = Substitute(Template(type.element(), depth + 1, integers_as_text), name);
+      const std::string inner =
+          Substitute(Template(type.element(), depth + 1, integers_as_text), name);
       return Cat("('[' || array_to_string(list_transform($1, lambda ", name, ": coalesce(", inner,
                  ", 'null')), ',') || ']')");
     }

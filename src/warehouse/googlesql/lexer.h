@@ -15,8 +15,8 @@ enum class TokenKind {
   kFloat,
   kString,  // `text` is the value, escapes resolved
   kBytes,
-  kParameter,   // @name; `text` is the name
-  kPositional,  // ?
+  kParameter,       // @name; `text` is the name
+  kPositional,      // ?
   kSystemVariable,  // @@name.name; `text` is without @@
   kSymbol,
   kEnd,

@@ -55,10 +55,10 @@ ExpressionPtr Parser::ParsePathCall() {
   // BigQuery's own functions have such a first part, or a name alone.
   static constexpr std::string_view kFamilies[] = {"NET", "HLL_COUNT", "KEYS", "AEAD"};
   const std::string family = Upper(path[0]);
-  const bool own = path.size() == 2 && name.kind == TokenKind::kIdentifier &&
-                   std::find(std::begin(kFamilies), std::end(kFamilies), family) !=
-                       std::end(kFamilies);
-  std::string text = own              ? Cat(family, ".", Upper(path[1]))
+  const bool own =
+      path.size() == 2 && name.kind == TokenKind::kIdentifier &&
+      std::find(std::begin(kFamilies), std::end(kFamilies), family) != std::end(kFamilies);
+  std::string text = own                ? Cat(family, ".", Upper(path[1]))
                      : path.size() == 1 ? Upper(path[0])
                                         : "";
   Token token = name;

@@ -53,7 +53,7 @@ QueryPtr Parser::WrapForPipe(QueryPtr query) {
   table->at = query->at;
   if (IsPlain(*query)) {
     const TableExpression& from = *query->select->from;
-    table->alias = !from.alias.empty()                ? from.alias
+    table->alias = !from.alias.empty()             ? from.alias
                    : from.kind == TableKind::kName ? from.path.back()
                                                    : "";
   }
@@ -100,6 +100,11 @@ void Parser::ParsePipe(QueryPtr* query) {
     if (TakeWord("OFFSET")) (*query)->offset = ParseExpression();
     return;
   }
+  if (!ParseTablePipe(query, at)) Unexpected();
+}
+
+// What works on the rows as a whole. False: none of them.
+bool Parser::ParseTablePipe(QueryPtr* query, size_t at) {
   if (const std::string operation = TakeSetOperation(); !operation.empty()) {
     auto set = std::make_unique<Query>();
     set->at = at;
@@ -111,19 +116,22 @@ void Parser::ParsePipe(QueryPtr* query) {
       ExpectSymbol(")");
     } while (TakeSymbol(","));
     *query = std::move(set);
-    return;
+    return true;
   }
   if (TakeWord("DISTINCT")) {
     *query = WrapForPipe(std::move(*query));
     (*query)->select->distinct = true;
-    return;
+    return true;
   }
   if (TakeWord("AGGREGATE")) {
     if (!IsPlain(**query)) *query = WrapForPipe(std::move(*query));
-    return ParseAggregatePipe(query->get());
+    ParseAggregatePipe(query->get());
+    return true;
   }
   for (const std::string word : {"EXTEND", "SET", "DROP", "RENAME", "AS"}) {
-    if (TakeWord(word)) return ParseColumnPipe(query, word);
+    if (!TakeWord(word)) continue;
+    ParseColumnPipe(query, word);
+    return true;
   }
   const bool join = IsWord("JOIN") || IsWord("LEFT") || IsWord("RIGHT") || IsWord("FULL") ||
                     IsWord("INNER") || IsWord("CROSS");
@@ -131,14 +139,17 @@ void Parser::ParsePipe(QueryPtr* query) {
     if (!join || !IsPlain(**query) || (*query)->select->where != nullptr) {
       *query = WrapForPipe(std::move(*query));
     }
-    if (join) return ParseJoinPipe(query->get());
-    (*query)->select->from = ParseTableSuffix(std::move((*query)->select->from));
-    return;
+    if (join) {
+      ParseJoinPipe(query->get());
+    } else {
+      (*query)->select->from = ParseTableSuffix(std::move((*query)->select->from));
+    }
+    return true;
   }
   if (IsWord("CALL") || IsWord("WINDOW") || IsWord("WITH")) {
     FailUnsupported(at, Cat("Pipe operator ", Peek().upper));
   }
-  Unexpected();
+  return false;
 }
 
 // AGGREGATE a, b [GROUP [AND ORDER] BY k1, k2]: keys come first in the result.

@@ -71,8 +71,8 @@ void Parser::ParseFunctionBody(ParsedStatement* statement) {
   }
   if (IsWord("REMOTE")) FailUnsupported(Peek().at, "A remote function");
   auto options = [&] {
-    for (const OptionValue& option : IsWord("OPTIONS") ? ParseOptions()
-                                                       : std::vector<OptionValue>()) {
+    for (const OptionValue& option :
+         IsWord("OPTIONS") ? ParseOptions() : std::vector<OptionValue>()) {
       if (option.name == "description") continue;
       FailUnsupported(option.at, Cat("Option ", option.name));
     }

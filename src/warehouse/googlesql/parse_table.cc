@@ -119,8 +119,8 @@ TablePtr Parser::ParseUnnest() {
 
 TablePtr Parser::ParseTableSuffix(TablePtr table) {
   auto pivot_ahead = [this] {
-    return (IsWord("PIVOT") || IsWord("UNPIVOT")) && (IsSymbol("(", 1) || IsWord("INCLUDE", 1) ||
-                                                      IsWord("EXCLUDE", 1));
+    return (IsWord("PIVOT") || IsWord("UNPIVOT")) &&
+           (IsSymbol("(", 1) || IsWord("INCLUDE", 1) || IsWord("EXCLUDE", 1));
   };
   if (IsWord("MATCH_RECOGNIZE") && IsSymbol("(", 1)) {
     FailUnsupported(Peek().at, "MATCH_RECOGNIZE");

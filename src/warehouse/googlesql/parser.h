@@ -120,6 +120,7 @@ class Parser {
   void ParseTableArguments(TableExpression* table);
   QueryPtr ParsePipes(QueryPtr query);
   void ParsePipe(QueryPtr* query);
+  bool ParseTablePipe(QueryPtr* query, size_t at);
   void ParseAggregatePipe(Query* wrapped);
   void ParseColumnPipe(QueryPtr* query, const std::string& word);
   void ParseJoinPipe(Query* wrapped);

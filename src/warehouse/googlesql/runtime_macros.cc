@@ -139,6 +139,7 @@ std::vector<RuntimeFunction> RuntimeFunctions() {
        "a function's name, a document, its paths and values as a JSON array, its option"},
       {"gsql_justify", "INTERVAL, VARCHAR", "INTERVAL",
        "24 hours as a day, 30 days as a month: HOURS, DAYS or INTERVAL (both)"},
+      {"gsql_interval_text", "INTERVAL", "VARCHAR", "Y-M D H:M:S[.F]"},
       {"gsql_javascript", "VARCHAR, VARCHAR, VARCHAR", "VARCHAR",
        "a function's code, its signature and its arguments as a JSON array; its result in JSON"},
   };

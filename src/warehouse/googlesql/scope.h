@@ -23,8 +23,8 @@ struct ScopeColumn {
   std::string sql;
   SqlType type;
   std::string stored = {};  // as Emitted's
-  bool hidden = false;     // not among what * gives
-  bool anonymous = false;  // BigQuery named it, as f0_
+  bool hidden = false;      // not among what * gives
+  bool anonymous = false;   // BigQuery named it, as f0_
 };
 
 // What a FROM item brings: its columns, and itself as a value.

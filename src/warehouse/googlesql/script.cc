@@ -10,7 +10,8 @@ namespace afluente::warehouse::googlesql {
 
 absl::StatusOr<std::unique_ptr<Script>> Script::Compile(std::string_view text) {
   if (text.size() > kStatementBytesMax) {
-    return absl::InvalidArgumentError("The query is too large: a script has at most 1024.00K bytes");
+    return absl::InvalidArgumentError(
+        "The query is too large: a script has at most 1024.00K bytes");
   }
   auto script = std::make_unique<Script>();
   script->text_ = text;

@@ -15,15 +15,15 @@ namespace afluente::warehouse::googlesql {
 // One step of a script. Which members are used depends on `op`; `target` is an instruction's index.
 struct Instruction {
   enum class Op {
-    kStatement,         // statement
-    kDeclare,           // names; type where written; expressions[0]: the default
-    kAssign,            // names; as many expressions, or one STRUCT for all
-    kJump,              // target, after leaving all blocks but `depth`
-    kJumpUnless,        // expressions[0]; target
-    kEnterBlock,        // target: its handler's place, 0 for none
+    kStatement,   // statement
+    kDeclare,     // names; type where written; expressions[0]: the default
+    kAssign,      // names; as many expressions, or one STRUCT for all
+    kJump,        // target, after leaving all blocks but `depth`
+    kJumpUnless,  // expressions[0]; target
+    kEnterBlock,  // target: its handler's place, 0 for none
     kLeaveBlock,
-    kBeginFor,          // statement: the query; names[0]; enters a block of its own
-    kNextFor,           // target when there is no row left
+    kBeginFor,  // statement: the query; names[0]; enters a block of its own
+    kNextFor,   // target when there is no row left
     kBeginTransaction,
     kCommit,
     kRollback,

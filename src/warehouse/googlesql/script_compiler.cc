@@ -323,15 +323,15 @@ void ScriptCompiler::CompileBlock() {
 
 bool ScriptCompiler::CompileTransaction() {
   const size_t at = Peek().at;
-  if (IsWord("BEGIN") && (IsWord("TRANSACTION", 1) || IsSymbol(";", 1) ||
-                          Peek(1).kind == TokenKind::kEnd)) {
+  if (IsWord("BEGIN") &&
+      (IsWord("TRANSACTION", 1) || IsSymbol(";", 1) || Peek(1).kind == TokenKind::kEnd)) {
     Take();
     TakeWord("TRANSACTION");
     Emit(Op::kBeginTransaction, at);
     return true;
   }
-  for (const auto& [word, op] : {std::pair<std::string_view, Op>("COMMIT", Op::kCommit),
-                                 {"ROLLBACK", Op::kRollback}}) {
+  for (const auto& [word, op] :
+       {std::pair<std::string_view, Op>("COMMIT", Op::kCommit), {"ROLLBACK", Op::kRollback}}) {
     if (!TakeWord(word)) continue;
     TakeWord("TRANSACTION");
     Emit(op, at);

@@ -56,7 +56,7 @@ struct AlterAction {
   size_t at = 0;
   std::string column;
   std::string new_name;
-  bool if_exists = false;      // also IF NOT EXISTS
+  bool if_exists = false;  // also IF NOT EXISTS
   ColumnDefinition definition;
   std::vector<OptionValue> options;
 };

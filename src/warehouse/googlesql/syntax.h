@@ -80,9 +80,9 @@ struct Window {
 
 // A function call's parts besides its arguments.
 struct CallClauses {
-  std::vector<std::string> path;         // the function's name as written, by parts
-  std::vector<std::string> named;        // of each argument; empty: by position
-  bool star = false;  // COUNT(*)
+  std::vector<std::string> path;   // the function's name as written, by parts
+  std::vector<std::string> named;  // of each argument; empty: by position
+  bool star = false;               // COUNT(*)
   bool distinct = false;
   bool safe = false;
   std::string nulls;   // IGNORE or RESPECT
@@ -131,8 +131,8 @@ struct PivotClause {
   };
   std::vector<ExpressionPtr> aggregates;
   std::vector<std::string> aggregate_aliases;
-  ExpressionPtr input;                      // PIVOT: FOR
-  std::vector<std::string> value_columns;   // UNPIVOT
+  ExpressionPtr input;                     // PIVOT: FOR
+  std::vector<std::string> value_columns;  // UNPIVOT
   std::string name_column;
   bool include_nulls = false;
   std::vector<Value> values;
@@ -148,7 +148,7 @@ struct TableExpression {
   std::string alias;
   bool with_offset = false;
   std::string offset_alias;
-  std::vector<ExpressionPtr> arguments;  // of a table function
+  std::vector<ExpressionPtr> arguments;     // of a table function
   std::vector<std::string> table_argument;  // RANGE_SESSIONIZE's: TABLE path
   std::unique_ptr<PivotClause> pivot;
   std::string sample;  // TABLESAMPLE's percentage

@@ -41,13 +41,13 @@ struct TranslateOptions {
   // Types of the parameters, when known (without @); those without a name are positional, in order.
   std::vector<schema::Field> parameter_types;
   // A script's variables; one is bound as the parameter called ":" and its name.
-  std::vector<schema::Field> variables;
+  std::vector<schema::Field> variables = {};
   // nullptr: there are no routines, wildcard tables or INFORMATION_SCHEMA.
   const CatalogListing* listing = nullptr;
   // CREATE TEMP FUNCTION statements of the script so far.
-  std::vector<std::shared_ptr<const Routine>> temporary_routines;
+  std::vector<std::shared_ptr<const Routine>> temporary_routines = {};
   // Where names alone find a script's temporary tables; empty when there is none.
-  std::string temporary_dataset;
+  std::string temporary_dataset = {};
 };
 
 // A key of a query's ORDER BY that is a column of its result.

@@ -12,7 +12,11 @@ import requests
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = "localhost/afluente-check"
 BASE = f"{PREFIX}/debian:12"
-ENVIRONMENT = {**os.environ, "STORAGE_DRIVER": "overlay", "BUILDAH_ISOLATION": "chroot"}
+# Images of our own store, so that nobody else's are touched and `make clean` takes them along.
+STORE = ROOT / "build/deploy/containers"
+STORE_SETTINGS = STORE / "storage.conf"
+ENVIRONMENT = {**os.environ, "CONTAINERS_STORAGE_CONF": str(STORE_SETTINGS), "BUILDAH_ISOLATION": "chroot"}
+ENVIRONMENT.pop("STORAGE_DRIVER", None)
 # Without CAP_SYS_RESOURCE, as in a container without privileges, runc cannot raise these; as root on a machine they do no harm.
 LIMITS = ["--ulimit", "nproc=1000:1000", "--ulimit", "nofile=1024:1024"]
 CLOUD_RUN = ["--memory=2g", "--memory-swap=2g", "--cpus=1", "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges"]
@@ -29,6 +33,8 @@ def call(*command, code=0, stdin=None, timeout=580):
 
 def import_base():
     """The Debian base that set-up made, once for each time it was made."""
+    STORE.mkdir(parents=True, exist_ok=True)
+    STORE_SETTINGS.write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{STORE}/graph"\nrunroot = "{STORE}/run"\n', encoding="utf-8")
     archive = (ROOT / "build/deploy/base.tar").resolve()
     stamp = f"{archive.stat().st_mtime_ns}"
     known = call("podman", "image", "inspect", BASE, code=None)

@@ -36,6 +36,14 @@ def registry(folder):
         process.wait(timeout=SECONDS)
 
 
+def forget(address):
+    """Takes the images that were pushed to a registry out of the store."""
+    listing = call("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", code=None).stdout.split()
+    names = [name for name in listing if name.startswith(f"{address}/")]
+    if names:
+        call("podman", "rmi", "-f", *names, code=None)
+
+
 class Revisions:
     """Runs what the stub was told to run: exactly that image, port, CPU and memory, in a network of its own."""
 
@@ -97,6 +105,7 @@ class Rehearsal:
         workspace.mkdir()
         copy_sources(ROOT, workspace)
         address = self.stack.enter_context(registry(self.folder))
+        self.stack.callback(forget, address)
         runner = Runner(workspace, address, self.say)
         self.revisions = Revisions(runner.local)
         self.stack.enter_context(self.revisions.containers)

@@ -11,7 +11,7 @@ VERSION = "8.0.0"
 
 
 def run(command, cwd, environment, accept=(0,)):
-    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=580, check=False)
     assert accept is None or result.returncode in accept, (
         f"{' '.join(map(str, command))}: exit code {result.returncode}\n{result.stdout[-6000:]}\n{result.stderr[-6000:]}")
     return result

@@ -187,11 +187,20 @@ DIFFERENCES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def unchanged(standin, tmp_path_factory):
+    tf = Terraform(standin, tmp_path_factory.mktemp("unchanged") / "copy", "examples/orders").init()
+    return tf, cloud(tf)
+
+
 @pytest.mark.parametrize("part,old,new", DIFFERENCES, ids=["retention", "deadline", "type", "clustering", "location"])
-def test_a_difference_is_seen(standin, tmp_path, part, old, new):
+def test_a_difference_is_seen(unchanged, part, old, new):
     """The comparison itself: one changed line of the specification changes its part of what Terraform makes, and no other."""
-    tf = Terraform(standin, tmp_path / "copy", "examples/orders").init()
-    before = cloud(tf)
-    tf.edit("deploy/terraform/examples/orders/afluente.yaml", old, new)
-    after = cloud(tf)
+    tf, before = unchanged
+    spec = "deploy/terraform/examples/orders/afluente.yaml"
+    tf.edit(spec, old, new)
+    try:
+        after = cloud(tf)
+    finally:
+        tf.edit(spec, new, old)
     assert {p for p in before if before[p] != after[p]} == {part}

@@ -42,7 +42,8 @@ void AddDeadLetters(CLI::App& app, InstanceLocation& location, std::function<int
   auto* ids = retry->add_option("ids", options->ids, "message ids");
   auto* all = retry->add_flag("--all", options->all, "all that are dead (and match --error)");
   ids->excludes(all);
-  retry->add_option("--data", options->data_file, "file with the data instead of the message's own");
+  retry->add_option("--data", options->data_file,
+                    "file with the data instead of the message's own");
 }
 
 void AddReplay(CLI::App& app, InstanceLocation& location, std::function<int()>& run,

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "console/worker_answer.h"
+#include "function/function.h"
 #include "function/operations.h"
 #include "host/check.h"
 #include "schema/civil_time.h"
@@ -141,10 +142,8 @@ absl::StatusOr<std::string> Retry(const Operations& operations, const std::strin
   AFLUENTE_ASSIGN_OR_RETURN(const auto retried, operations.dead_letters->Decide(retries));
   Json outcomes = Json::array();
   for (const DeadLetters::Retried& each : retried) {
-    outcomes.push_back({{"id", each.id},
-                        {"outcome", each.outcome},
-                        {"rows", each.rows},
-                        {"error", each.error}});
+    outcomes.push_back(
+        {{"id", each.id}, {"outcome", each.outcome}, {"rows", each.rows}, {"error", each.error}});
   }
   return Json{{"outcomes", outcomes}}.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -223,7 +222,8 @@ void AddFunctionRoutes(http::Router& router, const std::vector<Operations>& oper
                                                         Json::error_handler_t::replace)));
                })
           .ok());
-  using Answer = std::function<absl::StatusOr<std::string>(const Operations&, const http::Request&)>;
+  using Answer =
+      std::function<absl::StatusOr<std::string>(const Operations&, const http::Request&)>;
   const auto add = [&](const char* method, const char* path, Answer answer) {
     const auto handler = [&operations, &workers, answer = std::move(answer)](
                              http::Request request, http::PathParameters path_parameters,
@@ -233,10 +233,9 @@ void AddFunctionRoutes(http::Router& router, const std::vector<Operations>& oper
         return respond(http::Problem(
             absl::NotFoundError(absl::StrCat("there is no function ", path_parameters["name"]))));
       }
-      AnswerFromWorker(workers, std::move(respond),
-                       [found, answer, request = std::move(request)] {
-                         return answer(*found, request);
-                       });
+      AnswerFromWorker(workers, std::move(respond), [found, answer, request = std::move(request)] {
+        return answer(*found, request);
+      });
     };
     AFLUENTE_CHECK(router.Add(method, path, handler).ok());
   };

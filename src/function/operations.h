@@ -4,7 +4,6 @@
 
 #include "function/dead_letters.h"
 #include "function/dry_run.h"
-#include "function/function.h"
 #include "function/replay.h"
 
 namespace afluente::function {

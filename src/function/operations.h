@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "function/backfill.h"
 #include "function/dead_letters.h"
 #include "function/dry_run.h"
 #include "function/replay.h"
@@ -13,6 +14,7 @@ struct Operations {
   Function* function = nullptr;
   std::unique_ptr<DeadLetters> dead_letters;
   std::unique_ptr<DryRun> dry_run;
+  std::unique_ptr<Backfill> backfill;
   std::unique_ptr<Replay> replay;
 };
 

@@ -99,6 +99,7 @@ function::Operations MakeOperations(const spec::Function& function, const Transf
   operations.dead_letters =
       std::make_unique<function::DeadLetters>(worker, database.warehouse(), source, clock);
   operations.dry_run = std::make_unique<function::DryRun>(worker, database.warehouse(), source);
+  operations.backfill = std::make_unique<function::Backfill>(worker, source, clock);
   operations.replay = std::make_unique<function::Replay>(
       worker, source,
       [&function, parts, &database](const warehouse::TableName& name) {

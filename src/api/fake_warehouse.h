@@ -66,8 +66,8 @@ class FakeWarehouse final : public warehouse::Warehouse {
   absl::StatusOr<std::vector<warehouse::FunctionRecord>> Functions() const override {
     return Unused();
   }
-  absl::StatusOr<warehouse::FunctionAccount> Account(
-      const std::string&, const warehouse::TableName&) const override {
+  absl::StatusOr<warehouse::FunctionAccount> Account(const std::string&,
+                                                     const warehouse::TableName&) const override {
     return Unused();
   }
   absl::StatusOr<std::vector<warehouse::OutboxEntry>> Outbox(size_t) const override {

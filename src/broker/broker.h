@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "broker/keyed_publisher.h"
 #include "broker/log/journal.h"
 #include "broker/policies.h"
 #include "broker/publisher.h"

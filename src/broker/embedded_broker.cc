@@ -232,8 +232,8 @@ void EmbeddedBroker::AppendPublish(const std::shared_ptr<Topic>& topic,
       });
 }
 
-void EmbeddedBroker::PublishKeyed(std::string_view topic_name, std::string key,
-                                  event::Draft draft, KeyedPublisher::Settled done) {
+void EmbeddedBroker::PublishKeyed(std::string_view topic_name, std::string key, event::Draft draft,
+                                  KeyedPublisher::Settled done) {
   std::shared_ptr<Topic> topic = state_->FindTopic(topic_name);
   if (!topic) return done(ResourceNotFound(topic_name));
   std::vector<event::Draft> drafts;

@@ -89,14 +89,14 @@ struct ForgetKeysRecord {
   std::vector<std::string> keys;
 };
 
-using Record = std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
-                            ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
-                            DeleteSubscriptionRecord, AcksRecord, ReleaseRecord, FailuresRecord,
-                            DeadLetterRecord, KeyedPublishRecord, ForgetKeysRecord,
-                            CreateSnapshotRecord, UpdateSnapshotRecord,
-                            DeleteSnapshotRecord, SeekToTimeRecord, SeekToSnapshotRecord,
-                            DetachSubscriptionRecord, CreateSchemaRecord, CommitSchemaRecord,
-                            DeleteSchemaRevisionRecord, DeleteSchemaRecord, SetPolicyRecord>;
+using Record =
+    std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
+                 ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
+                 DeleteSubscriptionRecord, AcksRecord, ReleaseRecord, FailuresRecord,
+                 DeadLetterRecord, KeyedPublishRecord, ForgetKeysRecord, CreateSnapshotRecord,
+                 UpdateSnapshotRecord, DeleteSnapshotRecord, SeekToTimeRecord, SeekToSnapshotRecord,
+                 DetachSubscriptionRecord, CreateSchemaRecord, CommitSchemaRecord,
+                 DeleteSchemaRevisionRecord, DeleteSchemaRecord, SetPolicyRecord>;
 
 // The subscription whose settings the record changes (or makes, or ends), null for another record.
 const std::string* ChangedSubscription(const Record& record);
@@ -116,8 +116,8 @@ void SetPublishTime(std::string& payload, host::WallTime publish_time);
 
 // Of a publish, the head alone. DATA_LOSS when the bytes are not a record.
 absl::StatusOr<Record> Decode(std::string_view payload);
-// Whether a record is a publish to that incarnation of a topic, a dead letter's or keyed one too; looks at no
-// more than its head.
+// Whether a record is a publish to that incarnation of a topic, a dead letter's or keyed one too;
+// looks at no more than its head.
 bool IsPublishTo(uint64_t incarnation, std::string_view payload);
 // Adds the messages of a record that publishes, not numbered yet. DATA_LOSS as above.
 absl::Status DecodePublish(std::string_view payload, Batch& batch);

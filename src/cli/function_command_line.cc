@@ -42,7 +42,8 @@ void AddDeadLetters(CLI::App& app, InstanceLocation& location, std::function<int
   auto* ids = retry->add_option("ids", options->ids, "message ids");
   auto* all = retry->add_flag("--all", options->all, "all that are dead (and match --error)");
   ids->excludes(all);
-  retry->add_option("--data", options->data_file, "file with the data instead of the message's own");
+  retry->add_option("--data", options->data_file,
+                    "file with the data instead of the message's own");
 }
 
 void AddReplay(CLI::App& app, InstanceLocation& location, std::function<int()>& run,
@@ -70,12 +71,28 @@ void AddReplay(CLI::App& app, InstanceLocation& location, std::function<int()>& 
   });
 }
 
+void AddBackfill(CLI::App& app, InstanceLocation& location, std::function<int()>& run,
+                 const AddLocation& add_location) {
+  // Shared as above.
+  auto options = std::make_shared<BackfillOptions>();
+  CLI::App* backfill =
+      app.add_subcommand("backfill", "files straight through a function into its table");
+  backfill->add_option("function", options->function, "function")->required();
+  backfill->add_option("files", options->files, "NDJSON or CSV files")->required();
+  backfill->add_flag("--json", options->json, "for programs");
+  add_location(backfill);
+  backfill->callback([&location, &run, options] {
+    run = [&location, options] { return RunBackfill(location, *options); };
+  });
+}
+
 }  // namespace
 
 void AddFunctionCommands(CLI::App& app, InstanceLocation& location, std::function<int()>& run,
                          const AddLocation& add_location) {
   AddDeadLetters(app, location, run, add_location);
   AddReplay(app, location, run, add_location);
+  AddBackfill(app, location, run, add_location);
 }
 
 }  // namespace afluente::cli

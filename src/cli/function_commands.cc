@@ -44,10 +44,10 @@ absl::Status EachPage(const Instance& instance, const DeadLetterOptions& options
                       const std::string& state, Visit visit) {
   std::string after;
   while (true) {
-    const std::string path = PathOf(
-        options.function, absl::StrCat("/dead-letters?limit=", kPage, "&state=", QueryText(state),
-                                       "&error=", QueryText(options.error),
-                                       "&after=", QueryText(after)));
+    const std::string path =
+        PathOf(options.function,
+               absl::StrCat("/dead-letters?limit=", kPage, "&state=", QueryText(state),
+                            "&error=", QueryText(options.error), "&after=", QueryText(after)));
     AFLUENTE_ASSIGN_OR_RETURN(const Json page, AskAdmin(instance, "GET", path));
     AFLUENTE_RETURN_IF_ERROR(visit(page.at("dead_letters")));
     if (page.at("next").is_null()) return absl::OkStatus();
@@ -63,9 +63,9 @@ std::string Dump(const Json& json) {
 absl::Status RetryPage(const Instance& instance, const std::string& function, const Json& messages,
                        Json& outcomes) {
   if (messages.empty()) return absl::OkStatus();
-  AFLUENTE_ASSIGN_OR_RETURN(
-      const Json answer, AskAdmin(instance, "POST", PathOf(function, "/dead-letters/retry"),
-                                  Dump({{"messages", messages}})));
+  AFLUENTE_ASSIGN_OR_RETURN(const Json answer,
+                            AskAdmin(instance, "POST", PathOf(function, "/dead-letters/retry"),
+                                     Dump({{"messages", messages}})));
   for (const Json& each : answer.at("outcomes")) outcomes.push_back(each);
   return absl::OkStatus();
 }

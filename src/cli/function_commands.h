@@ -41,8 +41,15 @@ struct ReplayOptions {
 };
 int RunReplay(const InstanceLocation& location, const ReplayOptions& options);
 
-// Adds dead-letters and replay. `run` is set to what the given command does; `add_location` adds the
-// options that find the instance. All arguments outlive the parsing.
+struct BackfillOptions {
+  std::string function;
+  std::vector<std::string> files;  // NDJSON or CSV
+  bool json = false;
+};
+int RunBackfill(const InstanceLocation& location, const BackfillOptions& options);
+
+// Adds dead-letters, replay and backfill. `run` is set to what the given command does;
+// `add_location` adds the options that find the instance. All arguments outlive the parsing.
 void AddFunctionCommands(CLI::App& app, InstanceLocation& location, std::function<int()>& run,
                          const std::function<void(CLI::App*)>& add_location);
 

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "console/worker_answer.h"
+#include "function/function.h"
 #include "function/operations.h"
 #include "host/check.h"
 #include "schema/civil_time.h"
@@ -141,10 +142,8 @@ absl::StatusOr<std::string> Retry(const Operations& operations, const std::strin
   AFLUENTE_ASSIGN_OR_RETURN(const auto retried, operations.dead_letters->Decide(retries));
   Json outcomes = Json::array();
   for (const DeadLetters::Retried& each : retried) {
-    outcomes.push_back({{"id", each.id},
-                        {"outcome", each.outcome},
-                        {"rows", each.rows},
-                        {"error", each.error}});
+    outcomes.push_back(
+        {{"id", each.id}, {"outcome", each.outcome}, {"rows", each.rows}, {"error", each.error}});
   }
   return Json{{"outcomes", outcomes}}.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -201,6 +200,28 @@ absl::StatusOr<std::string> RunDry(const Operations& operations, const std::stri
   return operations.dry_run->Run(request);
 }
 
+absl::StatusOr<std::string> TakeBackfill(const Operations& operations, const std::string& body) {
+  AFLUENTE_ASSIGN_OR_RETURN(Fields fields, Fields::Parse(body));
+  function::Backfill::Part part;
+  AFLUENTE_ASSIGN_OR_RETURN(part.file, fields.TakeText("file"));
+  const Json first = fields.Take("first");
+  const Json records = fields.Take("records");
+  AFLUENTE_RETURN_IF_ERROR(fields.CheckEmpty());
+  if (!first.is_number_unsigned() || !records.is_array())
+    return absl::InvalidArgumentError("$: expected file, first (a number) and records (a list)");
+  part.first = first.get<uint64_t>();
+  for (const Json& record : records) {
+    event::Draft draft;
+    if (!record.is_string() || !absl::Base64Unescape(record.get<std::string>(), &draft.data))
+      return absl::InvalidArgumentError("$.records[]: expected base64");
+    part.records.push_back(std::move(draft));
+  }
+  if (part.records.empty())
+    return Json{{"decided", operations.backfill->Decided(part.file)}}.dump();
+  AFLUENTE_ASSIGN_OR_RETURN(const uint64_t decided, operations.backfill->Take(std::move(part)));
+  return Json{{"decided", decided}}.dump();
+}
+
 const Operations* Find(const std::vector<Operations>& all, const std::string& name) {
   for (const Operations& each : all) {
     if (each.function->settings().name == name) return &each;
@@ -223,7 +244,8 @@ void AddFunctionRoutes(http::Router& router, const std::vector<Operations>& oper
                                                         Json::error_handler_t::replace)));
                })
           .ok());
-  using Answer = std::function<absl::StatusOr<std::string>(const Operations&, const http::Request&)>;
+  using Answer =
+      std::function<absl::StatusOr<std::string>(const Operations&, const http::Request&)>;
   const auto add = [&](const char* method, const char* path, Answer answer) {
     const auto handler = [&operations, &workers, answer = std::move(answer)](
                              http::Request request, http::PathParameters path_parameters,
@@ -233,10 +255,9 @@ void AddFunctionRoutes(http::Router& router, const std::vector<Operations>& oper
         return respond(http::Problem(
             absl::NotFoundError(absl::StrCat("there is no function ", path_parameters["name"]))));
       }
-      AnswerFromWorker(workers, std::move(respond),
-                       [found, answer, request = std::move(request)] {
-                         return answer(*found, request);
-                       });
+      AnswerFromWorker(workers, std::move(respond), [found, answer, request = std::move(request)] {
+        return answer(*found, request);
+      });
     };
     AFLUENTE_CHECK(router.Add(method, path, handler).ok());
   };
@@ -252,6 +273,10 @@ void AddFunctionRoutes(http::Router& router, const std::vector<Operations>& oper
   add("POST", "/v1/functions/{name}/replay",
       [project](const Operations& of, const http::Request& request) {
         return Replay(of, request.body, project);
+      });
+  add("POST", "/v1/functions/{name}/backfill",
+      [](const Operations& of, const http::Request& request) {
+        return TakeBackfill(of, request.body);
       });
   add("POST", "/v1/functions/{name}/dry-run",
       [](const Operations& of, const http::Request& request) { return RunDry(of, request.body); });

@@ -1,13 +1,16 @@
 // A function's balance: the four sides of promise 3, and who does not add up.
 
+#include "host/check.h"
+
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/topics.h"
 #include "function/function.h"
 #include "function/journal_walk.h"
-#include "host/check.h"
+#include "function/transform.h"
 
 namespace afluente::function {
 namespace {
@@ -21,9 +24,9 @@ std::string Quoted(const warehouse::TableName& table) {
 }
 
 // The first column of a query's rows.
-absl::StatusOr<std::set<std::string>> ReadIds(
-    warehouse::Warehouse& warehouse, const std::string& sql,
-    const std::vector<warehouse::Parameter>& parameters) {
+absl::StatusOr<std::set<std::string>> ReadIds(warehouse::Warehouse& warehouse,
+                                              const std::string& sql,
+                                              const std::vector<warehouse::Parameter>& parameters) {
   AFLUENTE_ASSIGN_OR_RETURN(auto stream, warehouse.Query({sql, "", ""}, parameters, {}));
   std::set<std::string> ids;
   while (true) {
@@ -59,11 +62,11 @@ absl::StatusOr<Places> FindPlaces(warehouse::Warehouse& warehouse, const Setting
                              "LENGTH(@first)"),
                 {Text("first", first_id)}));
   }
-  auto dead = ReadIds(
-      warehouse,
-      absl::StrCat("SELECT DISTINCT message_id FROM ", Quoted(settings.dead_letter_table),
-                   " WHERE `function` = @name AND state <> 'retried'"),
-      {Text("name", settings.name)});
+  auto dead =
+      ReadIds(warehouse,
+              absl::StrCat("SELECT DISTINCT message_id FROM ", Quoted(settings.dead_letter_table),
+                           " WHERE `function` = @name AND state <> 'retried'"),
+              {Text("name", settings.name)});
   // The table comes with the first dead letter.
   if (dead.ok()) places.dead = *std::move(dead);
   return places;
@@ -120,8 +123,7 @@ absl::Status Function::FindSuspects(const State& state, broker::TopicReader& rea
   if (last > kSearchedMax) after = std::max(after, last - kSearchedMax);
   if (after >= last) return absl::OkStatus();
   AFLUENTE_ASSIGN_OR_RETURN(const auto first, ReadOne(reader, after + 1));
-  AFLUENTE_ASSIGN_OR_RETURN(Places places,
-                            FindPlaces(warehouse_, settings_, first->message_id));
+  AFLUENTE_ASSIGN_OR_RETURN(Places places, FindPlaces(warehouse_, settings_, first->message_id));
   AFLUENTE_RETURN_IF_ERROR(Walk(reader, after, last, [&](const event::Message& message) {
     const bool decided = message.sequence <= state.position.sequence &&
                          state.waiting.Find(message.sequence) == nullptr;

@@ -39,8 +39,7 @@ void CommitDraft::Add(Decision& decision) {
   commit_.counters.rows += decision.outcome.rows.size();
   int64_t row_number = 0;
   for (auto& values : decision.outcome.rows) {
-    commit_.rows.push_back(
-        {decision.attempt.message->message_id, row_number++, std::move(values)});
+    commit_.rows.push_back({decision.attempt.message->message_id, row_number++, std::move(values)});
   }
 }
 

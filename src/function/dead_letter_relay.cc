@@ -99,9 +99,8 @@ absl::Status DeadLetterRelay::Forget(std::vector<std::string> keys) {
   if (keys.empty()) return absl::OkStatus();
   auto answered = std::make_shared<std::promise<absl::Status>>();
   auto answer = answered->get_future();
-  publisher_.ForgetKeys(std::move(keys), [answered](absl::Status status) {
-    answered->set_value(std::move(status));
-  });
+  publisher_.ForgetKeys(
+      std::move(keys), [answered](absl::Status status) { answered->set_value(std::move(status)); });
   return answer.get();
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "broker/keyed_publisher.h"
+#include "broker/publisher.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::function {

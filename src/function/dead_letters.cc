@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/topic_reader.h"
 #include "function/commit_draft.h"
 #include "function/decide_all.h"
+#include "function/function.h"
 #include "host/check.h"
 #include "host/clock.h"
 #include "warehouse/row_json.h"
@@ -127,8 +129,7 @@ absl::StatusOr<std::vector<Attempt>> DeadLetters::Read(const std::vector<Retry>&
     for (size_t i = 0; i < batch.rows; ++i) {
       auto message = std::make_shared<event::Message>();
       message->message_id = batch.columns[0].Bytes(i);
-      message->publish_time =
-          host::WallTime(std::chrono::microseconds(batch.columns[1].ints[i]));
+      message->publish_time = host::WallTime(std::chrono::microseconds(batch.columns[1].ints[i]));
       message->data = batch.columns[2].Bytes(i);
       message->attributes = ReadAttributes(batch.columns[3].Bytes(i));
       message->ordering_key = batch.columns[4].Bytes(i);
@@ -140,9 +141,8 @@ absl::StatusOr<std::vector<Attempt>> DeadLetters::Read(const std::vector<Retry>&
   for (const Retry& retry : retries) {
     const auto it = found.find(retry.id);
     if (it == found.end()) {
-      return absl::NotFoundError(absl::StrCat("message ", retry.id,
-                                              " is no dead letter of function ",
-                                              function_.settings().name));
+      return absl::NotFoundError(absl::StrCat(
+          "message ", retry.id, " is no dead letter of function ", function_.settings().name));
     }
     auto message = std::make_shared<event::Message>(*it->second.message);
     if (retry.data) message->data = *retry.data;
@@ -164,8 +164,7 @@ absl::StatusOr<std::vector<DeadLetters::Retried>> DeadLetters::Decide(
   const std::atomic<bool> stopped = false;
   RetryPolicy once = function_.settings().retry;
   once.attempts_max = 1;
-  std::vector<Decision> decisions =
-      DecideAll(*transform, std::move(attempts), once, stopped);
+  std::vector<Decision> decisions = DecideAll(*transform, std::move(attempts), once, stopped);
   std::vector<Retried> retried;
   for (Decision& decision : decisions) {
     Retried each{decision.attempt.message->message_id, NameOf(decision.outcome.kind),
@@ -173,8 +172,8 @@ absl::StatusOr<std::vector<DeadLetters::Retried>> DeadLetters::Decide(
     // One by one: a row that the table refuses is one message's fault.
     CommitDraft draft(function_.settings(), clock_);
     draft.Replace(decision);
-    const absl::Status status = function_.CommitBeside(std::move(draft.commit()),
-                                                       [](State&) { return absl::OkStatus(); });
+    const absl::Status status =
+        function_.CommitBeside(std::move(draft.commit()), [](State&) { return absl::OkStatus(); });
     if (absl::IsInvalidArgument(status)) {
       each = {each.id, "dead", 0, std::string(status.message())};
     } else {

@@ -8,11 +8,20 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "function/function.h"
 #include "function/transform_source.h"
-#include "warehouse/warehouse.h"
+
+namespace afluente::host {
+class Clock;
+}  // namespace afluente::host
+
+namespace afluente::warehouse {
+class Warehouse;
+}  // namespace afluente::warehouse
 
 namespace afluente::function {
+
+struct Attempt;
+class Function;
 
 // A function's rows of `<dataset>.dead_letters`, for its operator. Owned by roles/; any thread;
 // every method blocks.

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "function/decide_all.h"
+#include "function/function.h"
 #include "function/row_text.h"
 #include "host/check.h"
 #include "telemetry/json_string.h"
@@ -39,12 +40,11 @@ absl::StatusOr<Stored> ReadStored(warehouse::Warehouse& warehouse, const Setting
   schema::Value::List ids;
   for (const Attempt& attempt : attempts) ids.emplace_back(attempt.message->message_id);
   AFLUENTE_ASSIGN_OR_RETURN(
-      auto stream,
-      warehouse.Query({absl::StrCat("SELECT * FROM `", settings.table.ToString(),
-                                    "` WHERE _message_id IN UNNEST(@ids) "
-                                    "ORDER BY _message_id, _message_row"),
-                       "", ""},
-                      {{"ids", list, schema::Value(std::move(ids))}}, {}));
+      auto stream, warehouse.Query({absl::StrCat("SELECT * FROM `", settings.table.ToString(),
+                                                 "` WHERE _message_id IN UNNEST(@ids) "
+                                                 "ORDER BY _message_id, _message_row"),
+                                    "", ""},
+                                   {{"ids", list, schema::Value(std::move(ids))}}, {}));
   Stored stored;
   size_t id_column = 0;
   const std::vector<schema::Column>& columns = stream->columns();
@@ -160,8 +160,9 @@ absl::StatusOr<std::string> DryRun::Run(const Request& request) const {
     absl::StrAppend(&messages, ",\"rows\":", now, ",\"stored\":", then,
                     ",\"changed\":", differs ? "true" : "false", "}");
   }
-  return absl::StrCat("{\"messages\":[", messages, "],\"changed\":", changed, ",\"next\":",
-                      at < state.position.sequence ? absl::StrCat(at + 1) : "null", "}");
+  return absl::StrCat("{\"messages\":[", messages, "],\"changed\":", changed,
+                      ",\"next\":", at < state.position.sequence ? absl::StrCat(at + 1) : "null",
+                      "}");
 }
 
 }  // namespace afluente::function

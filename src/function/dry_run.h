@@ -3,13 +3,19 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
-#include "function/function.h"
 #include "function/transform_source.h"
-#include "warehouse/warehouse.h"
+#include "host/clock.h"
+
+namespace afluente::warehouse {
+class Warehouse;
+}  // namespace afluente::warehouse
 
 namespace afluente::function {
+
+class Function;
 
 // What a changed function would make of retained messages, beside the rows that are stored of them.
 // Stores nothing. Owned by roles/; any thread; blocks.

@@ -49,8 +49,7 @@ std::string PushBody(const EventTarget& target, const Attempt& attempt, const st
 
 http::OutgoingRequest EventRequest(const EventTarget& target, const Attempt& attempt) {
   const event::Message& message = *attempt.message;
-  const std::string time =
-      schema::FormatRfc3339(message.publish_time.time_since_epoch().count());
+  const std::string time = schema::FormatRfc3339(message.publish_time.time_since_epoch().count());
   const std::pair<const char*, std::string> event[] = {
       {"specversion", "1.0"},
       {"id", message.message_id},

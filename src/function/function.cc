@@ -4,9 +4,11 @@
 #include <optional>
 #include <utility>
 
+#include "broker/topics.h"
 #include "function/commit_draft.h"
 #include "function/function_instruments.h"
 #include "function/journal_walk.h"
+#include "function/transform.h"
 #include "host/check.h"
 #include "telemetry/log.h"
 
@@ -51,7 +53,7 @@ Function::Function(Settings settings, std::unique_ptr<Transform> transform, brok
       topics_(topics),
       warehouse_(warehouse),
       clock_(clock),
-      instruments_(std::make_unique<Instruments>(metrics, settings_.name)),
+      instruments_(std::make_unique<FunctionInstruments>(metrics, settings_.name)),
       wake_(std::make_shared<Wake>()) {
   transform_->OnDecided([wake = wake_] { wake->Ready(); });
 }
@@ -208,8 +210,7 @@ void Function::AwaitWork(bool stopping) {
   absl::MutexLock lock(&wake_->mutex);
   const auto ready =
       +[](Wake* wake) ABSL_NO_THREAD_SAFETY_ANALYSIS { return wake->stopped || wake->ready; };
-  const auto ready_to_stop =
-      +[](Wake* wake) ABSL_NO_THREAD_SAFETY_ANALYSIS { return wake->ready; };
+  const auto ready_to_stop = +[](Wake* wake) ABSL_NO_THREAD_SAFETY_ANALYSIS { return wake->ready; };
   // The deletion of a topic and its successor wake nobody: look now and then.
   wake_->mutex.AwaitWithTimeout(absl::Condition(stopping ? ready_to_stop : ready, wake_.get()),
                                 wait);

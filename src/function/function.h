@@ -12,12 +12,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "broker/topics.h"
 #include "function/balance.h"
 #include "function/settings.h"
 #include "function/state.h"
-#include "function/transform.h"
 #include "warehouse/warehouse.h"
+
+namespace afluente::broker {
+class Topics;
+}  // namespace afluente::broker
 
 namespace afluente::telemetry {
 class Metrics;
@@ -25,11 +27,16 @@ class Metrics;
 
 namespace afluente::function {
 
+struct Attempt;
+struct Decision;
+struct FunctionInstruments;
+class Transform;
+
 // What is known of a function's messages without counting them.
 struct Progress {
-  uint64_t position = 0;  // the last message read
-  uint64_t unread = 0;    // messages after it, matching or not
-  size_t waiting = 0;     // read and not decided: tried right now, or waiting for another attempt
+  uint64_t position = 0;   // the last message read
+  uint64_t unread = 0;     // messages after it, matching or not
+  size_t waiting = 0;      // read and not decided: tried right now, or waiting for another attempt
   std::string last_error;  // of one that waits
 };
 
@@ -65,7 +72,6 @@ class Function {
   absl::StatusOr<std::unique_ptr<broker::TopicReader>> OpenReader(uint64_t after_sequence) const;
 
  private:
-  struct Instruments;
   // The end of a step whose commit the warehouse could not take yet.
   struct Unsettled {
     warehouse::FunctionCommit commit;
@@ -115,7 +121,7 @@ class Function {
   broker::Topics& topics_;
   warehouse::Warehouse& warehouse_;
   const host::Clock& clock_;
-  const std::unique_ptr<Instruments> instruments_;
+  const std::unique_ptr<FunctionInstruments> instruments_;
 
   // Held for one step. Taken before progress_mutex_.
   mutable absl::Mutex step_mutex_;

@@ -3,15 +3,14 @@
 #include <string>
 #include <utility>
 
-#include "function/function.h"
 #include "telemetry/metric_names.h"
 #include "telemetry/metrics.h"
 
 namespace afluente::function {
 
 // What a function shows of itself at /metrics.
-struct Function::Instruments {
-  Instruments(telemetry::Metrics& all, std::string function)
+struct FunctionInstruments {
+  FunctionInstruments(telemetry::Metrics& all, std::string function)
       : metrics(all),
         name(std::move(function)),
         stored(Outcomes("stored")),

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/topics.h"
 #include "function/commit_draft.h"
 #include "function/function.h"
 #include "function/function_instruments.h"
 #include "function/journal_walk.h"
+#include "function/transform.h"
 #include "host/check.h"
 
 namespace afluente::function {
@@ -53,8 +55,8 @@ absl::StatusOr<size_t> Function::TakeDue(size_t max, std::vector<Attempt>& attem
   if (state_.waiting.empty()) return 0;
   const bool one_per_key = !transform_->immediate();
   size_t bytes = 0;
-  for (const uint64_t sequence : state_.waiting.Due(
-           clock_.Now(), settings_.retry.maximum_backoff, one_per_key, max)) {
+  for (const uint64_t sequence :
+       state_.waiting.Due(clock_.Now(), settings_.retry.maximum_backoff, one_per_key, max)) {
     if (bytes > settings_.batch_bytes_max) break;
     AFLUENTE_ASSIGN_OR_RETURN(auto message, ReadOne(*reader_, sequence));
     bytes += message->data.size();

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "broker/topics.h"
 #include "function/by_name_transform.h"
 #include "function/memory_warehouse.h"
 #include "function/sql_transform.h"
@@ -311,9 +312,8 @@ class StubbornTransform final : public Transform {
     for (Attempt& attempt : attempts) {
       attempts_[attempt.message->message_id] = attempt.number;
       const int64_t failures = std::stoll(attempt.message->data);
-      Outcome outcome = attempt.number <= failures
-                            ? Outcome::AttemptFailed("not yet")
-                            : Outcome::Rows({{schema::Value(failures)}});
+      Outcome outcome = attempt.number <= failures ? Outcome::AttemptFailed("not yet")
+                                                   : Outcome::Rows({{schema::Value(failures)}});
       decisions.push_back({std::move(attempt), std::move(outcome)});
     }
     return decisions;
@@ -326,9 +326,9 @@ class StubbornTransform final : public Transform {
 class RetryTest : public FunctionTest {
  protected:
   std::unique_ptr<Function> Start(Settings settings = DefaultSettings()) {
-    auto function = Function::Create(std::move(settings),
-                                     std::make_unique<StubbornTransform>(attempts_), topics_,
-                                     warehouse_, clock_, metrics_);
+    auto function =
+        Function::Create(std::move(settings), std::make_unique<StubbornTransform>(attempts_),
+                         topics_, warehouse_, clock_, metrics_);
     EXPECT_TRUE(function.ok()) << function.status();
     (*function)->Start();
     return *std::move(function);

@@ -52,8 +52,8 @@ std::vector<Decision> HttpTransform::Run(std::vector<Attempt> attempts) {
   for (Attempt& attempt : attempts) {
     http::OutgoingRequest request = EventRequest(options_.target, attempt);
     pool_.Send(std::move(request), options_.timeout,
-               [answers = answers_, attempt = std::move(attempt)](
-                   absl::StatusOr<http::Response> answer) mutable {
+               [answers = answers_,
+                attempt = std::move(attempt)](absl::StatusOr<http::Response> answer) mutable {
                  std::function<void()> decided;
                  {
                    absl::MutexLock lock(&answers->mutex);
@@ -86,16 +86,16 @@ Outcome HttpTransform::Decide(const absl::StatusOr<http::Response>& answer) {
         absl::StrCat("the function answered ", answer->status, ": ", Shown(body)));
   }
   if (body.size() >= options_.response_bytes_max) {
-    return Outcome::AttemptFailed(
-        absl::StrCat("the function's answer has ", options_.response_bytes_max,
-                     " bytes or more, which is the limit"));
+    return Outcome::AttemptFailed(absl::StrCat("the function's answer has ",
+                                               options_.response_bytes_max,
+                                               " bytes or more, which is the limit"));
   }
   const size_t first = body.find_first_not_of(" \t\r\n");
   // Python's functions-framework answers so for every function of CloudEvents.
   if (first == std::string::npos || body == "OK") return Outcome::SelfStored();
   if (body[first] != '[') {
-    return Outcome::AttemptFailed(absl::StrCat(
-        "expected an empty answer or a JSON array of rows, found ", Shown(body)));
+    return Outcome::AttemptFailed(
+        absl::StrCat("expected an empty answer or a JSON array of rows, found ", Shown(body)));
   }
   if (!options_.takes_rows) {
     return Outcome::AttemptFailed(
@@ -103,8 +103,7 @@ Outcome HttpTransform::Decide(const absl::StatusOr<http::Response>& answer) {
   }
   auto rows = rows_.Decode(body);
   if (!rows.ok()) {
-    return Outcome::AttemptFailed(
-        absl::StrCat("the function's answer: ", rows.status().message()));
+    return Outcome::AttemptFailed(absl::StrCat("the function's answer: ", rows.status().message()));
   }
   return *std::move(rows);
 }

@@ -14,10 +14,10 @@ namespace afluente::function {
 
 struct HttpTransformOptions {
   EventTarget target;
-  size_t concurrency = 64;                       // requests under way at once
-  std::chrono::milliseconds timeout{30'000};     // of one attempt
-  uint64_t response_bytes_max = 10'000'000;      // a longer answer fails the attempt
-  bool takes_rows = true;                        // false: there is no table for rows
+  size_t concurrency = 64;                    // requests under way at once
+  std::chrono::milliseconds timeout{30'000};  // of one attempt
+  uint64_t response_bytes_max = 10'000'000;   // a longer answer fails the attempt
+  bool takes_rows = true;                     // false: there is no table for rows
 };
 
 // A function in any language behind a URL. An answer of 2xx with a JSON array holds the message's

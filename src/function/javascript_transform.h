@@ -8,9 +8,10 @@
 
 namespace afluente::function {
 
-// `function name(message, metadata)`, called with Pub/Sub's UDF arguments: an object it returns is a
-// row by column name, an array of objects are rows, null or an empty array drops the message. What
-// it throws, or a limit, is a failed attempt; a row that does not fit the table fails for good.
+// `function name(message, metadata)`, called with Pub/Sub's UDF arguments: an object it returns is
+// a row by column name, an array of objects are rows, null or an empty array drops the message.
+// What it throws, or a limit, is a failed attempt; a row that does not fit the table fails for
+// good.
 class JavascriptTransform final : public Transform {
  public:
   JavascriptTransform(std::unique_ptr<script::JavaScript> function, JsonRows rows)

@@ -71,9 +71,8 @@ absl::StatusOr<Outcome> JsonRows::Decode(std::string_view json) {
   for (size_t i = 0; i < elements.size(); ++i) {
     auto row = decoder_->Decode(elements[i]);
     if (!row.ok()) {
-      return absl::InvalidArgumentError(
-          many ? absl::StrCat("row ", i, ": ", row.status().message())
-               : std::string(row.status().message()));
+      return absl::InvalidArgumentError(many ? absl::StrCat("row ", i, ": ", row.status().message())
+                                             : std::string(row.status().message()));
     }
     rows.push_back(*std::move(row));
   }

@@ -47,8 +47,8 @@ class MemoryWarehouse final : public warehouse::Warehouse {
     for (const auto& [name, record] : records_) records.push_back(record);
     return records;
   }
-  absl::StatusOr<warehouse::FunctionAccount> Account(
-      const std::string& function, const warehouse::TableName&) const override {
+  absl::StatusOr<warehouse::FunctionAccount> Account(const std::string& function,
+                                                     const warehouse::TableName&) const override {
     absl::MutexLock lock(&mutex_);
     warehouse::FunctionAccount account;
     if (records_.contains(function)) account.record = records_.at(function);

@@ -2,9 +2,9 @@
 
 #include <memory>
 
+#include "function/backfill.h"
 #include "function/dead_letters.h"
 #include "function/dry_run.h"
-#include "function/function.h"
 #include "function/replay.h"
 
 namespace afluente::function {
@@ -14,6 +14,7 @@ struct Operations {
   Function* function = nullptr;
   std::unique_ptr<DeadLetters> dead_letters;
   std::unique_ptr<DryRun> dry_run;
+  std::unique_ptr<Backfill> backfill;
   std::unique_ptr<Replay> replay;
 };
 

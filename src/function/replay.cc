@@ -5,8 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "broker/topic_reader.h"
 #include "function/commit_draft.h"
 #include "function/decide_all.h"
+#include "function/function.h"
 #include "host/check.h"
 #include "host/clock.h"
 #include "telemetry/log.h"
@@ -68,8 +70,7 @@ Replay::Progress Replay::progress() const {
 absl::StatusOr<uint64_t> Replay::FirstSequence(const Request& request) const {
   const State state = function_.state();
   // Opened at the end, it tells what is retained.
-  AFLUENTE_ASSIGN_OR_RETURN(const auto end_reader,
-                            function_.OpenReader(state.position.sequence));
+  AFLUENTE_ASSIGN_OR_RETURN(const auto end_reader, function_.OpenReader(state.position.sequence));
   const uint64_t first = end_reader->first_sequence();
   if (request.from_sequence) {
     if (*request.from_sequence >= first) return *request.from_sequence;
@@ -111,8 +112,8 @@ absl::Status Replay::Start(const Request& request) {
       function_.CommitBeside(EmptyCommit(function_.settings()), [&](State& state) {
         if (state.replay) return absl::FailedPreconditionError("a replay is running");
         if (first > state.position.sequence) return absl::OkStatus();
-        state.replay = ReplayState{first, state.position.sequence,
-                                   beside ? request.into.ToString() : "", 0};
+        state.replay =
+            ReplayState{first, state.position.sequence, beside ? request.into.ToString() : "", 0};
         return absl::OkStatus();
       }));
   Resume();
@@ -131,8 +132,7 @@ void Replay::Run(ReplayState from) {
 
 void Replay::AwaitLiveMessages() const {
   const auto until = std::chrono::steady_clock::now() + kPatience;
-  while (!stopped_ && function_.progress().unread > 0 &&
-         std::chrono::steady_clock::now() < until) {
+  while (!stopped_ && function_.progress().unread > 0 && std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }

@@ -12,11 +12,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "function/function.h"
 #include "function/transform_source.h"
-#include "warehouse/warehouse.h"
+#include "host/clock.h"
+#include "warehouse/table.h"
 
 namespace afluente::function {
+
+struct Decision;
+class Function;
+struct ReplayState;
 
 // Decides messages anew that a function has decided: each one's rows are replaced and its old
 // outcome's counter corrected in one transaction with the replay's position. Owned by roles/; one

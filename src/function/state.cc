@@ -19,8 +19,8 @@ Json EncodeWaiting(const WaitingSet& waiting) {
   for (const auto& [sequence, entry] : waiting.entries()) {
     const auto [number, added] = numbers.try_emplace(entry.error, numbers.size());
     if (added) errors.push_back(entry.error);
-    entries.push_back({sequence, entry.attempts, entry.next_time.time_since_epoch().count(),
-                       number->second});
+    entries.push_back(
+        {sequence, entry.attempts, entry.next_time.time_since_epoch().count(), number->second});
   }
   return {{"entries", std::move(entries)}, {"errors", std::move(errors)}};
 }
@@ -36,9 +36,8 @@ absl::Status DecodeWaiting(const Json& json, WaitingSet& waiting) {
   const Json& errors = json["errors"];
   for (const Json& entry : json["entries"]) {
     const bool numbers = entry.is_array() && entry.size() == 4 &&
-                         std::all_of(entry.begin(), entry.end(), [](const Json& each) {
-                           return each.is_number_integer();
-                         });
+                         std::all_of(entry.begin(), entry.end(),
+                                     [](const Json& each) { return each.is_number_integer(); });
     if (!numbers) return NotReadable("waiting messages");
     const auto error = entry[3].get<uint64_t>();
     if (error >= errors.size() || !errors[error].is_string())
@@ -124,8 +123,7 @@ absl::StatusOr<State> State::Decode(std::string_view text) {
   state.audited_published = json["audited_published"].get<int64_t>();
   if (json.contains("waiting"))
     AFLUENTE_RETURN_IF_ERROR(DecodeWaiting(json["waiting"], state.waiting));
-  if (json.contains("replay"))
-    AFLUENTE_RETURN_IF_ERROR(DecodeReplay(json["replay"], state.replay));
+  if (json.contains("replay")) AFLUENTE_RETURN_IF_ERROR(DecodeReplay(json["replay"], state.replay));
   if (json.contains("backfills"))
     AFLUENTE_RETURN_IF_ERROR(DecodeBackfills(json["backfills"], state));
   return state;

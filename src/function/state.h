@@ -16,7 +16,7 @@ namespace afluente::function {
 struct ReplayState {
   uint64_t next = 0;
   uint64_t end = 0;
-  std::string into;  // dataset.table; empty = the function's own table
+  std::string into;      // dataset.table; empty = the function's own table
   int64_t messages = 0;  // decided anew so far
 };
 

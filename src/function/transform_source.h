@@ -5,9 +5,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "function/transform.h"
 
 namespace afluente::function {
+
+class Transform;
 
 // Code in the place of the function's own; both empty: its own.
 struct TransformText {

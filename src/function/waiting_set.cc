@@ -47,9 +47,7 @@ void WaitingSet::Erase(uint64_t sequence) {
   entries_.erase(it);
 }
 
-void WaitingSet::Restore(uint64_t sequence, Waiting entry) {
-  Put(sequence, entry.key) = entry;
-}
+void WaitingSet::Restore(uint64_t sequence, Waiting entry) { Put(sequence, entry.key) = entry; }
 
 bool WaitingSet::IsHeld(std::string_view key, uint64_t sequence) const {
   if (key.empty()) return false;

@@ -6,10 +6,10 @@
 namespace afluente::function {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 constexpr seconds kWaitMax{60};
 

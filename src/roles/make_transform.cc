@@ -22,8 +22,8 @@ absl::Status InFile(const std::string& file, const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<Transform>> MakeSql(const spec::Function& function,
                                                    const spec::Table& table,
                                                    const TransformParts& parts) {
-  auto statement = parts.sql.Compile(function.sql,
-                                     ToTableSchema(parts.spec, function.dataset, table));
+  auto statement =
+      parts.sql.Compile(function.sql, ToTableSchema(parts.spec, function.dataset, table));
   if (!statement.ok()) return InFile(function.sql_file, statement.status());
   return std::make_unique<function::SqlTransform>(*std::move(statement));
 }

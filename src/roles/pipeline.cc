@@ -85,24 +85,24 @@ function::Operations MakeOperations(const spec::Function& function, const Transf
                                     function::Function& worker,
                                     warehouse::duckdb::DuckdbDatabase& database,
                                     const host::Clock& clock) {
-  const function::TransformSource source =
-      [&function, parts](const function::TransformText& text) {
-        if (text.sql.empty() && text.javascript.empty()) return MakeTransform(function, parts);
-        spec::Function changed = function;
-        changed.sql = text.sql;
-        changed.sql_file = "the given sql";
-        changed.javascript.reset();
-        changed.http.reset();
-        if (!text.javascript.empty()) {
-          changed.javascript = {"the given javascript", text.javascript, ""};
-        }
-        return MakeTransform(changed, parts);
-      };
+  const function::TransformSource source = [&function, parts](const function::TransformText& text) {
+    if (text.sql.empty() && text.javascript.empty()) return MakeTransform(function, parts);
+    spec::Function changed = function;
+    changed.sql = text.sql;
+    changed.sql_file = "the given sql";
+    changed.javascript.reset();
+    changed.http.reset();
+    if (!text.javascript.empty()) {
+      changed.javascript = {"the given javascript", text.javascript, ""};
+    }
+    return MakeTransform(changed, parts);
+  };
   function::Operations operations;
   operations.function = &worker;
-  operations.dead_letters = std::make_unique<function::DeadLetters>(
-      worker, database.warehouse(), source, clock);
+  operations.dead_letters =
+      std::make_unique<function::DeadLetters>(worker, database.warehouse(), source, clock);
   operations.dry_run = std::make_unique<function::DryRun>(worker, database.warehouse(), source);
+  operations.backfill = std::make_unique<function::Backfill>(worker, source, clock);
   operations.replay = std::make_unique<function::Replay>(
       worker, source,
       [&function, parts, &database](const warehouse::TableName& name) {
@@ -225,9 +225,7 @@ uint64_t Pipeline::Backlog() const {
   return messages;
 }
 
-const std::vector<function::Operations>& Pipeline::operations() const {
-  return state_->operations;
-}
+const std::vector<function::Operations>& Pipeline::operations() const { return state_->operations; }
 
 broker::Broker& Pipeline::broker() { return *state_->broker; }
 broker::Subscriptions& Pipeline::subscriptions() { return *state_->subscriptions; }

@@ -45,9 +45,8 @@ class Pipeline {
   using BeforeCleaning = std::function<absl::Status(broker::Broker&)>;
 
   // `spec` outlives the pipeline. Opens the directory, creates what the specification names and is
-  // not there yet, and opens the
-  // functions (not started). INVALID_ARGUMENT or FAILED_PRECONDITION when the specification does
-  // not fit what is stored.
+  // not there yet, and opens the functions (not started). INVALID_ARGUMENT or FAILED_PRECONDITION
+  // when the specification does not fit what is stored.
   static absl::StatusOr<std::unique_ptr<Pipeline>> Open(const spec::Spec& spec,
                                                         const std::string& data_dir,
                                                         const host::Clock& clock,

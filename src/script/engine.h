@@ -27,8 +27,7 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   absl::StatusOr<Transformed> Call(const event::Message& message);
-  absl::StatusOr<ReturnedJson> CallForJson(const event::Message& message,
-                                           int64_t delivery_attempt);
+  absl::StatusOr<ReturnedJson> CallForJson(const event::Message& message, int64_t delivery_attempt);
   bool broken() const { return broken_; }
 
  private:

@@ -55,7 +55,8 @@ std::string ReadFilter(const YamlNode& map, Reading* reading);
 // The path of a file named relative to afluente.yaml; a finding when there is none.
 std::string ExistingFile(const YamlNode& map, std::string_view key, std::string_view where,
                          Reading* reading);
-// The text of a SQL or JavaScript file named relative to afluente.yaml; "" with a finding when it cannot be read.
+// The text of a SQL or JavaScript file named relative to afluente.yaml; "" with a finding when it
+// cannot be read.
 std::string ReadSqlFile(const std::string& file, Place place, Reading* reading);
 
 }  // namespace afluente::spec

@@ -35,24 +35,25 @@ void ReadDataset(const YamlNode& node, Function* function, Reading* reading) {
   }
   if (!function->http) {
     reading->findings->Add(PlaceOf(node, "dataset"),
-                           Concat(where, ".dataset: only a function with transform.http can store "
-                                         "for itself; name its table"));
+                           Concat(where,
+                                  ".dataset: only a function with transform.http can store "
+                                  "for itself; name its table"));
   }
   std::vector<std::string> known;
   for (const Dataset& dataset : reading->spec->datasets) known.push_back(dataset.name);
   if (std::find(known.begin(), known.end(), function->dataset) != known.end()) return;
-  reading->findings->Add(PlaceOf(node, "dataset"),
-                         Concat(where, ".dataset: there is no dataset ",
-                                schema::QuoteForMessage(function->dataset),
-                                Suggestion(function->dataset, known)));
+  reading->findings->Add(
+      PlaceOf(node, "dataset"),
+      Concat(where, ".dataset: there is no dataset ", schema::QuoteForMessage(function->dataset),
+             Suggestion(function->dataset, known)));
 }
 
 void ReadTarget(const YamlNode& node, Function* function, Feeders* feeders, Reading* reading) {
   if (node.Find("table") == nullptr) return ReadDataset(node, function, reading);
   if (node.Find("dataset") != nullptr) {
-    reading->findings->Add(PlaceOf(node, "dataset"),
-                           Concat("functions.", function->name,
-                                  ".dataset: is for a function without a table"));
+    reading->findings->Add(
+        PlaceOf(node, "dataset"),
+        Concat("functions.", function->name, ".dataset: is for a function without a table"));
   }
   std::string target = TextOf(node, "table");
   if (target.empty()) return;

@@ -66,12 +66,14 @@ void ReadTransform(const YamlNode& node, Function* function, Reading* reading) {
   if (kinds != 1) {
     reading->findings->Add(
         transform->place,
-        Concat(where, ": expected one of sql, javascript and http; leave transform out to store by "
-                      "column name"));
+        Concat(where,
+               ": expected one of sql, javascript and http; leave transform out to store by "
+               "column name"));
   }
-  for (const auto& [key, of] : {std::pair("function_name", "javascript"), std::pair("format", "http"),
-                                std::pair("concurrency", "http"), std::pair("timeout", "http"),
-                                std::pair("response_bytes", "http")}) {
+  for (const auto& [key, of] :
+       {std::pair("function_name", "javascript"), std::pair("format", "http"),
+        std::pair("concurrency", "http"), std::pair("timeout", "http"),
+        std::pair("response_bytes", "http")}) {
     if (transform->Find(key) == nullptr || transform->Find(of) != nullptr) continue;
     reading->findings->Add(PlaceOf(*transform, key), Concat(where, ".", key, ": is for ", of));
   }

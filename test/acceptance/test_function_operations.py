@@ -227,10 +227,49 @@ def test_the_admin_door_says_what_is_wrong_with_a_request(launch):
 
 
 @pytest.mark.parametrize("start", ["1970-01-01T00:00:00Z", "1"])
-def test_replay_from_a_time_or_a_sequence_that_is_gone_says_so(launch, start):
+def test_replay_begins_at_a_time_or_a_sequence(launch, start):
     instance = launch(SPEC.replace("{message_retention_duration: 604800s}", "{}"), FILES)
     publish(instance, [event(id=1, skus=["a"])])
     instance.drain()
     instance.run("replay", "store", "--from", start)
     assert sides(instance) == (1, 1, 0, 0, 0, 1)
     assert "sequence" in instance.run("replay", "store", "--from", "0", code=2).stderr
+
+
+def test_backfill_takes_files_with_the_same_outcomes_and_never_twice(launch, tmp_path):
+    instance = launch(SPEC, FILES)
+    publish(instance, [event(id=1, skus=["live"])])
+    instance.drain()
+    lines = [event(id=k, skus=["a", "b"]) for k in range(12_000)]
+    lines[7], lines[11_000] = event(id="x", skus=["c"]), event(id=5, skus=[])
+    first, second = tmp_path / "first.ndjson", tmp_path / "second.ndjson"
+    first.write_text("\n".join(lines) + "\n")
+    second.write_text(event(id=77, skus=["s"]) + "\n")
+    assert run_json(instance, "backfill", "store", first) == {"records": 12_000, "files": 1}
+    assert sides(instance) == (12_001, 11_999, 1, 1, 0, 23_997)
+    run_json(instance, "backfill", "store", first, second)
+    assert sides(instance) == (12_002, 12_000, 1, 1, 0, 23_998)
+    [letter] = run_json(instance, "dead-letters", "list", "store")["dead_letters"]
+    assert base64.b64decode(letter["data"]) == lines[7].encode()
+    instance.restart()
+    run_json(instance, "backfill", "store", second, first)
+    assert sides(instance) == (12_002, 12_000, 1, 1, 0, 23_998)
+    table = tmp_path / "table.csv"
+    table.write_text("id,skus\n3,x\n")
+    run_json(instance, "backfill", "store", table)
+    assert sides(instance)[0] == 12_003
+    assert "none" in instance.run("backfill", "none", second, code=1).stderr
+
+
+def test_a_backfill_that_is_killed_goes_on(launch, tmp_path):
+    instance = launch(SPEC, FILES)
+    path = tmp_path / "many.ndjson"
+    path.write_text("".join(event(id=k, skus=["a"]) + "\n" for k in range(40_000)))
+    running = threading.Thread(target=lambda: instance.run("backfill", "store", path, code=None))
+    running.start()
+    wait_until(lambda: instance.balance("store")["published"] > 0, 60, "the first part")
+    instance.kill()
+    running.join(60)
+    instance.start()
+    instance.run("backfill", "store", path)
+    assert sides(instance) == (40_000, 40_000, 0, 0, 0, 40_000)

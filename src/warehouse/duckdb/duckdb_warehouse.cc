@@ -33,7 +33,8 @@ absl::Status AppendRows(WriteTransaction& transaction, const FunctionCommit& com
     AFLUENTE_RETURN_IF_ERROR(again.AppendTo(transaction.session().connection(), commit.table));
   }
   transaction.Touch(commit.table);
-  if (commit.beside || entry->fed_by == commit.function || !entry->schema.function_fed) return absl::OkStatus();
+  if (commit.beside || entry->fed_by == commit.function || !entry->schema.function_fed)
+    return absl::OkStatus();
   return transaction.PutTable({entry->schema, commit.function, false, {}});
 }
 

@@ -32,8 +32,8 @@ absl::StatusOr<std::pair<int64_t, int64_t>> DeleteRows(WriteTransaction& transac
   if (commit.table.table.empty() || transaction.catalog().Find(commit.table) == nullptr) {
     return std::pair<int64_t, int64_t>();
   }
-  const std::string where = schema::Concat(" FROM ", TableSql(commit.table),
-                                           " WHERE _message_id IN (SELECT unnest($1))");
+  const std::string where =
+      schema::Concat(" FROM ", TableSql(commit.table), " WHERE _message_id IN (SELECT unnest($1))");
   AFLUENTE_ASSIGN_OR_RETURN(const Arguments arguments, IdArguments(commit));
   AFLUENTE_ASSIGN_OR_RETURN(
       const ColumnBatch counted,
@@ -56,9 +56,9 @@ absl::StatusOr<int64_t> MarkRetried(WriteTransaction& transaction, const Functio
   arguments.push_back(TextArgument(commit.function));
   AFLUENTE_ASSIGN_OR_RETURN(
       const ColumnBatch counted,
-      transaction.session().Read(schema::Concat("SELECT count(DISTINCT message_id) FROM ",
-                                                TableSql(name), where),
-                                 arguments));
+      transaction.session().Read(
+          schema::Concat("SELECT count(DISTINCT message_id) FROM ", TableSql(name), where),
+          arguments));
   const int64_t dead = counted.columns[0].ints[0];
   if (dead == 0) return 0;
   AFLUENTE_RETURN_IF_ERROR(transaction.session().Execute(

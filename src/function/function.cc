@@ -113,6 +113,11 @@ absl::Status Function::Open() {
     state_ = *std::move(stored);
     if (state_.filter == settings_.filter_text) {
       position_ = state_.position.sequence;
+      // Without that message nothing is known, which is no error.
+      if (position_ > 0) {
+        const auto newest = audit_reader_->Read(position_ - 1, 1, 1);
+        if (newest.ok() && !newest->empty()) Remember(*newest->front());
+      }
       return absl::OkStatus();
     }
     // The new filter holds from here on: what came before is counted by the old one.
@@ -223,9 +228,20 @@ absl::StatusOr<bool> Function::Step() {
   instruments_->rows.Add(counters.rows);
   state_ = std::move(next);
   position_ = state_.position.sequence;
+  Remember(*batch.back());
   reader_->Pin(state_.position.sequence);
   audit_reader_->Pin(state_.audited_sequence);
   return true;
+}
+
+void Function::Remember(const event::Message& newest) {
+  newest_publish_micros_ = newest.publish_time.time_since_epoch().count();
+}
+
+std::optional<host::WallTime> Function::newest_publish_time() const {
+  const int64_t micros = newest_publish_micros_;
+  if (micros == 0) return std::nullopt;
+  return host::WallTime(std::chrono::microseconds(micros));
 }
 
 absl::StatusOr<bool> Function::FollowNewTopic() {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -56,6 +57,9 @@ class Function {
   absl::StatusOr<Balance> Check();
   // Messages after the position, matching or not; 0 = caught up.
   uint64_t backlog() const;
+  // When the last message that it has decided was published: what came until then is in the table,
+  // if anywhere. nullopt before the first one.
+  std::optional<host::WallTime> newest_publish_time() const;
   const Settings& settings() const { return settings_; }
 
  private:
@@ -68,6 +72,7 @@ class Function {
   // One micro-batch; false when nothing was there.
   absl::StatusOr<bool> Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   warehouse::FunctionCommit Decide(const broker::TopicReader::Batch& batch);
+  void Remember(const event::Message& newest);
   void AddDeadLetter(const event::Message& message, std::string error,
                      warehouse::FunctionCommit& commit) const;
   // When the topic was deleted and there is a new one of its name: goes on at its start. False when
@@ -93,6 +98,7 @@ class Function {
   std::unique_ptr<broker::TopicReader> reader_;
   std::unique_ptr<broker::TopicReader> audit_reader_;
   std::atomic<uint64_t> position_{0};
+  std::atomic<int64_t> newest_publish_micros_{0};  // 0 = unknown
 
   // Shared with the journal's waiter, which may outlive this function's thread.
   struct Wake;

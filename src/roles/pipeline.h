@@ -1,21 +1,19 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "function/balance.h"
+#include "host/clock.h"
 
 namespace afluente::broker {
 class Broker;
 class Subscriptions;
 }  // namespace afluente::broker
-
-namespace afluente::host {
-class Clock;
-}  // namespace afluente::host
 
 namespace afluente::spec {
 struct Spec;
@@ -25,6 +23,9 @@ namespace afluente::telemetry {
 class Metrics;
 }  // namespace afluente::telemetry
 
+namespace afluente::warehouse {
+struct TableName;
+}
 namespace afluente::warehouse::duckdb {
 class DuckdbDatabase;
 }  // namespace afluente::warehouse::duckdb
@@ -54,6 +55,10 @@ class Pipeline {
 
   // Messages that some function has not decided yet, filters aside.
   uint64_t Backlog() const;
+
+  // When the newest message was published that the function which feeds `table` has decided;
+  // nullopt when none does. Any thread, does not block.
+  std::optional<host::WallTime> Freshness(const warehouse::TableName& table) const;
 
   broker::Broker& broker();
   // The broker's, and those with a BigQuery table are written to it.

@@ -19,6 +19,7 @@ struct KeptAnswer {
   http::Response response;
   std::string tag;  // of the tables' versions that it was read at; empty when unknown
   host::MonotonicTime made_at;
+  std::string freshness{};  // of the data in it; empty when unknown
 };
 
 // Answers in memory, a bounded number of bytes; the one used longest ago goes. While one request

@@ -16,6 +16,7 @@
 #include "host/worker_pool.h"
 #include "http/content_coding.h"
 #include "http/problem.h"
+#include "schema/format_value.h"
 #include "schema/text.h"
 #include "telemetry/log.h"
 
@@ -228,6 +229,7 @@ http::Response ServedEndpoint::Tail(const Caller& caller, const http::Request& r
 
 // From memory, by 304, by waiting for another's answer, or by a worker.
 void ServedEndpoint::Answer(std::shared_ptr<Visit> visit) {
+  std::string fresh = Freshness();  // before the versions: the data may only be newer
   visit->tag = query_->Tag(visit->question);
   if (endpoint().cache.has_value()) {
     visit->cache_key = visit->question.key;
@@ -240,6 +242,7 @@ void ServedEndpoint::Answer(std::shared_ptr<Visit> visit) {
   }
   if (!visit->tag.empty() && NoneMatchNames(visit->none_match, visit->tag)) {
     KeptAnswer unchanged;
+    unchanged.freshness = std::move(fresh);
     unchanged.tag = visit->tag;
     unchanged.made_at = ports_.clock.Monotonic();
     return Give(*visit, unchanged);
@@ -264,6 +267,7 @@ void ServedEndpoint::Submit(std::shared_ptr<Visit> visit) {
 
 AnswerCache::Kept ServedEndpoint::Make(const Visit& visit) const {
   auto answer = std::make_shared<KeptAnswer>();
+  answer->freshness = Freshness();
   warehouse::QueryLimits limits;
   limits.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(visit.deadline -
                                                                          ports_.clock.Monotonic());
@@ -303,10 +307,22 @@ void ServedEndpoint::Give(Visit& visit, const KeptAnswer& kept) const {
   }
   if (response.status == 200 || unchanged) {
     if (!kept.tag.empty()) response.headers.Add("ETag", kept.tag);
+    if (!kept.freshness.empty()) response.headers.Add("X-Data-Freshness", kept.freshness);
     response.headers.Add("Vary", vary_);
     response.headers.Add("Cache-Control", CacheControl(kept));
   }
   visit.responder(std::move(response));
+}
+
+// Of the table that is furthest behind, among those that something feeds.
+std::string ServedEndpoint::Freshness() const {
+  if (!options_.freshness) return "";
+  std::optional<host::WallTime> oldest;
+  for (const warehouse::TableName& table : query_->tables_read()) {
+    const auto newest = options_.freshness(table);
+    if (newest && (!oldest || *newest < *oldest)) oldest = newest;
+  }
+  return oldest ? schema::FormatRfc3339(oldest->time_since_epoch().count()) : "";
 }
 
 // People who share a browser share its memory, so that an answer that is one caller's alone is

@@ -82,6 +82,7 @@ class ServedEndpoint {
   http::Responder Admit(const http::Request& request, const Caller& caller,
                         http::Responder responder);
   std::string VaryFields() const;
+  std::string Freshness() const;
   std::string CacheControl(const KeptAnswer& kept) const;
   http::Response Tail(const Caller& caller, const http::Request& request,
                       const http::PathParameters& path);

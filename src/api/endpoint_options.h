@@ -2,7 +2,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+
+#include "host/clock.h"
+
+namespace afluente::warehouse {
+struct TableName;
+}
 
 namespace afluente::api {
 
@@ -16,6 +24,8 @@ struct EndpointOptions {
   std::string secret;
   // With identity on: the request's fields that callers are told apart by, for Vary.
   std::string caller_fields;
+  // When the newest message in a table was published, where something feeds it; may be null.
+  std::function<std::optional<host::WallTime>(const warehouse::TableName&)> freshness;
 };
 
 }  // namespace afluente::api

@@ -250,6 +250,8 @@ Json AnswerHeaders(const ServedEndpoint& served) {
   if (served.query().deterministic()) {
     headers["ETag"] = header("For If-None-Match; the same while the answer is", "string");
   }
+  headers["X-Data-Freshness"] = header(
+      "When the newest message in the tables was published, where functions feed them", "string");
   if (served.query().rules().paged) {
     headers["Link"] = header("rel=\"next\": the next page (RFC 8288)", "string");
   }

@@ -77,6 +77,11 @@ absl::Status Function::Open() {
     state_ = *std::move(stored);
     AFLUENTE_RETURN_IF_ERROR(RestoreKeys());
     ShowProgress();
+    // Without that message nothing is known, which is no error.
+    if (const uint64_t position = state_.position.sequence; position > 0) {
+      const auto newest = audit_reader_->Read(position - 1, 1, 1);
+      if (newest.ok() && !newest->empty()) Remember(*newest->front());
+    }
     if (state_.filter == settings_.filter_text) return absl::OkStatus();
     // The new filter holds from here on: what came before is counted by the old one.
     AFLUENTE_RETURN_IF_ERROR(Audit(state_.position.sequence, SIZE_MAX));
@@ -130,6 +135,12 @@ void Function::Stop() {
     wake_->stopped = true;
   }
   if (worker_.joinable()) worker_.join();
+}
+
+std::optional<host::WallTime> Function::newest_publish_time() const {
+  const int64_t micros = newest_publish_micros_;
+  if (micros == 0) return std::nullopt;
+  return host::WallTime(std::chrono::microseconds(micros));
 }
 
 void Function::ShowProgress() {

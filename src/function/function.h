@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -61,6 +62,8 @@ class Function {
   // Messages that are not decided, matching or not; 0 = caught up.
   uint64_t backlog() const;
   Progress progress() const;
+  // When the newest message that it has decided was published; nullopt before the first one.
+  std::optional<host::WallTime> newest_publish_time() const;
   const Settings& settings() const { return settings_; }
 
   // What replays, retries and backfills decide beside the worker: `change` edits the state, and the
@@ -101,6 +104,7 @@ class Function {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::Status Append(Unsettled& unsettled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   std::string_view KeyOf(const event::Message& message) const;
+  void Remember(const event::Message& decided);
   void ShowProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   bool IsStopping() const;
   // Whether nothing is left that stopping waits for.
@@ -122,6 +126,9 @@ class Function {
   warehouse::Warehouse& warehouse_;
   const host::Clock& clock_;
   const std::unique_ptr<FunctionInstruments> instruments_;
+
+  // Of the newest decided message; 0 before the first one.
+  std::atomic<int64_t> newest_publish_micros_{0};
 
   // Held for one step. Taken before progress_mutex_.
   mutable absl::Mutex step_mutex_;

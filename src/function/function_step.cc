@@ -124,8 +124,17 @@ absl::Status Function::Settle(std::vector<Decision> decisions) {
     draft.GiveBack(decisions);
     return SettleHalves(std::move(decisions), status);
   }
-  if (!status.ok()) unsettled_ = std::move(end);
+  if (!status.ok()) {
+    unsettled_ = std::move(end);
+    return status;
+  }
+  for (const Decision& decision : decisions) Remember(*decision.attempt.message);
   return status;
+}
+
+void Function::Remember(const event::Message& decided) {
+  const int64_t micros = decided.publish_time.time_since_epoch().count();
+  if (micros > newest_publish_micros_) newest_publish_micros_ = micros;
 }
 
 absl::Status Function::SettleHalves(std::vector<Decision> decisions, const absl::Status& refusal) {

@@ -20,6 +20,7 @@ absl::StatusOr<ApiDoor> OpenApiDoor(const spec::Spec& spec, const ApiDoorParts& 
   api::ApiOptions api_options;
   api_options.title = spec.project;
   api_options.endpoints.project = spec.project;
+  api_options.endpoints.freshness = parts.freshness;
   if (spec.access) api_options.hosts = spec.access->hosts;
   if (parts.doorkeeper != nullptr) {
     api_options.guard = parts.doorkeeper->guard();

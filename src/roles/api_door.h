@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "host/clock.h"
 
 namespace afluente::api {
 class Api;
@@ -24,7 +27,8 @@ class Metrics;
 }
 namespace afluente::warehouse {
 class Warehouse;
-}
+struct TableName;
+}  // namespace afluente::warehouse
 
 namespace afluente::roles {
 
@@ -45,6 +49,8 @@ struct ApiDoorParts {
   http::IoThreads& io_threads;
   Doorkeeper* doorkeeper = nullptr;        // nullptr: identity is off
   std::shared_ptr<http::TlsIdentity> tls;  // shared by all doors; nullptr: plain
+  // As EndpointOptions'.
+  std::function<std::optional<host::WallTime>(const warehouse::TableName&)> freshness = nullptr;
 };
 
 // Listens on `address`. `secret_file` signs cursors and tags; made where it is missing.

@@ -227,6 +227,16 @@ uint64_t Pipeline::Backlog() const {
 
 const std::vector<function::Operations>& Pipeline::operations() const { return state_->operations; }
 
+std::optional<host::WallTime> Pipeline::Freshness(const warehouse::TableName& table) const {
+  for (const auto& function : state_->functions) {
+    const warehouse::TableName& fed = function->settings().table;
+    if (fed.project == table.project && fed.dataset == table.dataset && fed.table == table.table) {
+      return function->newest_publish_time();
+    }
+  }
+  return std::nullopt;
+}
+
 broker::Broker& Pipeline::broker() { return *state_->broker; }
 broker::Subscriptions& Pipeline::subscriptions() { return *state_->subscriptions; }
 warehouse::duckdb::DuckdbDatabase& Pipeline::database() { return *state_->database; }

@@ -2,12 +2,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "function/balance.h"
+#include "host/clock.h"
 
 namespace afluente::broker {
 class Broker;
@@ -18,10 +20,6 @@ namespace afluente::function {
 struct Operations;
 }  // namespace afluente::function
 
-namespace afluente::host {
-class Clock;
-}  // namespace afluente::host
-
 namespace afluente::spec {
 struct Spec;
 }  // namespace afluente::spec
@@ -30,6 +28,9 @@ namespace afluente::telemetry {
 class Metrics;
 }  // namespace afluente::telemetry
 
+namespace afluente::warehouse {
+struct TableName;
+}
 namespace afluente::warehouse::duckdb {
 class DuckdbDatabase;
 }  // namespace afluente::warehouse::duckdb
@@ -66,6 +67,9 @@ class Pipeline {
 
   // One a function, in the specification's order.
   const std::vector<function::Operations>& operations() const;
+  // When the newest message was published that the function which feeds `table` has decided;
+  // nullopt when none does. Any thread, does not block.
+  std::optional<host::WallTime> Freshness(const warehouse::TableName& table) const;
 
   broker::Broker& broker();
   // The broker's, and those with a BigQuery table are written to it.

@@ -166,7 +166,10 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
       serving.api,
       OpenApiDoor(spec,
                   {serving.pipeline->database().warehouse(), *serving.workers, serving.metrics,
-                   *serving.io_threads, serving.doorkeeper.get(), serving.tls},
+                   *serving.io_threads, serving.doorkeeper.get(), serving.tls,
+                   [pipeline = serving.pipeline.get()](const warehouse::TableName& table) {
+                     return pipeline->Freshness(table);
+                   }},
                   options.data_dir + "/api.key", options.doors.api));
   serving.doors.api = WithPort(options.doors.api, serving.api.port);
   return absl::OkStatus();

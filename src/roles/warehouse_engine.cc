@@ -19,6 +19,9 @@ class EmbeddedEngine final : public WarehouseEngine {
  public:
   explicit EmbeddedEngine(std::unique_ptr<Pipeline> pipeline) : pipeline_(std::move(pipeline)) {}
   warehouse::Warehouse& warehouse() override { return pipeline_->database().warehouse(); }
+  std::optional<host::WallTime> Freshness(const warehouse::TableName& table) const override {
+    return pipeline_->Freshness(table);
+  }
   void InterruptQueries() override { pipeline_->database().InterruptQueries(); }
 
  private:

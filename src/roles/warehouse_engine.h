@@ -1,13 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "host/clock.h"
 
-namespace afluente::host {
-class Clock;
-}
 namespace afluente::spec {
 struct Spec;
 }
@@ -16,7 +15,8 @@ class Metrics;
 }
 namespace afluente::warehouse {
 class Warehouse;
-}
+struct TableName;
+}  // namespace afluente::warehouse
 
 namespace afluente::roles {
 
@@ -35,6 +35,8 @@ class WarehouseEngine {
                                                                telemetry::Metrics& metrics);
   virtual ~WarehouseEngine() = default;
   virtual warehouse::Warehouse& warehouse() = 0;
+  // When the newest message in a table was published; nullopt where that is not known.
+  virtual std::optional<host::WallTime> Freshness(const warehouse::TableName& table) const = 0;
   // Ends the queries under way, at the end of the grace.
   virtual void InterruptQueries() = 0;
 };

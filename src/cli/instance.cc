@@ -31,6 +31,7 @@ absl::StatusOr<Instance> FindInstance(const InstanceLocation& location) {
   instance.admin = json.value("admin", "");
   instance.pubsub = json.value("pubsub", "");
   instance.proxy = json.value("proxy", "");
+  instance.mqtt = json.value("mqtt", "");
   // A killed process leaves its file behind.
   if (instance.pid <= 0 || kill(instance.pid, 0) != 0) return none();
   return instance;

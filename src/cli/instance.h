@@ -21,6 +21,7 @@ struct Instance {
   std::string admin;
   std::string pubsub;
   std::string proxy;
+  std::string mqtt;
 };
 
 // NOT_FOUND, saying how to start one, when none is running there.

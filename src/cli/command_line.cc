@@ -121,7 +121,10 @@ void AddSpecCommands(CLI::App& app, Parsed& parsed) {
 void AddMessageCommands(CLI::App& app, Parsed& parsed) {
   CLI::App* publish = app.add_subcommand("publish", "publish lines of standard input or a file");
   publish->add_option("topic", parsed.publish.topic, "topic")->required();
-  publish->add_option("--file", parsed.publish.file, "CSV or NDJSON file");
+  publish->add_option("--file", parsed.publish.file, "CSV or NDJSON file, also packed (.gz, .zst)");
+  publish->add_option("--skip", parsed.publish.skip, "pass over so many records of the file");
+  publish->add_flag("--mqtt", parsed.publish.mqtt,
+                    "over MQTT: TOPIC is an MQTT topic, {field} in it the record's field");
   publish->add_option("--attribute", parsed.publish.attributes, "KEY=VALUE on every message");
   publish->add_option("--ordering-key", parsed.publish.ordering_key, "on every message");
   publish->add_flag("--json", parsed.publish.json, "print the result for programs");

@@ -23,9 +23,12 @@ struct PublishOptions {
   std::string file;  // empty = stdin
   std::vector<std::string> attributes;
   std::string ordering_key;
+  uint64_t skip = 0;  // records of the file that are not sent
+  bool mqtt = false;  // `topic` is an MQTT topic, {field}s in it are the record's
   bool json = false;
 };
 int RunPublish(const InstanceLocation& location, const PublishOptions& options);
+int RunPublishMqtt(const Instance& instance, const PublishOptions& options);
 
 struct PullOptions {
   std::string subscription;

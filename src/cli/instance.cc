@@ -35,6 +35,7 @@ absl::StatusOr<Instance> FindInstance(const InstanceLocation& location) {
   instance.bigquery = json.value("bigquery", "");
   instance.tls = json.value("tls", false);
   if (const char* token = std::getenv("AFLUENTE_TOKEN")) instance.token = token;
+  instance.mqtt = json.value("mqtt", "");
   // A killed process leaves its file behind.
   if (instance.pid <= 0 || kill(instance.pid, 0) != 0) return none();
   return instance;

@@ -24,6 +24,7 @@ struct Instance {
   std::string bigquery;
   bool tls = false;
   std::string token;  // AFLUENTE_TOKEN: who asks, where a door left loopback
+  std::string mqtt;
 };
 
 // NOT_FOUND, saying how to start one, when none is running there.

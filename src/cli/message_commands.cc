@@ -1,10 +1,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -13,9 +11,9 @@
 #include "cli/admin_client.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/publish_input.h"
 #include "host/check.h"
 #include "schema/format_value.h"
-#include "source/record_reader.h"
 
 namespace afluente::cli {
 namespace {
@@ -48,7 +46,9 @@ class Sender {
   Sender(broker::wire::PubsubClient& client, std::string topic, event::Draft pattern)
       : client_(client), topic_(std::move(topic)), pattern_(std::move(pattern)) {}
 
-  void Add(std::string data) {
+  // The record's number in its input, from 1.
+  void Add(uint64_t number, std::string data) {
+    if (batch_.empty()) first_ = number;
     bytes_ += data.size();
     event::Draft draft = pattern_;
     draft.data = std::move(data);
@@ -59,17 +59,31 @@ class Sender {
   void Send() {
     if (batch_.empty()) return;
     bytes_ = 0;
+    const uint64_t first = first_, last = first_ + batch_.size() - 1;
+    {
+      absl::MutexLock lock(&mutex_);
+      open_.insert(first);
+      last_sent_ = last;
+    }
     client_.Publish(topic_, std::exchange(batch_, {}),
-                    [this](absl::StatusOr<std::vector<std::string>> ids) {
+                    [this, first, last](const absl::StatusOr<std::vector<std::string>>& ids) {
+                      absl::MutexLock lock(&mutex_);
                       if (ids.ok()) {
                         acknowledged_ += ids->size();
-                        return;
+                        open_.erase(first);
+                      } else if (error_.ok()) {
+                        error_ = absl::Status(ids.status().code(),
+                                              absl::StrCat("records ", first, " to ", last, ": ",
+                                                           ids.status().message()));
                       }
-                      absl::MutexLock lock(&mutex_);
-                      if (error_.ok()) error_ = ids.status();
                     });
   }
 
+  // So many records from the first on are acknowledged without a gap, when none is in flight.
+  uint64_t done() const {
+    absl::MutexLock lock(&mutex_);
+    return open_.empty() ? last_sent_ : *open_.begin() - 1;
+  }
   uint64_t acknowledged() const { return acknowledged_; }
   absl::Status error() const {
     absl::MutexLock lock(&mutex_);
@@ -82,51 +96,33 @@ class Sender {
   const event::Draft pattern_;
   std::vector<event::Draft> batch_;
   size_t bytes_ = 0;
+  uint64_t first_ = 0;  // of the batch
   std::atomic<uint64_t> acknowledged_{0};
   mutable absl::Mutex mutex_;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);  // the first one
+  // The first records of the batches that are not acknowledged.
+  std::set<uint64_t> open_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_sent_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-absl::Status PublishAll(source::RecordReader& reader, uint64_t bytes_total,
-                        const std::string& title, Sender& sender,
-                        broker::wire::PubsubClient& client) {
-  Progress progress(title, bytes_total);
+absl::Status PublishAll(PublishInput& input, Sender& sender, broker::wire::PubsubClient& client) {
+  Progress progress(input.title(), input.bytes_total());
   absl::Status status;
   while (true) {
-    auto record = reader.Next();
+    auto record = input.Next();
     if (!record.ok()) {
       status = record.status();
       break;
     }
     if (!*record) break;
-    sender.Add(**std::move(record));
-    progress.Update(reader.bytes_read(), sender.acknowledged(), "messages");
+    sender.Add(input.records(), **std::move(record));
+    progress.Update(input.bytes_read(), sender.acknowledged(), "messages");
     if (!sender.error().ok()) break;
   }
   sender.Send();
   client.Flush();
   progress.Finish(sender.acknowledged(), "messages acknowledged");
   return status.ok() ? sender.error() : status;
-}
-
-struct Input {
-  std::ifstream file;
-  std::istream* stream = &std::cin;
-  source::RecordFormat format = source::RecordFormat::kNdjson;
-  std::string name = "stdin";
-  uint64_t bytes_total = 0;
-};
-
-absl::Status OpenInput(const std::string& path, Input& input) {
-  if (path.empty()) return absl::OkStatus();
-  AFLUENTE_ASSIGN_OR_RETURN(input.format, source::FormatOfFile(path));
-  input.file.open(path, std::ios::binary);
-  if (!input.file) return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be opened"));
-  std::error_code error;
-  input.bytes_total = std::filesystem::file_size(path, error);
-  input.stream = &input.file;
-  input.name = path;
-  return absl::OkStatus();
 }
 
 void PrintMessage(const broker::wire::Received& received, bool json) {
@@ -155,25 +151,28 @@ int RunPublish(const InstanceLocation& location, const PublishOptions& options) 
   if (!instance.ok()) return Fail(instance.status());
   auto attributes = ParseAttributes(options.attributes);
   if (!attributes.ok()) return Fail(attributes.status());
-  Input input;
-  if (auto status = OpenInput(options.file, input); !status.ok()) return Fail(status);
-  auto reader = source::RecordReader::Create(*input.stream, input.format, input.name);
+  if (options.mqtt) return RunPublishMqtt(*instance, options);
+  auto input = PublishInput::Open(options.file, options.skip);
+  if (!input.ok()) return Fail(input.status());
   const auto client = broker::wire::PubsubClient::Create(
       instance->pubsub, {.tls = instance->tls, .token = instance->token});
   event::Draft pattern;
   pattern.attributes = *std::move(attributes);
   pattern.ordering_key = options.ordering_key;
   Sender sender(*client, FullName(options.topic, "topics", instance->project), std::move(pattern));
-  const std::string title =
-      "publishing " +
-      (options.file.empty() ? input.name : std::filesystem::path(input.name).filename().string());
-  const absl::Status status = PublishAll(*reader, input.bytes_total, title, sender, *client);
+  const absl::Status status = PublishAll(**input, sender, *client);
   if (options.json) {
     std::printf("{\"acknowledged\": %llu}\n",
                 static_cast<unsigned long long>(sender.acknowledged()));
   }
   if (!status.ok()) {
     std::fprintf(stderr, "afluente: %s\n", std::string(status.message()).c_str());
+    const auto done = static_cast<unsigned long long>(std::max(sender.done(), options.skip));
+    if (!options.file.empty()) {
+      std::fprintf(stderr,
+                   "afluente: records up to %llu are acknowledged: go on with --skip %llu\n", done,
+                   done);
+    }
     return 1;
   }
   return 0;

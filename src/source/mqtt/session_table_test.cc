@@ -22,6 +22,7 @@ using Receipt = SessionTable::Receipt;
 class SessionTableTest : public testing::Test {
  protected:
   void SetUp() override {
+    ASSERT_TRUE(files_.CreateDirectory("data").ok());
     broker_.CreateTopic();
     Start();
     ASSERT_TRUE(log_->Cover(kTopic).ok());
@@ -30,8 +31,8 @@ class SessionTableTest : public testing::Test {
 
   void Start() {
     DeliveryLog::Recovered recovered;
-    auto log = DeliveryLog::Open({files_, broker_.broker(), broker_.clock()}, "data/mqtt", {},
-                                 recovered);
+    auto log =
+        DeliveryLog::Open({files_, broker_.broker(), broker_.clock()}, "data/mqtt", {}, recovered);
     ASSERT_TRUE(log.ok()) << log.status();
     log_ = *std::move(log);
     table_ = std::make_unique<SessionTable>(*log_, broker_.clock(), 10);
@@ -52,11 +53,13 @@ class SessionTableTest : public testing::Test {
   SessionTable::Opened Open(const std::string& client, bool clean, uint32_t expiry) {
     absl::Notification done;
     SessionTable::Opened opened;
-    table_->Open(client, clean, expiry, [] {}, [&](const auto& result) {
-      EXPECT_TRUE(result.ok()) << result.status();
-      if (result.ok()) opened = *result;
-      done.Notify();
-    });
+    table_->Open(
+        client, clean, expiry, [] {},
+        [&](const auto& result) {
+          EXPECT_TRUE(result.ok()) << result.status();
+          if (result.ok()) opened = *result;
+          done.Notify();
+        });
     done.WaitForNotification();
     return opened;
   }
@@ -64,9 +67,8 @@ class SessionTableTest : public testing::Test {
   // One QoS 2 message up to its PUBREC; false when it was known already.
   bool Receive(const std::string& client, uint64_t owner, uint16_t id) {
     bool answered = false;
-    const auto received = table_->Receive(client, owner, id, [&](const absl::Status& status) {
-      answered = status.ok();
-    });
+    const auto received = table_->Receive(
+        client, owner, id, [&](const absl::Status& status) { answered = status.ok(); });
     if (received.receipt != Receipt::kNew) {
       EXPECT_EQ(received.receipt, Receipt::kKnown);
       EXPECT_TRUE(answered);
@@ -195,10 +197,12 @@ TEST_F(SessionTableTest, TheNewerConnectionHasTheSession) {
   bool taken = false;
   absl::Notification done;
   uint64_t first = 0;
-  table_->Open("c", true, 0, [&] { taken = true; }, [&](const auto& opened) {
-    first = opened->owner;
-    done.Notify();
-  });
+  table_->Open(
+      "c", true, 0, [&] { taken = true; },
+      [&](const auto& opened) {
+        first = opened->owner;
+        done.Notify();
+      });
   done.WaitForNotification();
   const auto second = Open("c", false, 0);
   EXPECT_TRUE(taken);

@@ -1,0 +1,72 @@
+#include "cli/publish_input.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "host/check.h"
+
+namespace afluente::cli {
+namespace {
+
+// Takes the ending of a packed file off `path`.
+http::ContentCoding TakeCoding(std::string& path) {
+  const std::pair<const char*, http::ContentCoding> endings[] = {
+      {".gz", http::ContentCoding::kGzip}, {".zst", http::ContentCoding::kZstd}};
+  for (const auto& [ending, coding] : endings) {
+    if (!absl::EndsWith(path, ending)) continue;
+    path.resize(path.size() - std::string_view(ending).size());
+    return coding;
+  }
+  return http::ContentCoding::kIdentity;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PublishInput>> PublishInput::Open(const std::string& path,
+                                                                 uint64_t skip) {
+  auto input = std::make_unique<PublishInput>();
+  auto format = source::RecordFormat::kNdjson;
+  std::istream* stream = &std::cin;
+  if (!path.empty()) {
+    std::string plain = path;
+    const http::ContentCoding coding = TakeCoding(plain);
+    AFLUENTE_ASSIGN_OR_RETURN(format, source::FormatOfFile(plain));
+    input->file_.open(path, std::ios::binary);
+    if (!input->file_) return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be opened"));
+    std::error_code error;
+    input->bytes_total_ = std::filesystem::file_size(path, error);
+    input->title_ = absl::StrCat("publishing ", std::filesystem::path(path).filename().string());
+    stream = &input->file_;
+    if (coding != http::ContentCoding::kIdentity) {
+      input->unpacked_ = std::make_unique<source::PackedStream>(input->file_, coding);
+      stream = input->unpacked_.get();
+    }
+  }
+  input->reader_ =
+      source::RecordReader::Create(*stream, format, path.empty() ? std::string("stdin") : path);
+  while (input->records_ < skip) {
+    AFLUENTE_ASSIGN_OR_RETURN(const auto record, input->Next());
+    if (!record) break;
+  }
+  return input;
+}
+
+absl::StatusOr<std::optional<std::string>> PublishInput::Next() {
+  auto record = reader_->Next();
+  if (record.ok() && record->has_value()) ++records_;
+  // Some readers take a stream that breaks for one that ends.
+  if (record.ok() && !record->has_value() && unpacked_ && unpacked_->bad()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("after record ", records_, " the file cannot be unpacked: damaged or cut"));
+  }
+  return record;
+}
+
+uint64_t PublishInput::bytes_read() const {
+  return unpacked_ ? unpacked_->packed_bytes_read() : reader_->bytes_read();
+}
+
+}  // namespace afluente::cli

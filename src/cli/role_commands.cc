@@ -52,9 +52,8 @@ void AddApi(CLI::App& app, roles::ApiRoleOptions& options, std::function<int()>&
   WithEnvironment(api->add_option("--warehouse", options.warehouse, "embedded or bigquery")
                       ->capture_default_str());
   AddGoogle(api, options.google);
-  WithEnvironment(
-      api->add_option("--secret-file", options.secret_file,
-                      "signs cursors; the same for all instances behind one address"));
+  WithEnvironment(api->add_option("--secret-file", options.secret_file,
+                                  "signs cursors; the same for all instances behind one address"));
   api->callback([&options, &run] { run = [&options] { return RunApi(options); }; });
 }
 

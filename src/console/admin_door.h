@@ -48,8 +48,8 @@ struct AdminPorts {
 // GET /v1/check, GET /v1/backlog, POST /v1/query {"sql", "parameters": [{"name", "type", "value"}],
 // "limit"}, GET /v1/peek, /v1/functions (see function_routes.h); the documents that
 // verify the tokens of pushes (/.well-known/openid-configuration, /oauth2/v3/certs); with testing
-// ports /v1/testing/ too, with a console its pages and routes. What changes something comes from its
-// own pages or from no page at all. Without a gate it answers to loopback names only; with one,
+// ports /v1/testing/ too, with a console its pages and routes. What changes something comes from
+// its own pages or from no page at all. Without a gate it answers to loopback names only; with one,
 // reading needs the role viewer and everything else operator, but for probes and the pushes' keys.
 http::Handler AdminDoor(AdminPorts ports);
 

@@ -24,12 +24,12 @@ warehouse::storage::AdmitCaller AdmitBy(http::Gate& gate) {
   return [&gate](const std::string& authorization, const warehouse::TableName& table, bool write) {
     absl::Status decided;
     absl::Notification done;
-    gate.Check({authorization, write ? http::Role::kPublisher : http::Role::kViewer,
-                {table.dataset}},
-               [&](absl::StatusOr<std::string> caller) {
-                 decided = caller.status();
-                 done.Notify();
-               });
+    gate.Check(
+        {authorization, write ? http::Role::kPublisher : http::Role::kViewer, {table.dataset}},
+        [&](absl::StatusOr<std::string> caller) {
+          decided = caller.status();
+          done.Notify();
+        });
     done.WaitForNotification();
     return decided;
   };

@@ -193,13 +193,11 @@ absl::Status OpenProxy(const UpOptions& options, const spec::Spec& spec, Serving
 }
 
 absl::Status OpenBigquery(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
-  AFLUENTE_ASSIGN_OR_RETURN(
-      serving.bigquery_door,
-      OpenBigqueryDoor(
-          spec,
-          {serving.pipeline->database(), *serving.io_threads, serving.clock, serving.files,
-           serving.tls},
-          serving.doorkeeper.get(), serving.proxy_door.get()));
+  AFLUENTE_ASSIGN_OR_RETURN(serving.bigquery_door,
+                            OpenBigqueryDoor(spec,
+                                             {serving.pipeline->database(), *serving.io_threads,
+                                              serving.clock, serving.files, serving.tls},
+                                             serving.doorkeeper.get(), serving.proxy_door.get()));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port,
                             serving.bigquery_door->Listen(options.doors.bigquery));
   serving.doors.bigquery = WithPort(options.doors.bigquery, port);
@@ -207,8 +205,7 @@ absl::Status OpenBigquery(const UpOptions& options, const spec::Spec& spec, Serv
   AFLUENTE_ASSIGN_OR_RETURN(
       StorageOpened storage,
       OpenStorageDoor(
-          spec,
-          {database.warehouse(), database.catalog(), database.table_writer(), serving.clock},
+          spec, {database.warehouse(), database.catalog(), database.table_writer(), serving.clock},
           GateOf(serving.doorkeeper.get(), "bigquery_storage", options.doors.bigquery_storage),
           options.doors.bigquery_storage));
   serving.storage_door = std::move(storage.door);

@@ -44,6 +44,9 @@ class GoogleEngine final : public WarehouseEngine {
     return absl::OkStatus();
   }
   warehouse::Warehouse& warehouse() override { return google_->warehouse(); }
+  std::optional<host::WallTime> Freshness(const warehouse::TableName&) const override {
+    return std::nullopt;
+  }
   // Each query has its caller's cancellation and its own limit.
   void InterruptQueries() override {}
 

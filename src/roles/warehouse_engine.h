@@ -27,12 +27,9 @@ class WarehouseEngine {
  public:
   // `name` is "embedded" (the data directory, which no other process may hold) or "bigquery".
   // INVALID_ARGUMENT for an unknown name.
-  static absl::StatusOr<std::unique_ptr<WarehouseEngine>> Open(const std::string& name,
-                                                               const spec::Spec& spec,
-                                                               const std::string& data_dir,
-                                                               const GoogleOptions& google,
-                                                               const host::Clock& clock,
-                                                               telemetry::Metrics& metrics);
+  static absl::StatusOr<std::unique_ptr<WarehouseEngine>> Open(
+      const std::string& name, const spec::Spec& spec, const std::string& data_dir,
+      const GoogleOptions& google, const host::Clock& clock, telemetry::Metrics& metrics);
   virtual ~WarehouseEngine() = default;
   virtual warehouse::Warehouse& warehouse() = 0;
   // When the newest message in a table was published; nullopt where that is not known.

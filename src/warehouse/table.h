@@ -52,7 +52,7 @@ struct Dataset {
 struct TableProperties {
   std::string friendly_name;
   Labels labels;
-  std::optional<int64_t> expires_ms;  // since 1970; the table is dropped then
+  std::optional<int64_t> expires_ms;      // since 1970; the table is dropped then
   bool require_partition_filter = false;  // a query must say which partitions it reads
   friend bool operator==(const TableProperties&, const TableProperties&) = default;
 };

@@ -49,7 +49,7 @@ TEST(PushedMessageTest, WhatIsMissingOrWrongIsNamed) {
 }
 
 // A row of the message's data; "drop", "bad" and "again" say what becomes of it instead.
-class ByData final : public Transform {
+class ByText final : public Transform {
  public:
   std::vector<Decision> Run(std::vector<Attempt> attempts) override {
     std::vector<Decision> decisions;
@@ -78,7 +78,7 @@ class PushFunctionTest : public testing::Test {
 
   PushFunction& Function() {
     if (!function_) {
-      function_ = std::make_unique<PushFunction>(settings_, std::make_unique<ByData>(), warehouse_,
+      function_ = std::make_unique<PushFunction>(settings_, std::make_unique<ByText>(), warehouse_,
                                                  clock_, metrics_);
     }
     return *function_;

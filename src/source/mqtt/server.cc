@@ -86,11 +86,10 @@ class AsioServer final : public Server {
  private:
   absl::StatusOr<uint16_t> ListenWith(const std::string& address,
                                       std::shared_ptr<ssl::context> tls) {
-    auto listener = http::Listener::Open(
-        context_, address, {},
-        [this, tls = std::move(tls)](int fd, const http::Peer&, const std::string&) {
-          Take(fd, tls);
-        });
+    auto listener =
+        http::Listener::Open(context_, address, {},
+                             [this, tls = std::move(tls)](int fd, const http::Peer&,
+                                                          const std::string&) { Take(fd, tls); });
     if (!listener.ok()) return listener.status();
     const uint16_t port = (*listener)->port();
     listeners_.push_back(*std::move(listener));

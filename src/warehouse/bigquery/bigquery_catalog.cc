@@ -107,8 +107,7 @@ absl::Status BigqueryCatalog::UpdateDataset(const Dataset& dataset) {
 absl::Status BigqueryCatalog::DropDataset(std::string_view project, std::string_view dataset,
                                           bool delete_contents) {
   return Call({"DELETE",
-               Concat(DatasetPath(project, dataset),
-                      delete_contents ? "?deleteContents=true" : ""),
+               Concat(DatasetPath(project, dataset), delete_contents ? "?deleteContents=true" : ""),
                "", false})
       .status();
 }

@@ -12,9 +12,12 @@
 
 #include "absl/synchronization/mutex.h"
 #include "warehouse/catalog.h"
-#include "warehouse/routine.h"
 #include "warehouse/table.h"
 #include "warehouse/warehouse.h"
+
+namespace afluente::warehouse {
+struct Routine;
+}
 
 namespace afluente::warehouse::duckdb {
 

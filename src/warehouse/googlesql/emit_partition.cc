@@ -66,8 +66,7 @@ std::string Emitter::EmitWildcard(const TableExpression& table, const TableName&
   }
   const TableSchema newest =
       *std::max_element(found.begin(), found.end(), [](const TableSchema& a, const TableSchema& b) {
-        return a.created_ms != b.created_ms ? a.created_ms < b.created_ms
-                                                    : a.name < b.name;
+        return a.created_ms != b.created_ms ? a.created_ms < b.created_ms : a.name < b.name;
       });
   std::string sql;
   for (const TableSchema& one : found) {

@@ -24,8 +24,8 @@ struct IncomingRow {
 // protocol buffer and Arrow data types" of BigQuery's documentation). Immutable; any thread.
 class ProtoRows {
  public:
-  // INVALID_ARGUMENT names the field that is no column (with the payload kExtraFieldsPayload), or whose
-  // type does not convert.
+  // INVALID_ARGUMENT names the field that is no column (with the payload kExtraFieldsPayload), or
+  // whose type does not convert.
   static absl::StatusOr<std::unique_ptr<ProtoRows>> Create(
       const google::protobuf::DescriptorProto& descriptor, const TableSchema& table);
   virtual ~ProtoRows() = default;

@@ -47,7 +47,7 @@ def test_a_changed_transform_is_tried_before_it_is_used(console, orders):
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
     page.keyboard.insert_text("SELECT CAST(JSON_VALUE(data, '$.order_id') AS INT64) AS order_id, "
-                              "UPPER(JSON_VALUE(data, '$.customer')) AS customer, NULL AS amount, NULL AS day FROM messages")
+                              "UPPER(JSON_VALUE(data, '$.customer')) AS customer, CAST(NULL AS FLOAT64) AS amount, CAST(NULL AS DATE) AS day FROM messages")
     page.get_by_role("button", name="Try on retained messages").click()
     expect(page.locator("table.diff .changed").first).to_be_visible()
     assert orders.instance.value("SELECT COUNT(*) FROM sales.orders WHERE customer = 'ANA'") == 0

@@ -15,10 +15,6 @@
 #include "warehouse/table.h"
 #include "warehouse/warehouse.h"
 
-namespace afluente::warehouse {
-struct Routine;
-}
-
 namespace afluente::warehouse::duckdb {
 
 // A table or view as the engine keeps it. `schema.columns` are in the order of the stored columns.

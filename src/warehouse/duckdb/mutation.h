@@ -6,8 +6,11 @@
 #include "absl/status/statusor.h"
 #include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/session.h"
-#include "warehouse/googlesql/translate.h"
 #include "warehouse/warehouse.h"
+
+namespace afluente::warehouse::googlesql {
+struct Translation;
+}
 
 namespace afluente::warehouse::duckdb {
 

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "warehouse/catalog.h"
 #include "warehouse/duckdb/live_catalog.h"
 #include "warehouse/duckdb/session.h"
-#include "warehouse/routine.h"
 
 namespace afluente::warehouse::duckdb {
 

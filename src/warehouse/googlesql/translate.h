@@ -10,7 +10,6 @@
 #include "absl/status/statusor.h"
 #include "schema/type.h"
 #include "warehouse/catalog.h"
-#include "warehouse/routine.h"
 #include "warehouse/table.h"
 
 namespace afluente::warehouse::googlesql {

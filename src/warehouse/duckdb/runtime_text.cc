@@ -67,8 +67,8 @@ absl::StatusOr<std::string> Soundex(const Texts& in) {
     } else if (code != '0' && code != last) {
       out += code;
     }
-    // H and W do not part two letters of one code.
-    if (upper != 'H' && upper != 'W') last = code;
+    // Vowels do not part two letters of one code, as GoogleSQL's own engine has it.
+    if (code != '0' || out.size() == 1) last = code;
     if (out.size() == 4) break;
   }
   if (!out.empty()) out.resize(4, '0');

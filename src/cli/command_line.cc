@@ -30,6 +30,7 @@ struct Parsed {
   std::string spec_file = "afluente.yaml";
   std::string token_user;
   std::string token_audience;
+  std::string key_name = "app";
   int drain_seconds = 60;
   bool ephemeral_ports = false;
   bool json = false;
@@ -121,7 +122,8 @@ void AddSpecCommands(CLI::App& app, Parsed& parsed) {
 void AddMessageCommands(CLI::App& app, Parsed& parsed) {
   CLI::App* publish = app.add_subcommand("publish", "publish lines of standard input or a file");
   publish->add_option("topic", parsed.publish.topic, "topic")->required();
-  publish->add_option("--file", parsed.publish.file, "CSV or NDJSON file, also packed (.gz, .zst)");
+  publish->add_option("--file", parsed.publish.file,
+                      "CSV, NDJSON (also .gz, .zst) or Parquet file");
   publish->add_option("--skip", parsed.publish.skip, "pass over so many records of the file");
   publish->add_flag("--mqtt", parsed.publish.mqtt,
                     "over MQTT: TOPIC is an MQTT topic, {field} in it the record's field");
@@ -251,6 +253,13 @@ void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
       return RunToken(parsed.location, parsed.token_user, parsed.token_audience);
     };
   });
+
+  CLI::App* api_key = app.add_subcommand("make-api-key", "print a new key of POST /ingest");
+  api_key->add_option("name", parsed.key_name, "whose it is")->capture_default_str();
+  api_key->callback(
+      [&parsed] { parsed.run = [&parsed] { return RunMakeApiKey(parsed.key_name); }; });
+  CLI::App* hash = app.add_subcommand("hash-password", "hash a device's password (from stdin)");
+  hash->callback([&parsed] { parsed.run = [] { return RunHashPassword(); }; });
 
   CLI::App* health = app.add_subcommand("health", "exit 0 when the instance is ready");
   AddLocation(health, parsed);

@@ -69,6 +69,10 @@ int RunEnv(const InstanceLocation& location);
 // Prints an ID token of the developer issuer for `user`; an empty audience is the proxy's.
 int RunToken(const InstanceLocation& location, const std::string& user,
              const std::string& audience);
+// Prints a new key of POST /ingest, and its entry in the file of keys.
+int RunMakeApiKey(const std::string& name);
+// Prints the hash of the password on standard input, for a device of the MQTT door.
+int RunHashPassword();
 int RunHealth(const InstanceLocation& location);
 // Looks at what `up` with these options needs: 0 when nothing failed, else 1.
 int RunDoctor(const roles::UpOptions& options, bool json);

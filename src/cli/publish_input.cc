@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "host/check.h"
+#include "warehouse/duckdb/parquet_rows.h"
 
 namespace afluente::cli {
 namespace {
@@ -25,28 +26,40 @@ http::ContentCoding TakeCoding(std::string& path) {
 
 }  // namespace
 
+PublishInput::PublishInput() = default;
+PublishInput::~PublishInput() = default;
+
+absl::Status PublishInput::OpenFile(const std::string& path) {
+  title_ = absl::StrCat("publishing ", std::filesystem::path(path).filename().string());
+  if (absl::EndsWith(path, ".parquet")) {
+    AFLUENTE_ASSIGN_OR_RETURN(parquet_, warehouse::duckdb::ParquetRows::Open(path));
+    bytes_total_ = parquet_->rows_total();
+    return absl::OkStatus();
+  }
+  std::string plain = path;
+  const http::ContentCoding coding = TakeCoding(plain);
+  AFLUENTE_ASSIGN_OR_RETURN(const auto format, source::FormatOfFile(plain));
+  file_.open(path, std::ios::binary);
+  if (!file_) return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be opened"));
+  std::error_code error;
+  bytes_total_ = std::filesystem::file_size(path, error);
+  std::istream* stream = &file_;
+  if (coding != http::ContentCoding::kIdentity) {
+    unpacked_ = std::make_unique<source::PackedStream>(file_, coding);
+    stream = unpacked_.get();
+  }
+  reader_ = source::RecordReader::Create(*stream, format, path);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<PublishInput>> PublishInput::Open(const std::string& path,
                                                                  uint64_t skip) {
   auto input = std::make_unique<PublishInput>();
-  auto format = source::RecordFormat::kNdjson;
-  std::istream* stream = &std::cin;
-  if (!path.empty()) {
-    std::string plain = path;
-    const http::ContentCoding coding = TakeCoding(plain);
-    AFLUENTE_ASSIGN_OR_RETURN(format, source::FormatOfFile(plain));
-    input->file_.open(path, std::ios::binary);
-    if (!input->file_) return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be opened"));
-    std::error_code error;
-    input->bytes_total_ = std::filesystem::file_size(path, error);
-    input->title_ = absl::StrCat("publishing ", std::filesystem::path(path).filename().string());
-    stream = &input->file_;
-    if (coding != http::ContentCoding::kIdentity) {
-      input->unpacked_ = std::make_unique<source::PackedStream>(input->file_, coding);
-      stream = input->unpacked_.get();
-    }
+  if (path.empty()) {
+    input->reader_ = source::RecordReader::Create(std::cin, source::RecordFormat::kNdjson, "stdin");
+  } else {
+    AFLUENTE_RETURN_IF_ERROR(input->OpenFile(path));
   }
-  input->reader_ =
-      source::RecordReader::Create(*stream, format, path.empty() ? std::string("stdin") : path);
   while (input->records_ < skip) {
     AFLUENTE_ASSIGN_OR_RETURN(const auto record, input->Next());
     if (!record) break;
@@ -55,7 +68,7 @@ absl::StatusOr<std::unique_ptr<PublishInput>> PublishInput::Open(const std::stri
 }
 
 absl::StatusOr<std::optional<std::string>> PublishInput::Next() {
-  auto record = reader_->Next();
+  auto record = parquet_ ? parquet_->Next() : reader_->Next();
   if (record.ok() && record->has_value()) ++records_;
   // Some readers take a stream that breaks for one that ends.
   if (record.ok() && !record->has_value() && unpacked_ && unpacked_->bad()) {
@@ -66,6 +79,7 @@ absl::StatusOr<std::optional<std::string>> PublishInput::Next() {
 }
 
 uint64_t PublishInput::bytes_read() const {
+  if (parquet_) return records_;  // of so many rows
   return unpacked_ ? unpacked_->packed_bytes_read() : reader_->bytes_read();
 }
 

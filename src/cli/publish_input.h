@@ -10,11 +10,17 @@
 #include "source/packed_stream.h"
 #include "source/record_reader.h"
 
+namespace afluente::warehouse::duckdb {
+class ParquetRows;
+}
+
 namespace afluente::cli {
 
 // What `publish` reads: standard input or a file, which may be packed. One thread.
 class PublishInput {
  public:
+  PublishInput();
+  ~PublishInput();
   // An empty path is standard input, lines. INVALID_ARGUMENT for a file of no known kind, or one
   // that cannot be opened. The first `skip` records are passed over.
   static absl::StatusOr<std::unique_ptr<PublishInput>> Open(const std::string& path, uint64_t skip);
@@ -27,9 +33,12 @@ class PublishInput {
   const std::string& title() const { return title_; }
 
  private:
+  absl::Status OpenFile(const std::string& path);
+
   std::ifstream file_;
   std::unique_ptr<source::PackedStream> unpacked_;
   std::unique_ptr<source::RecordReader> reader_;
+  std::unique_ptr<warehouse::duckdb::ParquetRows> parquet_;  // instead of it
   uint64_t bytes_total_ = 0;
   uint64_t records_ = 0;
   std::string title_ = "publishing stdin";

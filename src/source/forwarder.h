@@ -42,8 +42,8 @@ class RemoteTopic {
 };
 
 // Sends a topic's messages on to another Pub/Sub: at least once, in order per ordering key, as fast
-// as the rate allows. While the far side cannot be reached the messages wait in the topic; what it
-// refuses for good waits alone while its neighbours go on. Has a thread of its own.
+// as the rate allows. While the far side cannot be reached the messages wait in the topic; one that
+// it refuses for good holds back the batch it is sent in. Has a thread of its own.
 class Forwarder {
  public:
   static std::unique_ptr<Forwarder> Create(ForwardSettings settings,

@@ -176,7 +176,9 @@ absl::StatusOr<RecordFormat> FormatOfFile(const std::string& path) {
     if (absl::EndsWith(path, ending)) return RecordFormat::kNdjson;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat(path, ": unknown kind of file; .csv, .ndjson, .jsonl and .json are supported"));
+      absl::StrCat(path,
+                   ": unknown kind of file; .csv, .ndjson, .jsonl, .json (each also .gz or .zst) "
+                   "and .parquet are supported"));
 }
 
 std::unique_ptr<RecordReader> RecordReader::Create(std::istream& in, RecordFormat format,

@@ -1,8 +1,11 @@
 """`afluente publish --file`: packed files, where a failure was, and how to go on; the same over MQTT."""
+import base64
 import gzip
 import json
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 SPEC = """
 project: p
@@ -32,6 +35,16 @@ def test_csv_and_ndjson_plain_or_packed(up, tmp_path, packed):
         answer = up.run("publish", "Data", "--file", path, "--json")
         assert json.loads(answer.stdout) == {"acknowledged": 2}
     assert len(pulled(up)) == 4
+
+
+def test_parquet(up, tmp_path):
+    path = tmp_path / "rows.parquet"
+    rows = [{"room": 1, "name": "a\"b", "tags": ["x", "y"]}, {"room": 2, "name": None, "tags": []}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    assert json.loads(up.run("publish", "Data", "--file", path, "--json").stdout) == {"acknowledged": 2}
+    assert [json.loads(base64.b64decode(message["data"])) for message in pulled(up)] == rows
+    path.write_bytes(b"PAR1 and nothing more")
+    assert "rows.parquet" in up.run("publish", "Data", "--file", path, code=None).stderr
 
 
 def test_a_damaged_file_says_where_and_how_to_go_on(up, tmp_path):

@@ -97,7 +97,7 @@ BAD = {
     "the dead letter table declared": ("      t:\n", "      dead_letters:\n", "dead_letters:", ["dead_letters"]),
     "a table that two functions feed": ("table: ds.plain", "table: ds.t # again", "ds.t # again", ["ds.t", "store"]),
     "dead letters that come back": ("{topic: Dead, max", "{topic: Data, max", "Data, max", ["dead"]),
-    "a part that this version has not": ("endpoints:\n", "sources: {}\nendpoints:\n", "sources", ["sources"]),
+    "a part that this version has not": ("  Data: {mess", "  Data: {labels: {}, mess", "labels", ["labels"]),
 }
 
 
@@ -226,7 +226,7 @@ def test_a_client_command_without_instance_and_data_exits_1_saying_so(tmp_path, 
 
 
 def test_up_listens_beyond_loopback_only_with_identity(pipeline, tmp_path):
-    for flag in ("--api-listen", "--pubsub-listen", "--admin-listen"):
+    for flag in ("--api-listen", "--pubsub-listen", "--admin-listen", "--ingest-listen"):
         result = run_afluente("up", pipeline(GOOD), "--data-dir", tmp_path / "data", flag, "0.0.0.0:0", code=2)
         assert flag in result.stderr and "loopback" in result.stderr
 

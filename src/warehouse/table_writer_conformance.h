@@ -149,7 +149,7 @@ TEST_P(TableWriterConformance, ATableOfAFunctionTakesRowsOfNoMessage) {
   TableCommit commit = Commit({5});
   commit.tables[0].table = fed.name;
   ASSERT_TRUE(writer().Commit(commit).ok());
-  EXPECT_EQ(*engine_->warehouse().CountMessages(fed.name), 0);
+  EXPECT_EQ(engine_->warehouse().Account("f", fed.name)->messages_in_table, 0);
   absl::StatusOr<Rows> rows = QueryRows(engine_->warehouse(), "SELECT _message_id FROM ds.fed");
   ASSERT_TRUE(rows.ok()) << rows.status();
   EXPECT_TRUE((*rows)[0][0].is_null());

@@ -35,18 +35,21 @@ bool Waits(const StreamState& state) {
   return state.type == StreamType::kPending || state.type == StreamType::kBuffered;
 }
 
-// The columns that tell a table's rows apart where rows may replace each other.
-std::vector<std::string> KeyOf(const TableSchema& table) {
-  if (table.function_fed) return {"_message_id", "_message_row"};
-  if (table.name.table == "dead_letters") return {"message_id", "function"};
-  return {};
-}
-
 std::optional<size_t> ColumnIndex(const TableSchema& table, const std::string& name) {
   for (size_t i = 0; i < table.columns.size(); ++i) {
     if (table.columns[i].name == name) return i;
   }
   return std::nullopt;
+}
+
+// The columns that tell a table's rows apart where rows may replace each other. A table that a
+// function feeds from elsewhere declares the message's columns itself.
+std::vector<std::string> KeyOf(const TableSchema& table) {
+  if (ColumnIndex(table, "_message_id") && ColumnIndex(table, "_message_row")) {
+    return {"_message_id", "_message_row"};
+  }
+  if (table.name.table == "dead_letters") return {"message_id", "function"};
+  return {};
 }
 
 // Rows in the engine's form: the message's columns stand apart from the declared ones.

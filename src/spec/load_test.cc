@@ -261,7 +261,7 @@ TEST(Load, ChecksFunctions) {
   EXPECT_THAT(findings("  f: {topic: Data, table: t}"),
               ElementsAre(HasSubstr("expected dataset.table")));
   EXPECT_THAT(findings("  f: {topic: Data}"),
-              ElementsAre(HasSubstr("functions.f.table is missing")));
+              ElementsAre(HasSubstr("functions.f: table is missing")));
   EXPECT_THAT(findings("  f: {table: d.t}"),
               ElementsAre(HasSubstr("functions.f.topic is missing")));
   EXPECT_THAT(findings("  f:"),
@@ -271,7 +271,7 @@ TEST(Load, ChecksFunctions) {
   EXPECT_THAT(findings("  f: {topic: Data, table: d.t, transform: {sql: nowhere.sql}}"),
               ElementsAre(HasSubstr("\"nowhere.sql\": there is no such file")));
   EXPECT_THAT(findings("  f: {topic: Data, table: d.t, transform: {}}"),
-              ElementsAre(HasSubstr("expected sql")));
+              ElementsAre(HasSubstr("expected one of sql")));
   EXPECT_THAT(findings("  f: {topic: Data, table: d.t, transform: {sql: functions}}"),
               ElementsAre(HasSubstr("this is not a file")));
   EXPECT_THAT(findings("  f: {topic: Data, table: d.t, transform: {sql: queries/empty.sql}}"),

@@ -75,11 +75,11 @@ class Instance:
             ports = ["--api-listen", self.doors["api"].removeprefix("http://"),
                      "--pubsub-listen", self.doors["pubsub"],
                      "--admin-listen", self.doors["admin"].removeprefix("http://"),
-                     "--ingest-listen", self.doors["ingest"].removeprefix("http://"),
+                     "--ingest-listen", self.doors.get("ingest", "127.0.0.1:0").removeprefix("http://"),
                      "--mqtt-listen", self.doors.get("mqtt", "127.0.0.1:0"),
                      "--mqtts-listen", self.doors.get("mqtts", "127.0.0.1:0"),
-                     "--bigquery-listen", self.doors["bigquery"].removeprefix("http://"),
-                     "--bigquery-storage-listen", self.doors["bigquery_storage"]]
+                     "--bigquery-listen", self.doors.get("bigquery", "127.0.0.1:0").removeprefix("http://"),
+                     "--bigquery-storage-listen", self.doors.get("bigquery_storage", "127.0.0.1:0")]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "up", str(self.spec), "--data-dir", str(self.data_dir), *ports, *flags],

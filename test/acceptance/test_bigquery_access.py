@@ -8,6 +8,7 @@ access:
   members: ["domain:ltm.example"]
   roles: {viewer: ["user:vic@ltm.example", "user:eve@ltm.example"], operator: ["user:opal@ltm.example"], admin: ["user:ada@ltm.example"]}
   datasets: {secret: {members: ["user:vic@ltm.example", "user:ada@ltm.example"]}}
+datasets: {secret: {location: US}}
 """
 FILES = {}
 
@@ -25,8 +26,8 @@ class As(Rest):
 @pytest.fixture(scope="module")
 def people(shared):
     ada = As(shared, "ada@ltm.example")
+    assert ada("POST", "/datasets", {"datasetReference": {"datasetId": "open"}}).status_code == 200
     for name in ("open", "secret"):
-        assert ada("POST", "/datasets", {"datasetReference": {"datasetId": name}}).status_code == 200
         assert ada.query(f"CREATE TABLE {name}.t AS SELECT 1 AS n").status_code == 200
     return {"ada": ada, **{name: As(shared, f"{name}@ltm.example") for name in ("vic", "eve", "opal", "nobody")}}
 

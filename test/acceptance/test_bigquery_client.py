@@ -167,7 +167,7 @@ def test_dataset_properties(client, dataset):
 
 
 def test_insert_rows(client, dataset):
-    client.query(f"CREATE TABLE {dataset}.t (id INT64 NOT NULL, at TIMESTAMP, tags ARRAY<STRING>)").result()
+    client.query(f"CREATE TABLE {dataset}.t (id INT64 NOT NULL, `at` TIMESTAMP, tags ARRAY<STRING>)").result()
     table = client.get_table(f"{dataset}.t")
     rows = [{"id": i, "at": "2024-01-01T00:00:00Z", "tags": ["x"]} for i in range(3)]
     assert client.insert_rows_json(table, rows, row_ids=["a", "b", "c"]) == []
@@ -265,7 +265,9 @@ def test_to_dataframe(client):
     assert frame.to_dict("list") == {"n": [1, 2, 3], "s": ["s1", "s2", "s3"]}
 
 
-def test_pandas_gbq(client, dataset):
+def test_pandas_gbq(client, dataset, shared, monkeypatch):
+    # It makes clients of its own for tables.
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", shared.doors["bigquery"])
     frame = pandas.DataFrame({"id": [1, 2, 3], "name": ["a", "b", None], "score": [0.5, 1.5, 2.5]})
     options = {"project_id": client.project, "bigquery_client": client}
     pandas_gbq.to_gbq(frame, f"{dataset}.f", if_exists="fail", **options)

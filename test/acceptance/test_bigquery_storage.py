@@ -24,7 +24,7 @@ datasets:
           - {name: name, type: STRING}
           - {name: price, type: NUMERIC}
           - {name: day, type: DATE}
-          - {name: tags, type: ARRAY<STRING>}
+          - {name: tags, type: STRING, mode: REPEATED}
       things:
         schema: [{name: n, type: INT64}, {name: s, type: STRING}]
 """

@@ -280,7 +280,7 @@ TEST_F(DatabaseTest, ErrorsAreBigQuerysAndNameNothingOfOurs) {
   EXPECT_EQ(error("SELECT SUM(MAX(id)) AS x FROM ds.t"),
             "Aggregations of aggregations are not allowed");
   EXPECT_EQ(error("SELECT UPPER(id) AS x FROM ds.t"),
-            "No matching signature for function UPPER for argument types: INT64");
+            "No matching signature for function UPPER for argument types: INT64 at [1:8]");
 }
 
 TEST_F(DatabaseTest, TablesAreCreatedReplacedAndDroppedBySql) {

@@ -16,14 +16,12 @@ bool ReadAll(const afluente::host::File& file, FileOptions options) {
   auto columns = DetectColumns(**reader, options);
   if (!columns.ok()) return false;
   RowDecoder decoder(*columns, options);
-  bool all = true;
   while (true) {
     auto row = (*reader)->Next();
     if (!row.ok()) return false;
-    if (!*row) return all;
+    if (!*row) return true;
     auto values = decoder.Decode(**row);
     if (values.ok()) AFLUENTE_CHECK(values->size() == columns->size());
-    all = all && values.ok();
   }
 }
 

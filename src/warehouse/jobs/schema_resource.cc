@@ -69,6 +69,10 @@ absl::StatusOr<Type> TypeFromJson(const json& field, const std::string& path, in
     }
     auto parsed = schema::ParseType(text);
     const bool compound = name.find('<') != std::string::npos;
+    if (schema::EqualsIgnoreCase(name, "GEOGRAPHY")) {
+      return absl::UnimplementedError(
+          Concat("Columns of type GEOGRAPHY are not supported (field ", path, ")"));
+    }
     if (!parsed.ok() || compound) {
       if (absl::IsUnimplemented(parsed.status())) return parsed.status();
       return absl::InvalidArgumentError(

@@ -39,7 +39,10 @@ std::optional<std::string> Call::Query(std::string_view name) const {
   return std::nullopt;
 }
 
-bool Call::QueryFlag(std::string_view name) const { return Query(name).value_or("") == "true"; }
+bool Call::QueryFlag(std::string_view name) const {
+  // Python's client writes "True".
+  return schema::EqualsIgnoreCase(Query(name).value_or(""), "true");
+}
 
 absl::StatusOr<std::optional<int64_t>> Call::QueryNumber(std::string_view name) const {
   const std::optional<std::string> text = Query(name);

@@ -25,6 +25,14 @@ std::string SecondsText(int64_t micros) {
   return (negative ? "-" : "") + std::to_string(size / 1'000'000) + "." + fraction;
 }
 
+// Fractions of a second have six digits or none, as clients parse them.
+std::string WithMicros(std::string text) {
+  constexpr size_t kDigits = 6;
+  const size_t point = text.find('.');
+  if (point != std::string::npos) text.append(point + 1 + kDigits - text.size(), '0');
+  return text;
+}
+
 std::string ScalarText(const ColumnVector& column, size_t row, bool int64_timestamps) {
   switch (column.type.kind) {
     case TypeKind::kBool:
@@ -38,9 +46,9 @@ std::string ScalarText(const ColumnVector& column, size_t row, bool int64_timest
     case TypeKind::kDate:
       return schema::FormatDate(column.ints[row]);
     case TypeKind::kDatetime:
-      return schema::FormatDatetime(column.ints[row]);
+      return WithMicros(schema::FormatDatetime(column.ints[row]));
     case TypeKind::kTime:
-      return schema::FormatTime(column.ints[row]);
+      return WithMicros(schema::FormatTime(column.ints[row]));
     case TypeKind::kTimestamp:
       return int64_timestamps ? std::to_string(column.ints[row]) : SecondsText(column.ints[row]);
     default:

@@ -34,6 +34,7 @@ def own(tmp_path):
 def test_the_instance_goes_and_comes_back(page_of, own):
     page = page_of(own.doors["admin"]).open("pipeline")
     expect(page.locator(".pulse")).to_have_text("live")
+    expect(page.locator(".node", has_text="store").first).to_be_visible()
     own.kill()
     expect(page.get_by_text("The instance does not answer. What is shown")).to_be_visible()
     expect(page.locator(".node", has_text="store").first).to_be_visible()  # what was known stays

@@ -1,6 +1,7 @@
 #include "roles/api.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -41,6 +42,14 @@ struct ApiServing {
   ApiDoor door;
 };
 
+// A role over BigQuery keeps nothing on the machine: its secret ends with it, unless it is given
+// one.
+std::string SecretFile(const ApiRoleOptions& options) {
+  if (!options.secret_file.empty()) return options.secret_file;
+  if (options.warehouse == "embedded") return options.data_dir + "/api.key";
+  return std::filesystem::temp_directory_path() / "afluente-api.key";
+}
+
 absl::Status Open(const ApiRoleOptions& options, const spec::Spec& spec, const std::string& listen,
                   ApiServing& serving) {
   AFLUENTE_RETURN_IF_ERROR(CheckAddress(spec, "--api-listen", listen));
@@ -58,8 +67,7 @@ absl::Status Open(const ApiRoleOptions& options, const spec::Spec& spec, const s
     AFLUENTE_ASSIGN_OR_RETURN(
         serving.doorkeeper, Doorkeeper::Open(spec, options.data_dir, serving.files, serving.clock));
   }
-  const std::string secret_file =
-      options.secret_file.empty() ? options.data_dir + "/api.key" : options.secret_file;
+  const std::string secret_file = SecretFile(options);
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.door, OpenApiDoor(spec,
                                 {serving.engine->warehouse(), *serving.workers, serving.metrics,

@@ -13,7 +13,7 @@ struct ApiRoleOptions {
   std::string warehouse = "embedded";  // or "bigquery"
   GoogleOptions google;
   // Signs cursors and tags: the same for all instances behind one address. Empty: in the data
-  // directory.
+  // directory, or over BigQuery a new one in each instance.
   std::string secret_file;
 };
 

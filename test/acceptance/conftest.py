@@ -50,6 +50,7 @@ def shared(tmp_path_factory, request):
     survived = instance.running()
     if survived:
         instance.terminate()
+    instance.discard()
     Instance.alive.remove(instance)
     assert survived, "the process died while the module's tests ran"
 

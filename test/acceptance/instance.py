@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -141,9 +142,10 @@ class Instance:
         return self.start(**options)
 
     def discard(self):
-        """Ends the process if a test left it running."""
+        """Ends the process if a test left it running, and gives the disk back: pytest keeps directories to the end."""
         if self.running():
             self.kill()
+        shutil.rmtree(self.data_dir, ignore_errors=True)
 
     def _close(self):
         self.process.stdout.close()

@@ -209,7 +209,7 @@ def test_the_api_alone_answers_what_is_stored(tmp_path):
 
 def test_engines_and_addresses_of_the_api_are_refused_by_name(tmp_path):
     spec = write_pipeline(tmp_path, API_SPEC, {"rows.sql": "SELECT n FROM ds.t"})
-    refused = run_afluente("api", spec, "--data-dir", tmp_path / "d", "--warehouse", "bigquery", code=2)
-    assert "--warehouse bigquery" in refused.stderr
+    refused = run_afluente("api", spec, "--data-dir", tmp_path / "d", "--warehouse", "parchment", code=2)
+    assert "there are embedded and bigquery" in refused.stderr
     refused = run_afluente("api", spec, "--data-dir", tmp_path / "d", code=2, environment={"K_SERVICE": "api"})
     assert "0.0.0.0:8000" in refused.stderr and "without identity" in refused.stderr

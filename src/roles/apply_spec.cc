@@ -107,6 +107,18 @@ warehouse::TableSchema ToTableSchema(const spec::Spec& spec, const std::string& 
   return schema;
 }
 
+// A dataset's location is that of its creation, as BigQuery has it.
+static absl::Status ApplyDataset(const std::string& project, const spec::Dataset& dataset,
+                                 warehouse::Catalog& catalog) {
+  if (dataset.location.empty()) return catalog.EnsureDataset(project, dataset.name);
+  warehouse::Dataset made;
+  made.project = project;
+  made.dataset = dataset.name;
+  made.location = dataset.location;
+  const absl::Status status = catalog.CreateDataset(made);
+  return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
+}
+
 absl::Status ApplySpec(const spec::Spec& spec, broker::Broker& broker,
                        warehouse::Catalog& catalog) {
   for (const spec::Topic& topic : spec.topics) {
@@ -116,7 +128,7 @@ absl::Status ApplySpec(const spec::Spec& spec, broker::Broker& broker,
     AFLUENTE_RETURN_IF_ERROR(ApplySubscription(spec.project, subscription, broker));
   }
   for (const spec::Dataset& dataset : spec.datasets) {
-    AFLUENTE_RETURN_IF_ERROR(catalog.EnsureDataset(spec.project, dataset.name));
+    AFLUENTE_RETURN_IF_ERROR(ApplyDataset(spec.project, dataset, catalog));
     for (const spec::Table& table : dataset.tables) {
       AFLUENTE_RETURN_IF_ERROR(catalog.EnsureTable(ToTableSchema(spec, dataset.name, table)));
     }

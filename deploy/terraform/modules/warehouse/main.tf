@@ -3,8 +3,8 @@ locals {
 
   # Which message a row comes from: the key by which a redelivered message replaces its rows instead of doubling them.
   message_columns = [
-    { name = "_message_id", type = "STRING", mode = "NULLABLE", description = "The message of the row" },
-    { name = "_message_row", type = "INT64", mode = "NULLABLE", description = "Which row of its message" },
+    { name = "_message_id", type = "STRING", mode = "NULLABLE", description = "" },
+    { name = "_message_row", type = "INT64", mode = "NULLABLE", description = "" },
   ]
 
   # The columns are afluente's (src/warehouse/dead_letter_table.cc); the test that compares local and cloud reads both.

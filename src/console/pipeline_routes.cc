@@ -33,6 +33,12 @@ json TablesOf(const spec::Endpoint& endpoint, const ConsolePorts& ports) {
   return tables;
 }
 
+const char* TransformOf(const spec::Function& function) {
+  if (function.javascript) return "JavaScript";
+  if (function.http) return "HTTP";
+  return function.sql.empty() ? "by column name" : "SQL";
+}
+
 json FunctionsOf(const spec::Spec& spec) {
   json functions = json::array();
   for (const spec::Function& each : spec.functions) {
@@ -43,7 +49,7 @@ json FunctionsOf(const spec::Spec& spec) {
          {"table", each.table.empty() ? "" : absl::StrCat(each.dataset, ".", each.table)},
          {"dead_letter_table", absl::StrCat(each.dataset, ".dead_letters")},
          {"dead_letter_topic", each.dead_letter_policy.topic},
-         {"transform", each.sql.empty() ? "by column name" : "SQL"},
+         {"transform", TransformOf(each)},
          {"transform_file", each.sql_file},
          {"transform_text", each.sql}});
   }

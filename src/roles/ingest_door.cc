@@ -61,6 +61,7 @@ absl::StatusOr<std::string> IngestDoor::Open(const spec::Spec& spec, const std::
   state_->ingest =
       source::HttpIngest::Create(std::move(options), parts.publisher, *state_->keys, parts.metrics);
   http::ServerOptions server_options;
+  server_options.tls = parts.tls;
   server_options.body_bytes_max = spec.limits.request_bytes;
   server_options.bodies_bytes_max = std::max(kBodiesBytesMax, spec.limits.request_bytes);
   server_options.on_refusal = [](http::Response& refusal) {

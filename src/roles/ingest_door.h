@@ -13,7 +13,8 @@ class Publisher;
 }
 namespace afluente::http {
 class IoThreads;
-}
+class TlsIdentity;
+}  // namespace afluente::http
 namespace afluente::spec {
 struct Spec;
 }
@@ -36,6 +37,7 @@ class IngestDoor {
     http::IoThreads& io_threads;
     broker::Publisher& publisher;
     telemetry::Metrics& metrics;
+    std::shared_ptr<http::TlsIdentity> tls = nullptr;  // shared by all doors; null: plain
   };
   // HOST:PORT with the bound port; empty when `address` is.
   absl::StatusOr<std::string> Open(const spec::Spec& spec, const std::string& address,

@@ -239,10 +239,10 @@ absl::Status RecoverSources(const UpOptions& options, const spec::Spec& spec,
 }
 
 absl::Status OpenSources(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
-  AFLUENTE_ASSIGN_OR_RETURN(
-      serving.doors.ingest,
-      serving.ingest_door.Open(spec, options.doors.ingest,
-                               {*serving.io_threads, PublisherOf(serving), serving.metrics}));
+  AFLUENTE_ASSIGN_OR_RETURN(serving.doors.ingest,
+                            serving.ingest_door.Open(spec, options.doors.ingest,
+                                                     {*serving.io_threads, PublisherOf(serving),
+                                                      serving.metrics, serving.tls}));
   MqttDoor::Addresses mqtt{options.doors.mqtt, options.doors.mqtts};
   AFLUENTE_RETURN_IF_ERROR(serving.mqtt_door.Open(
       spec, mqtt, {*serving.io_threads, PublisherOf(serving), serving.clock, serving.metrics}));

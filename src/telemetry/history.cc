@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace afluente::telemetry {
 
@@ -40,7 +41,7 @@ void History::Add(int64_t second, const Values& values) {
   for (const auto& [name, value] : values) {
     auto found = series_.find(name);
     if (found == series_.end()) {
-      if (series_.size() >= kSeriesMax) Forget(last_);
+      if (series_.size() >= kSeriesMax) MakeRoom();
       if (series_.size() >= kSeriesMax) continue;
       found = series_.emplace(name, std::make_unique<Series>()).first;
     }
@@ -49,8 +50,10 @@ void History::Add(int64_t second, const Values& values) {
   }
 }
 
-void History::Forget(int64_t second) {
-  const int64_t oldest = second / kCoarseSeconds - static_cast<int64_t>(kCoarsePoints);
+void History::MakeRoom() {
+  const int64_t now = last_ / kCoarseSeconds;
+  if (std::exchange(room_made_, now) == now) return;
+  const int64_t oldest = now - static_cast<int64_t>(kCoarsePoints);
   absl::erase_if(series_, [oldest](const auto& one) { return one.second->coarse.last <= oldest; });
 }
 

@@ -57,10 +57,12 @@ class History {
     Ring<kCoarsePoints> coarse;
   };
   static float Nothing();
-  void Forget(int64_t second) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of what was not written for an hour; looks at all series, once in ten seconds at most.
+  void MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
   int64_t last_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t room_made_ ABSL_GUARDED_BY(mutex_) = -1;  // the coarse tick of then
   absl::flat_hash_map<std::string, std::unique_ptr<Series>> series_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -61,6 +61,8 @@ function(folder name)
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${name} warnings GTest::gmock GTest::gtest_main)
+    # A quarter less to compile; the code under test is optimised as ever.
+    target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
     add_test(NAME ${name} COMMAND ${name}_test)
     if(TARGET tsan_absl)
       target_link_libraries(${name}_test PRIVATE tsan_absl)

@@ -281,6 +281,10 @@ BrokerStats EmbeddedBroker::Stats() const {
   return stats;
 }
 
+absl::StatusOr<std::vector<host::FilePart>> EmbeddedBroker::OpenJournalFiles() const {
+  return journal_->OpenFiles();
+}
+
 void EmbeddedBroker::AllowCleaning() { keeper_->AllowCleaning(); }
 
 void EmbeddedBroker::RunDeliveries() { dispatcher_->RunDue(); }

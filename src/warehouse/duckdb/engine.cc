@@ -218,6 +218,9 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options)
   EmptyDirectory(engine->staging);
   AFLUENTE_ASSIGN_OR_RETURN(engine->database,
                             OpenFile(engine->path, options.threads, options.memory_bytes));
+  host::PosixFileSystem files;
+  AFLUENTE_ASSIGN_OR_RETURN(engine->own_file,
+                            files.Open(engine->path, host::FileSystem::Mode::kRead));
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,
                             Session::Connect(engine->database.get()));
   AFLUENTE_RETURN_IF_ERROR(RegisterRuntimeFunctions(session->connection()));

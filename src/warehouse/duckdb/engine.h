@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "host/file_system.h"
 #include "warehouse/duckdb/duckdb_database.h"
 #include "warehouse/duckdb/handles.h"
 #include "warehouse/duckdb/live_catalog.h"
@@ -23,6 +24,8 @@ struct Engine {
   Engine();
   ~Engine();
 
+  // The database's file for copies, open as long as DuckDB has it (see HeldFiles).
+  std::shared_ptr<const host::File> own_file;
   DatabaseHandle database;
   std::string path;
   std::string staging;  // the one directory that SQL may read and write files in

@@ -105,6 +105,7 @@ void StepClock(Serving& serving, std::chrono::microseconds by) {
   serving.testing->delays.Wake();
   serving.push->Wake();
   serving.pipeline->broker().ClockStepped();
+  if (serving.bigquery_door) serving.bigquery_door->ClockStepped();
 }
 
 void OpenPush(const UpOptions& options, Serving& serving) {

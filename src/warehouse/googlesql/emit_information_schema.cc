@@ -331,6 +331,7 @@ std::string Emitter::EmitInformationSchema(const TableExpression& table,
   for (const View& one : kAll) {
     if (SameName(one.name, path.back())) view = &one;
   }
+  if (view == nullptr && all && IsJobsView(path.back())) return EmitJobs(table, path, scope);
   if (view == nullptr && Upper(path.back()).starts_with("JOBS")) {
     FailUnsupported(table.at, Cat("INFORMATION_SCHEMA.", path.back()));
   }

@@ -15,6 +15,7 @@
 #include "broker/surroundings.h"
 #include "broker/topic.h"
 #include "host/check.h"
+#include "host/file_copy.h"
 #include "host/worker_pool.h"
 
 namespace afluente::broker {

@@ -110,9 +110,6 @@ class MemoryJournal final : public log::Journal {
   }
 
   const std::string& identity() const override { return disk_->identity; }
-  absl::StatusOr<std::vector<host::FilePart>> OpenFiles() const override {
-    return absl::UnimplementedError("a journal in memory has no files");
-  }
   uint64_t bytes_on_disk() const override {
     absl::MutexLock lock(&mutex_);
     uint64_t bytes = 0;

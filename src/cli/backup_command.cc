@@ -1,5 +1,3 @@
-#include "roles/backup.h"
-
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -12,6 +10,7 @@
 #include "console/admin_door.h"
 #include "host/check.h"
 #include "host/file_system.h"
+#include "roles/backup.h"
 
 namespace afluente::cli {
 namespace {

@@ -47,8 +47,7 @@ void Sha256Stream::Add(std::string_view bytes) {
 std::string Sha256Stream::Finish() {
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
   AFLUENTE_CHECK(EVP_DigestFinal_ex(state_->context,
-                                    reinterpret_cast<unsigned char*>(digest.data()),
-                                    nullptr) == 1);
+                                    reinterpret_cast<unsigned char*>(digest.data()), nullptr) == 1);
   return digest;
 }
 

@@ -117,8 +117,8 @@ absl::StatusOr<Manifest> ParseManifest(const std::string& path, const std::strin
   if (!parsed.is_object() || !parsed.contains("files") || !parsed["files"].is_array())
     return damaged();
   if (const json& format = parsed.value("format", json()); format != kFormat) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path, ": a backup of format ", format.dump(), ", this program reads ", kFormat));
+    return absl::FailedPreconditionError(absl::StrCat(path, ": a backup of format ", format.dump(),
+                                                      ", this program reads ", kFormat));
   }
   const json& files = parsed["files"];
   if (parsed.value("files_sha256", json()) != ChecksumOf(files)) return damaged();
@@ -241,8 +241,8 @@ absl::StatusOr<BackupSummary> FillBackup(Pipeline& pipeline, host::FileSystem& f
   std::vector<Entry> entries;
   for (host::FilePart part : moment.parts()) {
     const uint64_t size = std::exchange(part.size, part.bytes);  // the zeros need no copy
-    AFLUENTE_ASSIGN_OR_RETURN(
-        std::string sha256, CopyPart(part, files, Within(directory, part.name), cancellation));
+    AFLUENTE_ASSIGN_OR_RETURN(std::string sha256,
+                              CopyPart(part, files, Within(directory, part.name), cancellation));
     entries.push_back({part.name, part.bytes, size, std::move(sha256)});
   }
   AFLUENTE_RETURN_IF_ERROR(SyncDirectories(files, directory));
@@ -251,8 +251,7 @@ absl::StatusOr<BackupSummary> FillBackup(Pipeline& pipeline, host::FileSystem& f
 }
 
 absl::Status FillDataDirectory(host::FileSystem& files, const std::string& data_dir,
-                               const Manifest& manifest,
-                               const std::vector<host::FilePart>& parts) {
+                               const Manifest& manifest, const std::vector<host::FilePart>& parts) {
   for (size_t i = 0; i < parts.size(); ++i) {
     AFLUENTE_ASSIGN_OR_RETURN(
         const std::string sha256,

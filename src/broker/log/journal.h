@@ -12,7 +12,11 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "host/file_copy.h"
+
+namespace afluente::host {
+class FileSystem;
+struct FilePart;
+}  // namespace afluente::host
 
 namespace afluente::broker::log {
 
@@ -51,8 +55,9 @@ class JournalFiles {
   virtual ~JournalFiles() = default;
   // The files of this moment, opened: copied into an empty directory they are a journal with every
   // record that was answered OK before the call, and none that was not yet. Does not wait for
-  // writes; what it returned stays readable whatever is removed later.
-  virtual absl::StatusOr<std::vector<host::FilePart>> OpenFiles() const = 0;
+  // writes; what it returned stays readable whatever is removed later. UNIMPLEMENTED for a journal
+  // without files.
+  virtual absl::StatusOr<std::vector<host::FilePart>> OpenFiles() const;
 };
 
 // The durable journal: segments of checksummed groups, one writer thread, one sync a group (format:

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "broker/log/journal_model.h"
 #include "host/faulty_file_system.h"
+#include "host/file_copy.h"
 
 // What a backup takes is a journal with what was answered before, whatever goes on meanwhile.
 namespace afluente::broker::log {

@@ -53,6 +53,10 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(host::FileSystem& files,
   return journal;
 }
 
+absl::StatusOr<std::vector<host::FilePart>> JournalFiles::OpenFiles() const {
+  return absl::UnimplementedError("the journal has no files");
+}
+
 SegmentedJournal::SegmentedJournal(host::FileSystem& files, std::string directory,
                                    const JournalOptions& options, RecoveredJournal recovered,
                                    std::unique_ptr<SnapshotStore> snapshots)

@@ -14,6 +14,7 @@
 #include "broker/log/segment_cache.h"
 #include "broker/log/segment_writer.h"
 #include "broker/log/snapshot_store.h"
+#include "host/file_copy.h"
 #include "host/file_system.h"
 
 namespace afluente::broker::log {

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "host/check.h"
+#include "host/file_system.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/checkpointer.h"
 #include "warehouse/duckdb/commit_log.h"

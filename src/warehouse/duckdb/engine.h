@@ -5,12 +5,15 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "host/file_system.h"
 #include "warehouse/duckdb/duckdb_database.h"
 #include "warehouse/duckdb/handles.h"
 #include "warehouse/duckdb/live_catalog.h"
 #include "warehouse/duckdb/query_timer.h"
 #include "warehouse/duckdb/translation_cache.h"
+
+namespace afluente::host {
+class File;
+}
 
 namespace afluente::warehouse::duckdb {
 

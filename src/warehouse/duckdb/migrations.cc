@@ -27,10 +27,10 @@ absl::Status AddPartitionTimes(Session& session) {
     AFLUENTE_ASSIGN_OR_RETURN(const TableEntry entry,
                               EntryFromJson({text(0), text(1), text(2)}, text(3)));
     if (entry.view || !IngestionPartitioned(entry.schema)) continue;
-    AFLUENTE_RETURN_IF_ERROR(session.Execute(schema::Concat(
-        "ALTER TABLE ", TableSql(entry.schema.name), " ADD COLUMN ",
-        QuoteIdentifier(kPartitionTime),
-        " TIMESTAMP WITH TIME ZONE DEFAULT date_trunc('day', now())")));
+    AFLUENTE_RETURN_IF_ERROR(session.Execute(
+        schema::Concat("ALTER TABLE ", TableSql(entry.schema.name), " ADD COLUMN ",
+                       QuoteIdentifier(kPartitionTime),
+                       " TIMESTAMP WITH TIME ZONE DEFAULT date_trunc('day', now())")));
   }
   return absl::OkStatus();
 }

@@ -93,7 +93,8 @@ TEST_F(Migration, ANewerFormatIsRefused) {
 TEST_F(Migration, AFailedStepChangesNothing) {
   for (const std::string& sql : Tables()) Query(sql);
   Rewrite(OlderLayout());
-  Rewrite({"INSERT INTO afluente_internal.tables VALUES ('proj', 'zz', 'broken', 'no JSON', '', 0)"});
+  Rewrite(
+      {"INSERT INTO afluente_internal.tables VALUES ('proj', 'zz', 'broken', 'no JSON', '', 0)"});
   DuckdbOptions options;
   options.directory = database_.directory();
   EXPECT_EQ(DuckdbDatabase::Open(options).status().code(), absl::StatusCode::kDataLoss);

@@ -48,8 +48,8 @@ std::string InExpiredPartition(const TableSchema& table) {
                                 ? std::string(kPartitionTime)
                                 : Concat("`", table.partitioning.field, "`");
   // The first partition that has not expired begins here.
-  const std::string first = Concat("DATETIME_ADD(DATETIME_TRUNC(DATETIME(@expired), ", unit,
-                                   "), INTERVAL 1 ", unit, ")");
+  const std::string first =
+      Concat("DATETIME_ADD(DATETIME_TRUNC(DATETIME(@expired), ", unit, "), INTERVAL 1 ", unit, ")");
   switch (KindOfField(table)) {
     case schema::TypeKind::kDate:
       return Concat(field, " < DATE(", first, ")");

@@ -137,7 +137,6 @@ struct StatementFacts {
   std::vector<TableName> tables_read;
   std::vector<TableName> tables_written;
   bool deterministic = true;
-  bool reads_jobs = false;     // what everybody in the project ran
   bool query = true;           // false: DML, DDL or a script
   std::string statement_type;  // BigQuery's: SELECT, CREATE_TABLE_AS_SELECT, SCRIPT
   // A query's outermost ORDER BY; nullopt when a key is not a column of the result.

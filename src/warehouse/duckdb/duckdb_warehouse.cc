@@ -165,7 +165,6 @@ absl::StatusOr<StatementFacts> DuckdbWarehouse::Describe(const Statement& statem
   facts.tables_read = catalog->WithoutViews(translation->tables_read);
   facts.tables_written = translation->tables_written;
   facts.deterministic = translation->deterministic;
-  facts.reads_jobs = translation->reads_jobs;
   facts.statement_type = translation->statement_type;
   facts.query = translation->kind == googlesql::StatementKind::kQuery;
   for (const googlesql::ResultOrder& key : translation->order) {

@@ -127,7 +127,8 @@ std::string Emitter::EmitJobs(const TableExpression& table, const std::vector<st
         {std::string(column.name), Cat(id, ".", QuoteName(column.name)), column.type});
   }
   translation_->deterministic = false;
-  translation_->reads_jobs = true;
+  // As a table, so that doors can tell who may read it, also behind a view.
+  translation_->tables_read.push_back({project, "INFORMATION_SCHEMA", "JOBS"});
   AddRange(std::move(range), scope, table.at);
   return Cat("(SELECT ", items, " FROM ", Records(project), ") AS ", id);
 }

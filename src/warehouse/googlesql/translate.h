@@ -71,7 +71,6 @@ struct Translation {
   std::vector<TableName> tables_written;
   // False when it calls RAND, GENERATE_UUID, CURRENT_TIMESTAMP and the like.
   bool deterministic = true;
-  bool reads_jobs = false;  // INFORMATION_SCHEMA.JOBS
   // A query's outermost ORDER BY, as far as its keys are columns of the result.
   std::vector<ResultOrder> order;
   bool order_is_of_columns = true;  // they all are

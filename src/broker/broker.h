@@ -82,6 +82,8 @@ class Broker : public Publisher,
   // at start, when the functions have opened their readers: only open readers keep messages.
   virtual void AllowCleaning() = 0;
   virtual BrokerStats Stats() const = 0;
+  // See JournalFiles::OpenFiles.
+  virtual absl::StatusOr<std::vector<host::FilePart>> OpenJournalFiles() const = 0;
 
   // Calls `changed` with a subscription's name at once for each that there is, then whenever one
   // is created, changes or goes: on any thread, maybe more often than it changed. It must not

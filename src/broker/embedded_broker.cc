@@ -15,6 +15,7 @@
 #include "broker/surroundings.h"
 #include "broker/topic.h"
 #include "host/check.h"
+#include "host/file_copy.h"
 #include "host/worker_pool.h"
 
 namespace afluente::broker {
@@ -280,6 +281,10 @@ BrokerStats EmbeddedBroker::Stats() const {
     stats.subscriptions.push_back(each->Stats(now));
   stats.journal_bytes = journal_->bytes_on_disk();
   return stats;
+}
+
+absl::StatusOr<std::vector<host::FilePart>> EmbeddedBroker::OpenJournalFiles() const {
+  return journal_->OpenFiles();
 }
 
 void EmbeddedBroker::AllowCleaning() { keeper_->AllowCleaning(); }

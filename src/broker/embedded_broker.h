@@ -107,6 +107,7 @@ class EmbeddedBroker final : public Broker {
 
   void AllowCleaning() override;
   BrokerStats Stats() const override;
+  absl::StatusOr<std::vector<host::FilePart>> OpenJournalFiles() const override;
   void WatchSubscriptions(SubscriptionChanged changed) override;
   void ClockStepped() override;
 

@@ -20,13 +20,13 @@ absl::Status ProblemOf(const http::Response& response) {
 }
 
 absl::StatusOr<nlohmann::json> AskAdmin(const Instance& instance, const std::string& method,
-                                        const std::string& path, const std::string& body) {
+                                        const std::string& path, const std::string& body,
+                                        std::chrono::minutes timeout) {
   http::Headers headers;
   if (!body.empty()) headers.Add("Content-Type", "application/json");
   if (!instance.token.empty()) headers.Add("Authorization", "Bearer " + instance.token);
-  AFLUENTE_ASSIGN_OR_RETURN(
-      const http::Response response,
-      http::Fetch(method, instance.admin + path, body, headers, std::chrono::minutes(10)));
+  AFLUENTE_ASSIGN_OR_RETURN(const http::Response response,
+                            http::Fetch(method, instance.admin + path, body, headers, timeout));
   AFLUENTE_RETURN_IF_ERROR(ProblemOf(response));
   auto json = nlohmann::json::parse(response.body, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) return absl::UnavailableError("the instance's answer is no JSON");

@@ -26,6 +26,7 @@ struct Parsed {
   std::string fault_name;
   std::string fault;
   QueryOptions query;
+  std::string backup_directory;
   std::string init_directory = ".";
   std::string spec_file = "afluente.yaml";
   std::string token_user;
@@ -213,6 +214,26 @@ void AddObservingCommands(CLI::App& app, Parsed& parsed) {
       [&parsed] { parsed.run = [&parsed] { return RunTop(parsed.location, parsed.once); }; });
 }
 
+void AddBackupCommands(CLI::App& app, Parsed& parsed) {
+  CLI::App* backup = app.add_subcommand("backup", "copy journal and warehouse while they run");
+  CLI::App* restore = app.add_subcommand("restore", "make a new data directory of a backup");
+  backup->add_option("directory", parsed.backup_directory, "new directory")->required();
+  restore->add_option("directory", parsed.backup_directory, "directory of the backup")->required();
+  using Command = int (*)(const InstanceLocation&, const std::string&, bool);
+  const std::pair<CLI::App*, Command> commands[] = {{backup, RunBackup}, {restore, RunRestore}};
+  for (const auto& [command, function] : commands) {
+    command->add_flag("--json", parsed.json, "for programs");
+    command->add_option("--spec", parsed.location.spec_file,
+                        "specification, when no instance is running (default: the last one used)");
+    AddLocation(command, parsed);
+    command->callback([&parsed, function = function] {
+      parsed.run = [&parsed, function] {
+        return function(parsed.location, parsed.backup_directory, parsed.json);
+      };
+    });
+  }
+}
+
 void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
   CLI::App* query = app.add_subcommand("query", "run a GoogleSQL statement");
   query->add_option("sql", parsed.query.sql, "statement")->required();
@@ -284,6 +305,7 @@ int RunCommandLine(int argc, char** argv) {
   AddMessageCommands(app, parsed);
   AddInspectCommands(app, parsed);
   AddOperatorCommands(app, parsed);
+  AddBackupCommands(app, parsed);
   AddObservingCommands(app, parsed);
   AddTestingCommands(app, parsed);
   AddFunctionCommands(app, parsed.location, parsed.run,

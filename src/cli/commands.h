@@ -64,6 +64,11 @@ struct QueryOptions {
 int RunQuery(const InstanceLocation& location, const QueryOptions& options);
 
 int RunCheck(const InstanceLocation& location, bool json);
+// Copies journal and warehouse, as of one moment, into a new directory; the instance goes on.
+int RunBackup(const InstanceLocation& location, const std::string& directory, bool json);
+// Makes a new data directory of a backup and checks it: 1, and no directory, when it is damaged or
+// does not balance.
+int RunRestore(const InstanceLocation& location, const std::string& directory, bool json);
 int RunDrain(const InstanceLocation& location, int timeout_seconds);
 int RunEnv(const InstanceLocation& location);
 // Prints an ID token of the developer issuer for `user`; an empty audience is the proxy's.

@@ -1,12 +1,12 @@
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "cli/admin_client.h"
 #include "cli/commands.h"
+#include "cli/offline_pipeline.h"
 #include "cli/table_printer.h"
 #include "console/admin_door.h"
 #include "console/admin_query.h"
@@ -14,38 +14,12 @@
 #include "host/clock.h"
 #include "http/client.h"
 #include "roles/pipeline.h"
-#include "roles/ready_file.h"
 #include "spec/spec.h"
 #include "telemetry/metrics.h"
 #include "warehouse/duckdb/duckdb_database.h"
 
 namespace afluente::cli {
 namespace {
-
-// With no instance running: the data directory opened by this command, under its lock.
-struct Offline {
-  host::SystemClock clock;
-  telemetry::Metrics metrics;
-  spec::Spec spec;
-  std::unique_ptr<roles::Pipeline> pipeline;
-};
-
-absl::StatusOr<std::unique_ptr<Offline>> OpenOffline(const InstanceLocation& location) {
-  // Opening would create it, and an empty pipeline balances.
-  if (!std::filesystem::exists(location.data_dir)) {
-    return absl::NotFoundError(
-        absl::StrCat("no running instance and no data directory ", location.data_dir));
-  }
-  std::string spec_file = location.spec_file;
-  if (spec_file.empty()) spec_file = roles::RememberedSpec(location.data_dir);
-  if (spec_file.empty()) spec_file = "afluente.yaml";
-  auto offline = std::make_unique<Offline>();
-  AFLUENTE_ASSIGN_OR_RETURN(offline->spec, spec::Load(spec_file));
-  AFLUENTE_ASSIGN_OR_RETURN(
-      offline->pipeline,
-      roles::Pipeline::Open(offline->spec, location.data_dir, offline->clock, offline->metrics));
-  return offline;
-}
 
 absl::StatusOr<nlohmann::json> AskCheck(const InstanceLocation& location) {
   auto instance = FindInstance(location);

@@ -52,6 +52,24 @@ void AddPeek(http::Router& router, const std::shared_ptr<const AdminPorts>& port
   AFLUENTE_CHECK(router.Add("GET", "/v1/peek", peek).ok());
 }
 
+absl::StatusOr<std::string> TakeBackup(const AdminPorts& ports, const http::Request& request) {
+  const auto body = nlohmann::json::parse(request.body, nullptr, /*allow_exceptions=*/false);
+  if (!body.is_object()) return absl::InvalidArgumentError("$: expected a JSON object");
+  AFLUENTE_ASSIGN_OR_RETURN(const std::string directory, StringField(body, "directory"));
+  if (directory.empty() || directory[0] != '/')
+    return absl::InvalidArgumentError("$.directory: expected an absolute path");
+  return ports.backup(directory, request.cancellation.get());
+}
+
+void AddBackup(http::Router& router, const std::shared_ptr<const AdminPorts>& ports) {
+  const auto backup = [ports](http::Request request, http::PathParameters,
+                              http::Responder respond) {
+    AnswerFromWorker(ports->workers, std::move(respond),
+                     [ports, request = std::move(request)] { return TakeBackup(*ports, request); });
+  };
+  AFLUENTE_CHECK(router.Add("POST", "/v1/backup", backup).ok());
+}
+
 // OpenID Connect Discovery 1.0 and the keys, which are at the path that Google's are at. The issuer
 // is Google's own, as in the tokens.
 void AddPushIssuer(http::Router& router, const std::shared_ptr<const AdminPorts>& ports) {
@@ -80,6 +98,7 @@ std::optional<http::Role> RoleOfRequest(const http::Request& request) {
   for (const std::string_view path : kOpen) {
     if (request.path == path) return std::nullopt;
   }
+  if (request.path == "/v1/backup") return http::Role::kAdmin;
   const bool reads = request.method == "GET" || request.method == "HEAD";
   return reads ? http::Role::kViewer : http::Role::kOperator;
 }
@@ -141,6 +160,7 @@ http::Handler AdminDoor(AdminPorts ports) {
                })
           .ok());
   AddPeek(router, shared);
+  AddBackup(router, shared);
   AddFunctionRoutes(router, shared->functions, shared->workers, shared->project);
   AddPushIssuer(router, shared);
   if (shared->testing) AddTestingRoutes(router, *shared->testing, shared->workers, shared->project);

@@ -21,6 +21,10 @@ namespace afluente::function {
 struct Operations;
 }
 
+namespace afluente::host {
+class Cancellation;
+}
+
 namespace afluente::console {
 
 class Console;
@@ -33,6 +37,10 @@ struct AdminPorts {
   host::WorkerPool& workers;
   std::string project;  // completes `dataset.table` in queries
   std::function<absl::StatusOr<std::vector<function::Balance>>()> check;
+  // A backup into that directory of this machine, as JSON; `cancellation` may be nullptr.
+  std::function<absl::StatusOr<std::string>(const std::string& directory,
+                                            const host::Cancellation* cancellation)>
+      backup;
   std::function<uint64_t()> backlog;  // messages that functions have not decided yet
   broker::Topics& topics;
   // One a function; outlive the door.
@@ -46,11 +54,12 @@ struct AdminPorts {
 
 // The admin door: /metrics, /healthz, /readyz, and what client commands ask of a running instance:
 // GET /v1/check, GET /v1/backlog, POST /v1/query {"sql", "parameters": [{"name", "type", "value"}],
-// "limit"}, GET /v1/peek, /v1/functions (see function_routes.h); the documents that
-// verify the tokens of pushes (/.well-known/openid-configuration, /oauth2/v3/certs); with testing
-// ports /v1/testing/ too, with a console its pages and routes. What changes something comes from
-// its own pages or from no page at all. Without a gate it answers to loopback names only; with one,
-// reading needs the role viewer and everything else operator, but for probes and the pushes' keys.
+// "limit"}, POST /v1/backup {"directory"}, GET /v1/peek, /v1/functions (see function_routes.h); the
+// documents that verify the tokens of pushes (/.well-known/openid-configuration, /oauth2/v3/certs);
+// with testing ports /v1/testing/ too, with a console its pages and routes. What changes something
+// comes from its own pages or from no page at all. Without a gate it answers to loopback names
+// only; with one, reading needs the role viewer, a backup admin and everything else operator, but
+// for probes and the pushes' keys.
 http::Handler AdminDoor(AdminPorts ports);
 
 // The balances as `afluente check --json` prints them.

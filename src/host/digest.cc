@@ -30,6 +30,27 @@ std::string Sha256(std::string_view bytes) {
   return digest;
 }
 
+struct Sha256Stream::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {
+  AFLUENTE_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
+}
+Sha256Stream::~Sha256Stream() = default;
+
+void Sha256Stream::Add(std::string_view bytes) {
+  AFLUENTE_CHECK(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
+}
+
+std::string Sha256Stream::Finish() {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  AFLUENTE_CHECK(EVP_DigestFinal_ex(state_->context,
+                                    reinterpret_cast<unsigned char*>(digest.data()), nullptr) == 1);
+  return digest;
+}
+
 std::string Pbkdf2Sha512(std::string_view password, std::string_view salt, int iterations,
                          size_t size) {
   std::string key(size, '\0');

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,19 @@ namespace afluente::host {
 
 // The 32 bytes of SHA-256 (FIPS 180-4).
 std::string Sha256(std::string_view bytes);
+
+// The same of bytes that come in pieces. One thread at a time.
+class Sha256Stream {
+ public:
+  Sha256Stream();
+  ~Sha256Stream();
+  void Add(std::string_view bytes);
+  std::string Finish();  // once, at the end
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
+};
 
 // PBKDF2 (RFC 8018) with HMAC-SHA-512: a slow hash for passwords that people choose. Takes as long
 // as `iterations` say.

@@ -3,7 +3,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -25,6 +27,7 @@
 #include "http/server.h"
 #include "http/tls_identity.h"
 #include "roles/api_door.h"
+#include "roles/backup.h"
 #include "roles/bigquery_door.h"
 #include "roles/doorkeeper.h"
 #include "roles/forwards.h"
@@ -79,6 +82,7 @@ struct Serving {
   std::unique_ptr<warehouse::wire::BigqueryDoor> bigquery_door;
   std::unique_ptr<warehouse::storage::StorageDoor> storage_door;
   ReadyDoors doors;
+  std::atomic<bool> backing_up = false;
 };
 
 // HOST:PORT with the port that was bound.
@@ -101,6 +105,7 @@ void StepClock(Serving& serving, std::chrono::microseconds by) {
   serving.testing->delays.Wake();
   serving.push->Wake();
   serving.pipeline->broker().ClockStepped();
+  if (serving.bigquery_door) serving.bigquery_door->ClockStepped();
 }
 
 void OpenPush(const UpOptions& options, Serving& serving) {
@@ -117,6 +122,20 @@ void OpenPush(const UpOptions& options, Serving& serving) {
   serving.metrics.AddCollector([&serving](telemetry::Exposition& page) {
     ExposePubsub(serving.pipeline->broker().Stats(), serving.push->Stats(), page);
   });
+}
+
+// One at a time: each keeps checkpoints waiting.
+absl::StatusOr<std::string> BackUp(const UpOptions& options, Serving& serving,
+                                   const std::string& directory,
+                                   const host::Cancellation* cancellation) {
+  if (serving.backing_up.exchange(true))
+    return absl::UnavailableError("another backup is being taken");
+  const auto summary =
+      TakeBackup(*serving.pipeline, directory,
+                 std::filesystem::absolute(options.spec_file).string(), cancellation);
+  serving.backing_up = false;
+  AFLUENTE_RETURN_IF_ERROR(summary.status());
+  return absl::StrCat("{\"files\":", summary->files, ",\"bytes\":", summary->bytes, "}");
 }
 
 absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
@@ -139,6 +158,11 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
       .workers = *serving.workers,
       .project = spec.project,
       .check = [pipeline = serving.pipeline.get()] { return pipeline->Check(); },
+      .backup =
+          [&options, &serving](const std::string& directory,
+                               const host::Cancellation* cancellation) {
+            return BackUp(options, serving, directory, cancellation);
+          },
       .backlog = [pipeline = serving.pipeline.get()] { return pipeline->Backlog(); },
       .topics = serving.pipeline->broker(),
       .functions = serving.pipeline->operations(),

@@ -68,6 +68,8 @@ class CatalogView {
   }
   // Tables whose expiration is before `now_ms`.
   virtual std::vector<TableName> ExpiredTables(int64_t /*now_ms*/) const { return {}; }
+  // Tables whose partitions expire.
+  virtual std::vector<TableSchema> TablesOfExpiringPartitions() const { return {}; }
 };
 
 // Port: datasets and tables. All calls block; safe from any thread.

@@ -52,7 +52,9 @@ struct Dataset {
 struct TableProperties {
   std::string friendly_name;
   Labels labels;
-  std::optional<int64_t> expires_ms;      // since 1970; the table is dropped then
+  std::optional<int64_t> expires_ms;  // since 1970; the table is dropped then
+  // From a partition's start on, in UTC; its rows are deleted then. By time alone.
+  std::optional<int64_t> partition_expiration_ms;
   bool require_partition_filter = false;  // a query must say which partitions it reads
   friend bool operator==(const TableProperties&, const TableProperties&) = default;
 };

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
@@ -14,7 +15,8 @@
 
 namespace afluente::host {
 class FileSystem;
-}
+struct FilePart;
+}  // namespace afluente::host
 
 namespace afluente::broker::log {
 
@@ -47,10 +49,21 @@ struct JournalOptions {
   std::function<void(const absl::Status&)> on_trouble;
 };
 
+// What a backup takes of the journal.
+class JournalFiles {
+ public:
+  virtual ~JournalFiles() = default;
+  // The files of this moment, opened: copied into an empty directory they are a journal with every
+  // record that was answered OK before the call, and none that was not yet. Does not wait for
+  // writes; what it returned stays readable whatever is removed later. UNIMPLEMENTED for a journal
+  // without files.
+  virtual absl::StatusOr<std::vector<host::FilePart>> OpenFiles() const;
+};
+
 // The durable journal: segments of checksummed groups, one writer thread, one sync a group (format:
 // docs/formats/journal.md). Owned by the broker. After a crash it holds every record whose Append
 // answered OK, in order, and nothing after a torn tail. Thread-safe.
-class Journal {
+class Journal : public JournalFiles {
  public:
   // Opens or creates the journal in `directory`. DATA_LOSS with segment and offset when bytes that
   // were once synced are damaged: nothing is skipped.
@@ -58,7 +71,7 @@ class Journal {
                                                        const std::string& directory,
                                                        const JournalOptions& options,
                                                        Recovery& recovery);
-  virtual ~Journal() = default;  // syncs and stops the writer
+  ~Journal() override = default;  // syncs and stops the writer
 
   using Appended = absl::AnyInvocable<void(absl::StatusOr<Place>)>;
   // Queues one record; never blocks on disk. `done` runs once, on the thread that writes, in the

@@ -1,5 +1,6 @@
 #include "broker/log/segmented_journal.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,10 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(host::FileSystem& files,
                                                     std::move(snapshots));
   AFLUENTE_RETURN_IF_ERROR(journal->Start());
   return journal;
+}
+
+absl::StatusOr<std::vector<host::FilePart>> JournalFiles::OpenFiles() const {
+  return absl::UnimplementedError("the journal has no files");
 }
 
 SegmentedJournal::SegmentedJournal(host::FileSystem& files, std::string directory,
@@ -280,6 +285,7 @@ absl::Status SegmentedJournal::WriteSnapshot(const Place& covered, std::string_v
 absl::Status SegmentedJournal::ReleaseBefore(uint64_t segment) {
   const uint64_t end = std::min(segment, snapshots_->FirstSegmentNeeded());
   bool removed = false;
+  absl::MutexLock removing(&removing_);
   while (true) {
     uint64_t number = 0;
     {
@@ -296,6 +302,39 @@ absl::Status SegmentedJournal::ReleaseBefore(uint64_t segment) {
     segments_.erase(number);
   }
   return removed ? files_.SyncDirectory(directory_) : absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<host::FilePart>> SegmentedJournal::OpenFiles() const {
+  absl::MutexLock removing(&removing_);
+  // Before the last record is read: a snapshot must not cover records that the copy lacks.
+  AFLUENTE_ASSIGN_OR_RETURN(std::vector<host::FilePart> parts, snapshots_->OpenFiles());
+  std::vector<uint64_t> numbers;
+  Place last;
+  {
+    absl::MutexLock lock(&mutex_);
+    last = last_synced_;
+    for (const auto& [number, bytes] : segments_) {
+      // Of a journal without records its first segment's header tells which journal it is.
+      if (number <= last.segment || numbers.empty()) numbers.push_back(number);
+    }
+  }
+  for (const uint64_t number : numbers) {
+    const std::string path = SegmentPath(directory_, number);
+    AFLUENTE_ASSIGN_OR_RETURN(std::shared_ptr<const host::File> file,
+                              files_.Open(path, host::FileSystem::Mode::kRead));
+    AFLUENTE_ASSIGN_OR_RETURN(uint64_t size, file->Size());
+    uint64_t bytes = size;
+    if (number >= last.segment) {
+      bytes = number == last.segment ? last.offset + Padded(last.size) : kSegmentHeaderBytes;
+      // The copy's last segment may have successors here, and lost its unused end to them.
+      AFLUENTE_ASSIGN_OR_RETURN(const std::string start, file->ReadAt(0, kSegmentHeaderBytes));
+      const std::optional<SegmentHeader> header = DecodeSegmentHeader(start);
+      if (!header.has_value()) return DataLoss(number, 0, "its header does not verify");
+      size = header->file_bytes;
+    }
+    parts.push_back({path.substr(directory_.size() + 1), std::move(file), bytes, size});
+  }
+  return parts;
 }
 
 void SegmentedJournal::SegmentSized(uint64_t number, uint64_t bytes) {

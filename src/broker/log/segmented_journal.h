@@ -14,6 +14,7 @@
 #include "broker/log/segment_cache.h"
 #include "broker/log/segment_writer.h"
 #include "broker/log/snapshot_store.h"
+#include "host/file_copy.h"
 #include "host/file_system.h"
 
 namespace afluente::broker::log {
@@ -35,6 +36,7 @@ class SegmentedJournal final : public Journal {
   absl::Status ReadBlock(const Place& block, EachRecord each) const override;
   absl::Status WriteSnapshot(const Place& covered, std::string_view state) override;
   absl::Status ReleaseBefore(uint64_t segment) override;
+  absl::StatusOr<std::vector<host::FilePart>> OpenFiles() const override;
   const std::string& identity() const override { return identity_hex_; }
   uint64_t bytes_on_disk() const override;
 
@@ -61,6 +63,8 @@ class SegmentedJournal final : public Journal {
   mutable SegmentCache cache_;
   SegmentWriter writer_;  // used by Start, then by the thread that writes only
 
+  // Held while segments are removed, or opened for a copy.
+  mutable absl::Mutex removing_ ABSL_ACQUIRED_BEFORE(mutex_);
   mutable absl::Mutex mutex_;
   absl::CondVar arrived_;
   std::deque<std::unique_ptr<Batch>> queue_ ABSL_GUARDED_BY(mutex_);

@@ -135,6 +135,20 @@ absl::Status SnapshotStore::RemoveOld() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<host::FilePart>> SnapshotStore::OpenFiles() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<host::FilePart> parts;
+  for (const auto& [number, entry] : entries_) {
+    if (!entry.covered.has_value()) continue;
+    const std::string path = SnapshotPath(directory_, number);
+    AFLUENTE_ASSIGN_OR_RETURN(std::shared_ptr<const host::File> file,
+                              files_.Open(path, host::FileSystem::Mode::kRead));
+    parts.push_back(
+        {path.substr(directory_.size() + 1), std::move(file), entry.bytes, entry.bytes});
+  }
+  return parts;
+}
+
 uint64_t SnapshotStore::FirstSegmentNeeded() const {
   absl::MutexLock lock(&mutex_);
   int good = 0;

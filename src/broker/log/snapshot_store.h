@@ -7,11 +7,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "broker/log/format.h"
+#include "host/file_copy.h"
 #include "host/file_system.h"
 
 namespace afluente::broker::log {
@@ -34,6 +36,8 @@ class SnapshotStore {
   // told to `trouble` and passed over.
   absl::StatusOr<std::optional<Snapshot>> Newest(const std::string& identity);
   absl::Status Write(const std::string& identity, const Place& covered, std::string_view state);
+  // Those that verified, opened for a copy.
+  absl::StatusOr<std::vector<host::FilePart>> OpenFiles() const;
   // The first segment that the older of two snapshots needs; 0 while there are not two.
   uint64_t FirstSegmentNeeded() const;
   bool any_file() const;

@@ -211,8 +211,22 @@ absl::Status Committer::RunOnce(absl::FunctionRef<absl::Status(WriteTransaction&
   return absl::OkStatus();
 }
 
+absl::Status Committer::HoldCheckpoints(absl::FunctionRef<absl::Status()> work) {
+  absl::MutexLock lock(&mutex_);
+  AFLUENTE_RETURN_IF_ERROR(work());
+  ++checkpoint_holds_;
+  return absl::OkStatus();
+}
+
+void Committer::ReleaseCheckpoints() {
+  absl::MutexLock lock(&mutex_);
+  AFLUENTE_CHECK(checkpoint_holds_ > 0);
+  --checkpoint_holds_;
+}
+
 absl::Status Committer::Checkpoint() {
   absl::MutexLock lock(&mutex_);
+  if (checkpoint_holds_ > 0) return absl::UnavailableError("a backup copies the database");
   LoadedLog current;
   current.functions = catalog_.Functions();
   current.version_last = version_last_;

@@ -78,8 +78,13 @@ class Committer {
   absl::Status Run(absl::FunctionRef<absl::Status(WriteTransaction&)> work);
   // Before the first commit.
   absl::Status Open();
-  // Moves the write-ahead log into the database file; commits wait meanwhile.
+  // Moves the write-ahead log into the database file; commits wait meanwhile. UNAVAILABLE while
+  // checkpoints are held.
   absl::Status Checkpoint();
+  // Runs `work` while no commit is under way. When it succeeds no checkpoint runs until
+  // ReleaseCheckpoints was called as often.
+  absl::Status HoldCheckpoints(absl::FunctionRef<absl::Status()> work);
+  void ReleaseCheckpoints();
   // For duckdb_interrupt, which any thread may call.
   duckdb_connection connection() const { return connection_; }
 
@@ -94,6 +99,7 @@ class Committer {
   CommitLog log_ ABSL_GUARDED_BY(mutex_);
   RecordLog records_ ABSL_GUARDED_BY(mutex_);
   uint64_t version_last_ ABSL_GUARDED_BY(mutex_);
+  int checkpoint_holds_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace afluente::warehouse::duckdb

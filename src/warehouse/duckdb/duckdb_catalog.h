@@ -25,6 +25,9 @@ class DuckdbCatalog final : public Catalog {
   std::vector<TableName> ExpiredTables(int64_t now_ms) const override {
     return live_.snapshot()->ExpiredTables(now_ms);
   }
+  std::vector<TableSchema> TablesOfExpiringPartitions() const override {
+    return live_.snapshot()->TablesOfExpiringPartitions();
+  }
   absl::Status CreateDataset(const Dataset& dataset) override;
   absl::Status UpdateDataset(const Dataset& dataset) override;
   absl::Status DropDataset(std::string_view project, std::string_view dataset,

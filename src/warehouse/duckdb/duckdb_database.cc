@@ -8,6 +8,7 @@
 #include "warehouse/duckdb/duckdb_table_writer.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
 #include "warehouse/duckdb/engine.h"
+#include "warehouse/duckdb/held_files.h"
 #include "warehouse/duckdb/read_pool.h"
 
 namespace afluente::warehouse::duckdb {
@@ -39,6 +40,12 @@ Warehouse& DuckdbDatabase::warehouse() { return state_->warehouse; }
 Catalog& DuckdbDatabase::catalog() { return state_->catalog; }
 TableWriter& DuckdbDatabase::table_writer() { return state_->table_writer; }
 BatchSqlCompiler& DuckdbDatabase::batch_sql_compiler() { return state_->batch_sql_compiler; }
+
+absl::StatusOr<std::unique_ptr<HeldFiles>> DuckdbDatabase::HoldFiles(
+    absl::FunctionRef<absl::Status()> meanwhile) {
+  Engine& engine = *state_->engine;
+  return HeldFiles::Take(*engine.committer, engine.own_file, engine.path, meanwhile);
+}
 
 void DuckdbDatabase::InterruptQueries() {
   state_->engine->timer.InterruptAll();

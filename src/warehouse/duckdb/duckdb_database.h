@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "warehouse/catalog.h"
 #include "warehouse/table_writer.h"
@@ -14,6 +16,8 @@ class JavaScriptFunctions;
 }
 
 namespace afluente::warehouse::duckdb {
+
+class HeldFiles;
 
 struct DuckdbOptions {
   std::string directory;  // holds warehouse.duckdb; must exist
@@ -40,6 +44,9 @@ class DuckdbDatabase {
   Catalog& catalog();
   TableWriter& table_writer();
   BatchSqlCompiler& batch_sql_compiler();
+
+  // For a backup; see HeldFiles::Take. UNAVAILABLE when a file does not open.
+  absl::StatusOr<std::unique_ptr<HeldFiles>> HoldFiles(absl::FunctionRef<absl::Status()> meanwhile);
 
   // For a quick shutdown: ends every query and SQL mutation that runs, also those whose rows are
   // still being read, and refuses new ones, all with UNAVAILABLE. Append goes on as before.

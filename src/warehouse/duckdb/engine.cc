@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "host/check.h"
+#include "host/file_system.h"
 #include "schema/text.h"
 #include "warehouse/duckdb/checkpointer.h"
 #include "warehouse/duckdb/commit_log.h"
@@ -14,6 +15,7 @@
 #include "warehouse/duckdb/duckdb_catalog.h"
 #include "warehouse/duckdb/errors.h"
 #include "warehouse/duckdb/logical_type.h"
+#include "warehouse/duckdb/migrations.h"
 #include "warehouse/duckdb/read_pool.h"
 #include "warehouse/duckdb/runtime_functions.h"
 #include "warehouse/duckdb/schema_json.h"
@@ -21,9 +23,6 @@
 
 namespace afluente::warehouse::duckdb {
 namespace {
-
-// Format of the engine's own tables; a higher one is refused.
-constexpr int64_t kFormat = 1;
 
 // Rows of the commit log that a start reads without folding them.
 constexpr size_t kLogRowsKept = 1000;
@@ -79,11 +78,12 @@ absl::Status LockDown(Session& session, const std::string& staging) {
 }
 
 absl::Status CreateOwnTables(Session& session) {
-  for (std::string_view statement :
+  const std::string settings =
+      schema::Concat("INSERT INTO afluente_internal.settings VALUES ('format', ", kFormat,
+                     "), ('version_last', 0), ('macros', 0)");
+  for (const char* statement :
        {"BEGIN TRANSACTION", "CREATE SCHEMA afluente_internal",
-        "CREATE TABLE afluente_internal.settings (name VARCHAR, value BIGINT)",
-        "INSERT INTO afluente_internal.settings "
-        "VALUES ('format', 1), ('version_last', 0), ('macros', 0)",
+        "CREATE TABLE afluente_internal.settings (name VARCHAR, value BIGINT)", settings.c_str(),
         "CREATE TABLE afluente_internal.datasets (project VARCHAR, dataset VARCHAR)",
         "CREATE TABLE afluente_internal.tables (project VARCHAR, dataset VARCHAR, name VARCHAR, "
         "definition VARCHAR, fed_by VARCHAR, version BIGINT)",
@@ -107,19 +107,9 @@ absl::StatusOr<bool> HasOwnTables(Session& session) {
   return found.rows > 0;
 }
 
-absl::StatusOr<int64_t> Setting(Session& session, std::string_view name) {
-  Arguments arguments;
-  arguments.push_back(TextArgument(name));
-  AFLUENTE_ASSIGN_OR_RETURN(
-      ColumnBatch value,
-      session.Read("SELECT value FROM afluente_internal.settings WHERE name = $1", arguments));
-  if (value.rows != 1) return absl::DataLossError("the warehouse's settings are damaged");
-  return value.columns[0].ints[0];
-}
-
 // Reads the catalog; returns the highest version given out.
 absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
-  AFLUENTE_ASSIGN_OR_RETURN(int64_t version_last, Setting(session, "version_last"));
+  AFLUENTE_ASSIGN_OR_RETURN(int64_t version_last, ReadSetting(session, "version_last"));
   auto snapshot = std::make_shared<CatalogSnapshot>();
   AFLUENTE_ASSIGN_OR_RETURN(ColumnBatch datasets,
                             session.Read("SELECT * FROM afluente_internal.datasets"));
@@ -160,7 +150,7 @@ absl::StatusOr<uint64_t> LoadCatalog(Session& session, LiveCatalog& live) {
 
 // Only when a newer program brings others, so that a usual start writes nothing.
 absl::Status RefreshMacros(Session& session) {
-  AFLUENTE_ASSIGN_OR_RETURN(int64_t kept, Setting(session, "macros"));
+  AFLUENTE_ASSIGN_OR_RETURN(int64_t kept, ReadSetting(session, "macros"));
   if (kept == MacrosFingerprint()) return absl::OkStatus();
   AFLUENTE_RETURN_IF_ERROR(session.Execute("BEGIN TRANSACTION"));
   AFLUENTE_RETURN_IF_ERROR(CreateMacros(session));
@@ -174,14 +164,11 @@ absl::Status RefreshMacros(Session& session) {
 absl::Status PrepareFile(Session& session) {
   AFLUENTE_ASSIGN_OR_RETURN(bool known, HasOwnTables(session));
   if (!known) AFLUENTE_RETURN_IF_ERROR(CreateOwnTables(session));
+  AFLUENTE_RETURN_IF_ERROR(Migrate(session));
   AFLUENTE_RETURN_IF_ERROR(CommitLog::Create(session));
   AFLUENTE_RETURN_IF_ERROR(CreateRoutinesTable(session));
   AFLUENTE_RETURN_IF_ERROR(RecordLog::Create(session));
-  AFLUENTE_ASSIGN_OR_RETURN(int64_t format, Setting(session, "format"));
-  if (format == kFormat) return RefreshMacros(session);
-  return absl::FailedPreconditionError(
-      schema::Concat("the warehouse has format ", format, ", this program reads ", kFormat,
-                     ": use the version of afluente that wrote it"));
+  return RefreshMacros(session);
 }
 
 // What a dead process left there is nobody's.
@@ -218,6 +205,9 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options)
   EmptyDirectory(engine->staging);
   AFLUENTE_ASSIGN_OR_RETURN(engine->database,
                             OpenFile(engine->path, options.threads, options.memory_bytes));
+  host::PosixFileSystem files;
+  AFLUENTE_ASSIGN_OR_RETURN(engine->own_file,
+                            files.Open(engine->path, host::FileSystem::Mode::kRead));
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,
                             Session::Connect(engine->database.get()));
   AFLUENTE_RETURN_IF_ERROR(RegisterRuntimeFunctions(session->connection()));

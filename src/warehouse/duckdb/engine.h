@@ -11,6 +11,10 @@
 #include "warehouse/duckdb/query_timer.h"
 #include "warehouse/duckdb/translation_cache.h"
 
+namespace afluente::host {
+class File;
+}
+
 namespace afluente::warehouse::duckdb {
 
 class Checkpointer;
@@ -23,6 +27,8 @@ struct Engine {
   Engine();
   ~Engine();
 
+  // The database's file for copies, open as long as DuckDB has it (see HeldFiles).
+  std::shared_ptr<const host::File> own_file;
   DatabaseHandle database;
   std::string path;
   std::string staging;  // the one directory that SQL may read and write files in

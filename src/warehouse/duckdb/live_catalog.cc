@@ -70,6 +70,15 @@ std::vector<TableName> CatalogSnapshot::ExpiredTables(int64_t now_ms) const {
   return expired;
 }
 
+std::vector<TableSchema> CatalogSnapshot::TablesOfExpiringPartitions() const {
+  std::vector<TableSchema> expiring;
+  for (const auto& [name, entry] : tables) {
+    const auto& properties = entry->schema.properties;
+    if (properties && properties->partition_expiration_ms) expiring.push_back(entry->schema);
+  }
+  return expiring;
+}
+
 std::shared_ptr<const TableEntry> CatalogSnapshot::Find(const TableName& name) const {
   auto found = tables.find(name);
   return found == tables.end() ? nullptr : found->second;

@@ -40,6 +40,7 @@ class CatalogSnapshot final : public CatalogView, public CatalogListing {
                                                        std::string_view dataset) const override;
   std::shared_ptr<const Routine> FindRoutine(const TableName& name) const override;
   std::vector<TableName> ExpiredTables(int64_t now_ms) const override;
+  std::vector<TableSchema> TablesOfExpiringPartitions() const override;
 
   // nullptr when there is none.
   std::shared_ptr<const TableEntry> Find(const TableName& name) const;

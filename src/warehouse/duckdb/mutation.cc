@@ -110,6 +110,7 @@ void ApplyLayout(const TableSchema& layout, TableSchema* schema) {
   schema->description = layout.description;
   schema->kind = layout.kind;
   schema->view_query = layout.view_query;
+  if (layout.properties) schema->properties = layout.properties;
   std::erase_if(schema->columns, [&](const schema::Column& column) {
     return IngestionPartitioned(*schema) && column.name == kPartitionTime;
   });

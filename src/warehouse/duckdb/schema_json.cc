@@ -124,6 +124,8 @@ std::string EntryToJson(const TableEntry& entry) {
     out["labels"] = ToJson(properties.labels);
     out["requirePartitionFilter"] = properties.require_partition_filter;
     if (properties.expires_ms) out["expires"] = *properties.expires_ms;
+    if (properties.partition_expiration_ms)
+      out["partitionExpiration"] = *properties.partition_expiration_ms;
   }
   if (!schema.view_query.empty()) out["viewQuery"] = schema.view_query;
   if (entry.view) {
@@ -207,6 +209,7 @@ absl::StatusOr<TableEntry> EntryFromJson(TableName name, std::string_view text) 
   schema.properties->friendly_name = TextOf(in, "friendlyName");
   schema.properties->labels = LabelsOf(in);
   schema.properties->expires_ms = NumberOf(in, "expires");
+  schema.properties->partition_expiration_ms = NumberOf(in, "partitionExpiration");
   schema.properties->require_partition_filter =
       in.contains("requirePartitionFilter") && in["requirePartitionFilter"] == true;
   entry.view = in.contains("view");

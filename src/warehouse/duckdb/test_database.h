@@ -36,6 +36,7 @@ class TestDatabase {
   void InterruptQueries() { database_->InterruptQueries(); }
 
   const std::string& directory() const { return options_.directory; }
+  DuckdbDatabase& database() { return *database_; }
   Warehouse& warehouse() { return database_->warehouse(); }
   Catalog& catalog() { return database_->catalog(); }
   TableWriter& table_writer() { return database_->table_writer(); }

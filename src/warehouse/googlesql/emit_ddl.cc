@@ -1,5 +1,7 @@
 // CREATE and DROP, and the statement as a whole.
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "absl/strings/numbers.h"
 #include "warehouse/googlesql/emitter.h"
@@ -259,6 +261,26 @@ static std::string OptionText(const OptionValue& option) {
   return option.value->text;
 }
 
+// Days as a number that may have a fraction; NULL: never.
+static std::optional<int64_t> PartitionExpirationMs(const OptionValue& option,
+                                                    const TableSchema& table) {
+  constexpr double kDayMs = 86'400'000;
+  constexpr double kDaysMax = 36'500'000;  // beyond what a DATE holds
+  if (option.value->kind == ExpressionKind::kNull) return std::nullopt;
+  const bool by_time = table.partitioning.unit != PartitionUnit::kNone &&
+                       table.partitioning.unit != PartitionUnit::kRange;
+  if (!by_time) {
+    Fail(option.at, "partition_expiration_days is only allowed for tables partitioned by time");
+  }
+  double days = 0;
+  const bool number = option.value->kind == ExpressionKind::kInteger ||
+                      option.value->kind == ExpressionKind::kFloat;
+  if (!number || !absl::SimpleAtod(option.value->text, &days) || !(days > 0) || days > kDaysMax) {
+    Fail(option.value->at, "Option partition_expiration_days takes a positive number");
+  }
+  return std::llround(days * kDayMs);
+}
+
 void Emitter::ApplyTableOptions(const std::vector<OptionValue>& options, TableSchema* table) {
   for (const OptionValue& option : options) {
     if (option.name == "description") {
@@ -272,6 +294,9 @@ void Emitter::ApplyTableOptions(const std::vector<OptionValue>& options, TableSc
       if (RequiresPartitionFilter(*table) && table->partitioning.unit == PartitionUnit::kNone) {
         Fail(option.at, "require_partition_filter is only allowed for partitioned tables");
       }
+    } else if (option.name == "partition_expiration_days") {
+      if (!table->properties) table->properties.emplace();
+      table->properties->partition_expiration_ms = PartitionExpirationMs(option, *table);
     } else {
       FailUnsupported(option.at, Cat("Option ", option.name));
     }

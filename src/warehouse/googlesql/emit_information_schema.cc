@@ -178,6 +178,12 @@ std::vector<Row> TableOptions(const Listed& listed) {
       add("description", "STRING", Cat("\"", table.description, "\""));
     }
     if (RequiresPartitionFilter(table)) add("require_partition_filter", "BOOL", "true");
+    if (table.properties && table.properties->partition_expiration_ms) {
+      const double days = static_cast<double>(*table.properties->partition_expiration_ms) / 86.4e6;
+      std::string text = Cat(days);
+      if (text.find('.') == std::string::npos) text += ".0";
+      add("partition_expiration_days", "FLOAT64", text);
+    }
   }
   return rows;
 }
@@ -325,6 +331,7 @@ std::string Emitter::EmitInformationSchema(const TableExpression& table,
   for (const View& one : kAll) {
     if (SameName(one.name, path.back())) view = &one;
   }
+  if (view == nullptr && all && IsJobsView(path.back())) return EmitJobs(table, path, scope);
   if (view == nullptr && Upper(path.back()).starts_with("JOBS")) {
     FailUnsupported(table.at, Cat("INFORMATION_SCHEMA.", path.back()));
   }

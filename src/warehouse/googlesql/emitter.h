@@ -134,6 +134,9 @@ class Emitter {
   void AddPartitionColumns(const std::string& id, std::vector<ScopeColumn>* columns);
   void NotePartitionFilter(const TableSchema& table);
   void CheckPartitionFilters(const Expression* where, size_t at);
+  static bool IsJobsView(std::string_view name);
+  std::string EmitJobs(const TableExpression& table, const std::vector<std::string>& path,
+                       Scope* scope);
   static bool IsInformationSchema(const std::vector<std::string>& path);
   std::string EmitInformationSchema(const TableExpression& table,
                                     const std::vector<std::string>& path, Scope* scope);

@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "host/utf8.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
 
@@ -30,28 +31,6 @@ void AppendUtf8(uint32_t c, std::string* out) {
     out->push_back(static_cast<char>(0x80 | ((c >> 6) & 0x3F)));
     out->push_back(static_cast<char>(0x80 | (c & 0x3F)));
   }
-}
-
-bool IsValidUtf8(std::string_view s) {
-  size_t i = 0;
-  while (i < s.size()) {
-    const auto c = static_cast<unsigned char>(s[i]);
-    size_t length = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
-    if (length == 0 || i + length > s.size()) return false;
-    for (size_t j = 1; j < length; ++j) {
-      if ((static_cast<unsigned char>(s[i + j]) & 0xC0) != 0x80) return false;
-    }
-    if (length == 3) {
-      const auto second = static_cast<unsigned char>(s[i + 1]);
-      if ((c == 0xE0 && second < 0xA0) || (c == 0xED && second > 0x9F)) return false;
-    }
-    if (length == 4) {
-      const auto second = static_cast<unsigned char>(s[i + 1]);
-      if ((c == 0xF0 && second < 0x90) || (c == 0xF4 && second > 0x8F)) return false;
-    }
-    i += length;
-  }
-  return true;
 }
 
 class Lexer {
@@ -212,7 +191,7 @@ class Lexer {
     }
     ++at_;
     if (name.empty()) FailSyntax(start, "Invalid empty identifier");
-    if (!IsValidUtf8(name) || name.find('\0') != std::string::npos) {
+    if (!host::IsUtf8(name) || name.find('\0') != std::string::npos) {
       FailSyntax(start, "Invalid identifier");
     }
     return name;
@@ -251,7 +230,7 @@ class Lexer {
       StringCharacter(raw, bytes, &value);
     }
     at_ += close.size();
-    if (!bytes && !IsValidUtf8(value)) {
+    if (!bytes && !host::IsUtf8(value)) {
       FailSyntax(start, "String literal contains an invalid UTF-8 sequence");
     }
     return Token{bytes ? TokenKind::kBytes : TokenKind::kString, std::move(value), "", start, 0};

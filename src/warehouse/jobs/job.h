@@ -40,7 +40,7 @@ struct Job {
   int64_t bytes_processed = 0;
 };
 
-// As the store's records keep it.
+// As the store's records keep it; INFORMATION_SCHEMA.JOBS reads them (googlesql/emit_jobs.cc).
 std::string JobToJson(const Job& job);
 // DATA_LOSS when it is no job.
 absl::Status JobFromJson(std::string_view text, Job& job);

@@ -196,9 +196,14 @@ absl::Status LayoutFromJson(const json& resource, TableSchema& table) {
           Concat("Invalid value for type: ", unit, " is not a unit of timePartitioning"));
     }
     table.partitioning.field = TextOf(*time, "field");
-    if (IntOf(*time, "expirationMs").value_or(0) != 0) {
-      return absl::UnimplementedError("timePartitioning.expirationMs is not supported");
+    const std::optional<int64_t> expiration = IntOf(*time, "expirationMs");
+    if (expiration.value_or(0) < 0) {
+      return absl::InvalidArgumentError("timePartitioning.expirationMs is not negative");
     }
+    if (!table.properties) table.properties.emplace();
+    table.properties->partition_expiration_ms.reset();
+    // 0: never.
+    if (expiration.value_or(0) > 0) table.properties->partition_expiration_ms = expiration;
     filter = filter || BoolOf(*time, "requirePartitionFilter");
   }
   if (const json* clustering = Member(resource, "clustering")) {
@@ -223,6 +228,9 @@ void LayoutToJson(const TableSchema& table, json& resource) {
   if (table.partitioning.unit != PartitionUnit::kNone) {
     json time = {{"type", kUnits[static_cast<size_t>(table.partitioning.unit)]}};
     if (!table.partitioning.field.empty()) time["field"] = table.partitioning.field;
+    if (table.properties && table.properties->partition_expiration_ms) {
+      time["expirationMs"] = std::to_string(*table.properties->partition_expiration_ms);
+    }
     resource["timePartitioning"] = std::move(time);
     resource["requirePartitionFilter"] =
         table.properties && table.properties->require_partition_filter;

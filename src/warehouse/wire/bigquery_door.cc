@@ -66,7 +66,7 @@ struct BigqueryDoor::State {
         runner(ports.warehouse, ports.writer, ports.catalog, ports.clock, ports.files),
         inserts(ports.writer, ports.catalog, ports.clock),
         uploads(ports.files, ports.writer.staging_directory(), ports.clock),
-        expiry(ports.catalog, ports.clock) {
+        expiry(ports.warehouse, ports.catalog, ports.clock) {
     context.reset(new Context{ports.warehouse, ports.writer, ports.catalog, ports.clock, runner,
                               inserts, uploads, options.project, nullptr});
   }
@@ -192,6 +192,8 @@ BigqueryDoor::~BigqueryDoor() = default;
 absl::StatusOr<uint16_t> BigqueryDoor::Listen(const std::string& address) {
   return state_->server->Listen(address);
 }
+
+void BigqueryDoor::ClockStepped() { state_->expiry.DropExpired(); }
 
 void BigqueryDoor::Stop(std::chrono::milliseconds grace) { state_->server->Stop(grace); }
 

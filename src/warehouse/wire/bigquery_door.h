@@ -63,6 +63,8 @@ class BigqueryDoor {
 
   absl::StatusOr<uint16_t> Listen(const std::string& address);
   void Stop(std::chrono::milliseconds grace);
+  // The clock was set forward: what has expired goes before it returns. Blocks.
+  void ClockStepped();
 
  private:
   struct State;

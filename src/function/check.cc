@@ -74,6 +74,21 @@ absl::StatusOr<Places> FindPlaces(warehouse::Warehouse& warehouse, const Setting
 
 }  // namespace
 
+Balance BalanceOf(const std::string& function, const State& state,
+                  const warehouse::FunctionAccount& account) {
+  const warehouse::OutcomeCounters& counters = account.record.counters;
+  Balance balance;
+  balance.function = function;
+  balance.published = state.audited_published + state.backfilled;
+  balance.dropped = counters.dropped;
+  balance.dropped_by_operator = state.dropped_by_operator;
+  balance.dead_lettered = counters.dead_lettered;
+  balance.rows = counters.rows;
+  balance.stored = account.messages_in_table + counters.removed + counters.self_stored;
+  if (state.removed) balance.standing = Balance::Standing::kRemoved;
+  return balance;
+}
+
 absl::StatusOr<Balance> Function::Check() {
   std::unique_ptr<broker::TopicReader> reader;
   {
@@ -88,15 +103,7 @@ absl::StatusOr<Balance> Function::Check() {
                             warehouse_.Account(settings_.name, settings_.table));
   AFLUENTE_ASSIGN_OR_RETURN(const State state, State::Decode(account.record.state));
   if (state.position.incarnation != reader->position_at(0).incarnation) return Check();
-  const warehouse::OutcomeCounters& counters = account.record.counters;
-  Balance balance;
-  balance.function = settings_.name;
-  balance.published = state.audited_published + state.backfilled;
-  balance.dropped = counters.dropped;
-  balance.dead_lettered = counters.dead_lettered;
-  balance.rows = counters.rows;
-  balance.stored = account.messages_in_table + counters.removed + counters.self_stored;
-
+  Balance balance = BalanceOf(settings_.name, state, account);
   const uint64_t last = reader->last_sequence();
   AFLUENTE_RETURN_IF_ERROR(
       Walk(*reader, state.audited_sequence, last, [&](const event::Message& message) {

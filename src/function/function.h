@@ -46,8 +46,10 @@ struct Progress {
 // restart goes on right after the last commit and nothing is stored twice.
 class Function {
  public:
-  // Opens the topic at the committed position, or commits the first one (a new function). DATA_LOSS
-  // or OUT_OF_RANGE when the journal is not the one that the position belongs to.
+  // Opens the topic at the committed position, or commits the first one (a new function, or one
+  // that was removed). What stands under its previous name becomes its own. DATA_LOSS or
+  // OUT_OF_RANGE when the journal is not the one that the position belongs to;
+  // FAILED_PRECONDITION when its topic or table is another than before.
   static absl::StatusOr<std::unique_ptr<Function>> Create(
       Settings settings, std::unique_ptr<Transform> transform, broker::Topics& topics,
       warehouse::Warehouse& warehouse, const host::Clock& clock, telemetry::Metrics& metrics);
@@ -71,6 +73,9 @@ class Function {
   absl::Status CommitBeside(warehouse::FunctionCommit commit,
                             absl::FunctionRef<absl::Status(State&)> change);
   State state() const;
+  // Decides, of a function that is not started, all that is pending: dropped by an operator. It
+  // pins nothing from then on.
+  absl::Status Remove();
   // A reader of its own, which keeps all messages after `after_sequence` that are there.
   absl::StatusOr<std::unique_ptr<broker::TopicReader>> OpenReader(uint64_t after_sequence) const;
 
@@ -85,9 +90,16 @@ class Function {
            warehouse::Warehouse& warehouse, const host::Clock& clock, telemetry::Metrics& metrics);
 
   absl::Status Open();
-  absl::Status OpenReaders(const std::optional<State>& stored);
+  // What was committed under its name, or under its previous one; then `renamed`.
+  absl::StatusOr<std::optional<State>> FindStored(bool& renamed) const;
+  // Goes on where `stored` ends.
+  absl::Status GoOn(State stored) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  // A new function, or one that was removed: where the settings say.
+  absl::Status Begin(std::optional<State> removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  absl::Status OpenReaders(const std::optional<State>& stored)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   // Of messages that waited when the process ended.
-  absl::Status RestoreKeys();
+  absl::Status RestoreKeys() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   void Run();
   // One micro-batch; false when there was nothing to do. When stopping it begins no attempt.
   absl::StatusOr<bool> Step(bool stopping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);

@@ -31,6 +31,10 @@ class MemoryWarehouse final : public warehouse::Warehouse {
     for (const auto& letter : commit.dead_letters) dead_letters_.push_back(letter);
     for (const auto& entry : commit.outbox) outbox_.push_back(entry);
     warehouse::FunctionRecord& record = records_[commit.function];
+    if (!commit.previous_name.empty()) {
+      record = std::move(records_[commit.previous_name]);
+      records_.erase(commit.previous_name);
+    }
     record.function = commit.function;
     if (commit.state) record.state = *commit.state;
     if (committed_) committed_();

@@ -58,6 +58,9 @@ struct OutboxEntry {
 // Everything one micro-batch decided. Commits together or not at all (promise 2).
 struct FunctionCommit {
   std::string function;
+  // Set: the function was called so until now. In the same transaction its counters, its table and
+  // its dead letters become this function's, and nothing is left under the old name.
+  std::string previous_name;
   TableName table;  // the table that `rows` go to
   std::vector<StoredRow> rows;
   // Messages that were decided before: in the same transaction their rows leave `table` first,

@@ -10,6 +10,7 @@
 #include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/query_stream.h"
 #include "warehouse/duckdb/read_pool.h"
+#include "warehouse/duckdb/renamed_function.h"
 #include "warehouse/duckdb/replaced_messages.h"
 #include "warehouse/duckdb/row_chunks.h"
 #include "warehouse/duckdb/script_run.h"
@@ -120,6 +121,9 @@ absl::Status DuckdbWarehouse::Append(const FunctionCommit& commit) {
     AFLUENTE_ASSIGN_OR_RETURN(chunks, RowChunks::Make(entry->schema, commit.rows));
   }
   absl::Status status = engine_.committer->Run([&](WriteTransaction& transaction) -> absl::Status {
+    if (!commit.previous_name.empty()) {
+      AFLUENTE_RETURN_IF_ERROR(TakeOverFunction(transaction, commit));
+    }
     AFLUENTE_ASSIGN_OR_RETURN(const OutcomeCounters taken_back,
                               TakeBackReplaced(transaction, commit));
     transaction.RecordFunction(commit.function, taken_back, std::nullopt);

@@ -11,7 +11,8 @@ namespace afluente::cli {
 
 // Asks a running instance's admin door. The error is the door's own detail, ready to print.
 absl::StatusOr<nlohmann::json> AskAdmin(const Instance& instance, const std::string& method,
-                                        const std::string& path, const std::string& body = "");
+                                        const std::string& path, const std::string& body = "",
+                                        const std::string& content_type = "application/json");
 
 // OK for an answer with status 200, else its detail.
 absl::Status ProblemOf(const http::Response& response);

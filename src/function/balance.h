@@ -23,16 +23,18 @@ struct Balance {
   // What was pending when an operator removed the function.
   int64_t dropped_by_operator = 0;
   int64_t rows = 0;
+  int64_t messages_doubled = 0;  // in the table, with a row twice
   // kParked: it left the specification and keeps what it has; kRemoved: an operator released it.
   enum class Standing { kRunning, kParked, kRemoved };
   Standing standing = Standing::kRunning;
   // When it does not balance, ids that do not add up, at most some dozens of each: retained and
-  // decided, but in no table where there should be one; and in a table though not decided, or in
-  // the table and among the dead letters.
+  // decided, but in no table where there should be one; and in a table though not decided, in the
+  // table and among the dead letters, or with a row twice.
   std::vector<std::string> missing;
   std::vector<std::string> doubled;
   bool balanced() const {
-    return published == stored + dropped + dropped_by_operator + dead_lettered + pending;
+    return messages_doubled == 0 &&
+           published == stored + dropped + dropped_by_operator + dead_lettered + pending;
   }
 };
 

@@ -48,6 +48,7 @@ void AddSuspect(const std::string& id, std::vector<std::string>& suspects) {
 struct Places {
   std::set<std::string> stored;
   std::set<std::string> dead;
+  std::set<std::string> twice;  // with a row that is there twice
 };
 
 absl::StatusOr<Places> FindPlaces(warehouse::Warehouse& warehouse, const Settings& settings,
@@ -61,6 +62,14 @@ absl::StatusOr<Places> FindPlaces(warehouse::Warehouse& warehouse, const Setting
                              " WHERE _message_id >= @first OR LENGTH(_message_id) > "
                              "LENGTH(@first)"),
                 {Text("first", first_id)}));
+    AFLUENTE_ASSIGN_OR_RETURN(
+        places.twice,
+        ReadIds(warehouse,
+                absl::StrCat("SELECT _message_id FROM ", Quoted(settings.table),
+                             " WHERE _message_id IS NOT NULL GROUP BY _message_id HAVING "
+                             "COUNT(*) > MAX(_message_row) + 1 LIMIT ",
+                             kSuspectsMax),
+                {}));
   }
   auto dead =
       ReadIds(warehouse,
@@ -85,6 +94,7 @@ Balance BalanceOf(const std::string& function, const State& state,
   balance.dead_lettered = counters.dead_lettered;
   balance.rows = counters.rows;
   balance.stored = account.messages_in_table + counters.removed + counters.self_stored;
+  balance.messages_doubled = account.messages_doubled;
   if (state.removed) balance.standing = Balance::Standing::kRemoved;
   return balance;
 }
@@ -105,13 +115,22 @@ absl::StatusOr<Balance> Function::Check() {
   if (state.position.incarnation != reader->position_at(0).incarnation) return Check();
   Balance balance = BalanceOf(settings_.name, state, account);
   const uint64_t last = reader->last_sequence();
+  uint64_t before = state.audited_sequence;
+  uint64_t gap = 0;
   AFLUENTE_RETURN_IF_ERROR(
       Walk(*reader, state.audited_sequence, last, [&](const event::Message& message) {
+        if (message.sequence != before + 1 && gap == 0) gap = before + 1;
+        before = message.sequence;
         if (!settings_.filter.Matches(message.attributes)) return;
         ++balance.published;
         balance.pending += message.sequence > state.position.sequence ||
                            state.waiting.Find(message.sequence) != nullptr;
       }));
+  if (gap > 0) {
+    return absl::DataLossError(
+        absl::StrCat("function ", settings_.name, ": message ", gap, " of ", settings_.topic,
+                     " is not in the journal, which keeps it for this function"));
+  }
   // Those that wait where the audit has been already.
   for (const auto& [sequence, entry] : state.waiting.entries()) {
     if (sequence > state.audited_sequence) break;
@@ -144,6 +163,7 @@ absl::Status Function::FindSuspects(const State& state, broker::TopicReader& rea
     if (decided && !stored && !dead) AddSuspect(id, balance.missing);
     if ((stored && dead) || (!decided && stored)) AddSuspect(id, balance.doubled);
   }));
+  for (const std::string& id : places.twice) AddSuspect(id, balance.doubled);
   // Nobody published these.
   for (const std::string& id : places.stored) {
     if (id.starts_with("file-")) continue;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <set>
@@ -24,12 +25,20 @@ class MemoryTopics final : public broker::Topics {
       auto message = std::make_shared<event::Message>();
       message->data = std::move(data);
       message->attributes = std::move(attributes);
-      message->sequence = current_->messages.size() + 1;
+      message->sequence = current_->messages.size() + current_->lost + 1;
       message->message_id = current_->id_prefix + std::to_string(message->sequence);
       current_->messages.push_back(std::move(message));
       ready.swap(waiters_);
     }
     for (auto& callback : ready) callback();
+  }
+
+  // The journal has lost a message.
+  void Lose(uint64_t sequence) {
+    absl::MutexLock lock(&mutex_);
+    std::erase_if(current_->messages,
+                  [&](const auto& message) { return message->sequence == sequence; });
+    ++current_->lost;
   }
 
   // Where readers were opened, and so what they pin.
@@ -83,6 +92,7 @@ class MemoryTopics final : public broker::Topics {
   struct Incarnation {
     std::vector<std::shared_ptr<const event::Message>> messages;
     std::string id_prefix;
+    uint64_t lost = 0;
     bool deleted = false;
   };
 
@@ -94,15 +104,16 @@ class MemoryTopics final : public broker::Topics {
       absl::MutexLock lock(&topics_.mutex_);
       const auto& messages = incarnation_->messages;
       Batch batch;
-      for (size_t i = after; i < messages.size() && batch.size() < messages_max; ++i) {
-        batch.push_back(messages[i]);
-      }
+      auto next = std::partition_point(
+          messages.begin(), messages.end(),
+          [&](const auto& message) { return message->sequence <= after; });
+      for (; next != messages.end() && batch.size() < messages_max; ++next) batch.push_back(*next);
       return batch;
     }
     void Wait(uint64_t after, absl::AnyInvocable<void()> ready) override {
       {
         absl::MutexLock lock(&topics_.mutex_);
-        if (incarnation_->messages.size() <= after && !incarnation_->deleted) {
+        if (incarnation_->messages.size() + incarnation_->lost <= after && !incarnation_->deleted) {
           topics_.waiters_.push_back(std::move(ready));
           return;
         }
@@ -112,7 +123,7 @@ class MemoryTopics final : public broker::Topics {
     void Pin(uint64_t) override {}
     uint64_t last_sequence() const override {
       absl::MutexLock lock(&topics_.mutex_);
-      return incarnation_->messages.size();
+      return incarnation_->messages.size() + incarnation_->lost;
     }
     uint64_t first_sequence() const override { return 1; }
     bool topic_deleted() const override {

@@ -3,12 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "function/by_name_transform.h"
-#include "function/function.h"
-#include "function/memory_topics.h"
-#include "function/memory_warehouse.h"
-#include "host/manual_clock.h"
-#include "telemetry/metrics.h"
+#include "function/function_fixture.h"
 
 namespace afluente::function {
 namespace {
@@ -16,31 +11,12 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class ParkedFunctionsTest : public ::testing::Test {
+class ParkedFunctionsTest : public FunctionTest {
  protected:
   static Settings SettingsOf(const std::string& name) {
-    Settings settings;
+    Settings settings = DefaultSettings();
     settings.name = name;
-    settings.topic = "projects/p/topics/Data";
-    settings.table = {"p", "d", "t"};
-    settings.dead_letter_table = {"p", "d", "dead_letters"};
     return settings;
-  }
-
-  absl::StatusOr<std::unique_ptr<Function>> Make(Settings settings) {
-    const std::vector<schema::Column> columns = {
-        {"a", {schema::TypeKind::kInt64, {}}, schema::Mode::kRequired, ""}};
-    return Function::Create(
-        std::move(settings),
-        std::make_unique<ByNameTransform>(columns, event::UnknownFields::kReject), topics_,
-        warehouse_, clock_, metrics_);
-  }
-
-  void RunUntilDrained(Settings settings) {
-    auto function = Make(std::move(settings));
-    ASSERT_TRUE(function.ok()) << function.status();
-    (*function)->Start();
-    while ((*function)->backlog() > 0) std::this_thread::yield();
   }
 
   absl::StatusOr<std::unique_ptr<ParkedFunctions>> Open(const NamedFunctions& named) {
@@ -55,11 +31,6 @@ class ParkedFunctionsTest : public ::testing::Test {
     EXPECT_EQ(balances->size(), 1u);
     return balances->empty() ? Balance{} : balances->front();
   }
-
-  MemoryTopics topics_;
-  MemoryWarehouse warehouse_;
-  host::ManualClock clock_;
-  telemetry::Metrics metrics_;
 };
 
 TEST_F(ParkedFunctionsTest, AParkedFunctionStaysPinnedAndBalanced) {

@@ -87,6 +87,7 @@ struct FunctionRecord {
 struct FunctionAccount {
   FunctionRecord record;          // without a state when it never committed
   int64_t messages_in_table = 0;  // distinct `_message_id`, counted
+  int64_t messages_doubled = 0;   // of those, with more rows than `_message_row` numbers
 };
 
 // A value bound to a named parameter (@name) of a statement.

@@ -103,6 +103,18 @@ absl::StatusOr<std::vector<schema::Column>> ColumnsWithArguments(
   return ResultColumns(result);
 }
 
+absl::Status CountMessages(Session& session, const TableName& table, FunctionAccount& account) {
+  AFLUENTE_ASSIGN_OR_RETURN(
+      const ColumnBatch counts,
+      session.Read(schema::Concat(
+          "SELECT count(*), count(*) FILTER (held > numbers) FROM (SELECT count(*) AS held, "
+          "max(_message_row) + 1 AS numbers FROM ",
+          TableSql(table), " WHERE _message_id IS NOT NULL GROUP BY _message_id)")));
+  account.messages_in_table = counts.columns[0].ints[0];
+  account.messages_doubled = counts.columns[1].ints[0];
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ReadPool::Lease> Reader(Engine& engine) {
   return engine.readers->Acquire(std::chrono::steady_clock::now() + std::chrono::seconds(10));
 }
@@ -215,13 +227,12 @@ absl::StatusOr<FunctionAccount> DuckdbWarehouse::Account(const std::string& func
   AFLUENTE_RETURN_IF_ERROR(session->Execute("BEGIN TRANSACTION"));
   FunctionAccount account;
   absl::StatusOr<FunctionRecord> record = CommitLog::Find(*session, function);
-  absl::StatusOr<int64_t> counted = 0;
-  if (record.ok() && entry != nullptr) counted = CountMessagesIn(*session, table);
+  absl::Status counted;
+  if (record.ok() && entry != nullptr) counted = CountMessages(*session, table, account);
   AFLUENTE_RETURN_IF_ERROR(session->Execute("COMMIT"));
   AFLUENTE_RETURN_IF_ERROR(record.status());
-  AFLUENTE_RETURN_IF_ERROR(counted.status());
+  AFLUENTE_RETURN_IF_ERROR(counted);
   account.record = *std::move(record);
-  account.messages_in_table = *counted;
   return account;
 }
 

@@ -55,6 +55,7 @@ def save(figure, folder, name):
 
 def write(results, folder, rounds, seconds):
     import bigquery_bench
+    import function
     import report_topic  # here: it uses the functions above
 
     parts = ["# Benchmarks\n", "Made by `make bench`; do not edit. "
@@ -72,6 +73,8 @@ def write(results, folder, rounds, seconds):
         rates = results["flights"]
         parts.append("## Flights end to end\n\n336,776 flights read from CSV, published over gRPC, turned into rows and queryable, everything synced: "
                      f"{number(statistics.median(rates))} rows/s (worst round {number(min(rates))}), publisher on the same two cores.\n")
+    if "function" in results:
+        parts.append(function.section(results["function"], table, number, median))
     if "fresh" in results:
         fresh = results["fresh"]
         parts.append("## Freshness\n\nFrom the reply to a publish until the API shows the row, at 2,000 single-message publishes a second, the API polled "

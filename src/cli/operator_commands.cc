@@ -88,9 +88,9 @@ int RunCheck(const InstanceLocation& location, bool json) {
   for (const auto& entry : answer->at("functions")) {
     std::string name = Text(entry["name"]);
     if (entry.contains("standing")) name += " (" + Text(entry["standing"]) + ")";
-    table.Add({name, Text(entry["published"]), Text(entry["stored"]),
-               Text(entry["dropped"]), Text(entry["dead_lettered"]), Text(entry["pending"]),
-               Text(entry["rows"]), entry["balanced"].get<bool>() ? "exact" : "DOES NOT BALANCE"});
+    table.Add({name, Text(entry["published"]), Text(entry["stored"]), Text(entry["dropped"]),
+               Text(entry["dead_lettered"]), Text(entry["pending"]), Text(entry["rows"]),
+               entry["balanced"].get<bool>() ? "exact" : "DOES NOT BALANCE"});
   }
   table.Print();
   for (const auto& entry : answer->at("functions")) {

@@ -53,7 +53,7 @@ absl::Status RecordInput::OpenFile(const std::string& path) {
 }
 
 absl::StatusOr<std::unique_ptr<RecordInput>> RecordInput::Open(const std::string& path,
-                                                                 uint64_t skip) {
+                                                               uint64_t skip) {
   auto input = std::make_unique<RecordInput>();
   if (path.empty()) {
     input->reader_ = source::RecordReader::Create(std::cin, source::RecordFormat::kNdjson, "stdin");

@@ -30,7 +30,7 @@ class RecordInput {
   uint64_t bytes_read() const;                           // of the file
   uint64_t bytes_total() const { return bytes_total_; }  // 0 = not known
   uint64_t records() const { return records_; }          // read so far, with those passed over
-  const std::string& name() const { return name_; }  // without its directory, for people
+  const std::string& name() const { return name_; }      // without its directory, for people
 
  private:
   absl::Status OpenFile(const std::string& path);

@@ -273,9 +273,7 @@ void AddFunctionRoutes(http::Router& router, const std::vector<Operations>& oper
         return Replay(of, request.body, project);
       });
   add("POST", "/v1/functions/{name}/backfill",
-      [](const Operations& of, const http::Request& request) {
-        return TakeBackfill(of, request);
-      });
+      [](const Operations& of, const http::Request& request) { return TakeBackfill(of, request); });
   add("POST", "/v1/functions/{name}/dry-run",
       [](const Operations& of, const http::Request& request) { return RunDry(of, request.body); });
 }

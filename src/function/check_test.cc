@@ -64,8 +64,7 @@ TEST_F(CheckTest, SeesACounterThatWasAltered) {
   for (const auto& [name, counter] : counters) {
     for (const int64_t change : {-1, 1}) {
       const auto alter = [&](int64_t by) {
-        warehouse_.DamageRecord("store",
-                                [&](auto& record) { record.counters.*counter += by; });
+        warehouse_.DamageRecord("store", [&](auto& record) { record.counters.*counter += by; });
       };
       alter(change);
       EXPECT_FALSE(Check()->balanced()) << name << " by " << change;

@@ -265,7 +265,8 @@ TEST(SqlTransformTest, AFailingBatchIsHalvedUntilTheGuiltyStandAlone) {
 }
 
 TEST(StateTest, RoundTripAndDamage) {
-  State state{{"j", 3, 7}, FunctionTest::kTopic, "attributes:x", 5, 4, {}, {}, {}, 0, {}, {}, false, 0};
+  State state{
+      {"j", 3, 7}, FunctionTest::kTopic, "attributes:x", 5, 4, {}, {}, {}, 0, {}, {}, false, 0};
   state.waiting.Fail(6, "", 2, host::WallTime(std::chrono::seconds(9)), "it said \xff");
   state.waiting.Start(7, "");
   state.replay = ReplayState{2, 5, "p.d.t", 1};

@@ -34,8 +34,8 @@ class HttpTransformTest : public ::testing::Test {
     options.concurrency = 4;
     const std::vector<schema::Column> columns = {
         {"a", {schema::TypeKind::kInt64, {}}, schema::Mode::kRequired, ""}};
-    transform_ = std::make_unique<HttpTransform>(
-        options, pool_, JsonRows(columns, event::UnknownFields::kReject));
+    transform_ = std::make_unique<HttpTransform>(options, pool_,
+                                                 JsonRows(columns, event::UnknownFields::kReject));
     return *transform_;
   }
   static std::vector<Attempt> Attempts(size_t count) {

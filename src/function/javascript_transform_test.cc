@@ -34,8 +34,8 @@ TEST(JavascriptTransformTest, WhatIsReturnedAreRows) {
 }
 
 TEST(JavascriptTransformTest, TheAttemptsNumberIsKnown) {
-  const Outcome third = OutcomeOf(
-      "function f(m, metadata) { return {a: metadata.delivery_attempt}; }", "", 3);
+  const Outcome third =
+      OutcomeOf("function f(m, metadata) { return {a: metadata.delivery_attempt}; }", "", 3);
   EXPECT_EQ(third.rows[0][0], schema::Value(int64_t{3}));
 }
 

@@ -42,8 +42,8 @@ TEST(JsonRowsTest, AnObjectIsARowAndAnArrayAsManyAsItHolds) {
   const auto one = Rows().Decode(R"({"b": "x", "a": 1})");
   ASSERT_TRUE(one.ok()) << one.status();
   EXPECT_EQ(one->kind, Outcome::Kind::kRows);
-  EXPECT_THAT(one->rows, ElementsAre(ElementsAre(schema::Value(int64_t{1}),
-                                                 schema::Value(std::string("x")))));
+  EXPECT_THAT(one->rows,
+              ElementsAre(ElementsAre(schema::Value(int64_t{1}), schema::Value(std::string("x")))));
   const auto many = Rows().Decode(R"([{"a": 1}, {"a": 2}, {"a": 3}])");
   ASSERT_TRUE(many.ok()) << many.status();
   ASSERT_EQ(many->rows.size(), 3u);
@@ -57,8 +57,7 @@ TEST(JsonRowsTest, NamesTheRowAndTheField) {
   EXPECT_THAT(ErrorOf(R"({"a": 1, "colour": "red"})"), HasSubstr("colour"));
   EXPECT_THAT(ErrorOf(R"([{"a": 1}, 5])"), HasSubstr("row 1"));
   EXPECT_THAT(ErrorOf(R"({"b": "x"})"), HasSubstr("a"));
-  EXPECT_TRUE(
-      Rows(event::UnknownFields::kIgnore).Decode(R"({"a": 1, "colour": "red"})").ok());
+  EXPECT_TRUE(Rows(event::UnknownFields::kIgnore).Decode(R"({"a": 1, "colour": "red"})").ok());
 }
 
 TEST(JsonRowsTest, BoundsTheRowsOfOneMessage) {

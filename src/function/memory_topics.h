@@ -104,9 +104,9 @@ class MemoryTopics final : public broker::Topics {
       absl::MutexLock lock(&topics_.mutex_);
       const auto& messages = incarnation_->messages;
       Batch batch;
-      auto next = std::partition_point(
-          messages.begin(), messages.end(),
-          [&](const auto& message) { return message->sequence <= after; });
+      auto next = std::partition_point(messages.begin(), messages.end(), [&](const auto& message) {
+        return message->sequence <= after;
+      });
       for (; next != messages.end() && batch.size() < messages_max; ++next) batch.push_back(*next);
       return batch;
     }

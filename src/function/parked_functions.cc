@@ -94,9 +94,9 @@ absl::StatusOr<std::unique_ptr<ParkedFunctions>> ParkedFunctions::Open(
                                                topics, warehouse, clock, metrics));
     if (Contains(named.removed, name)) {
       AFLUENTE_RETURN_IF_ERROR(function->Remove());
-      telemetry::Log(telemetry::Severity::kWarning, "a function was removed",
-                     {{"function", name},
-                      {"dropped", std::to_string(function->state().dropped_by_operator)}});
+      telemetry::Log(
+          telemetry::Severity::kWarning, "a function was removed",
+          {{"function", name}, {"dropped", std::to_string(function->state().dropped_by_operator)}});
       continue;
     }
     telemetry::Log(telemetry::Severity::kWarning,
@@ -119,8 +119,7 @@ absl::StatusOr<std::vector<Balance>> ParkedFunctions::Check() {
   for (const warehouse::FunctionRecord& record : records) {
     if (record.state.empty() || !Contains(removed_, record.function)) continue;
     AFLUENTE_ASSIGN_OR_RETURN(const State state, State::Decode(record.state));
-    AFLUENTE_ASSIGN_OR_RETURN(const auto account,
-                              warehouse_.Account(record.function, state.table));
+    AFLUENTE_ASSIGN_OR_RETURN(const auto account, warehouse_.Account(record.function, state.table));
     balances.push_back(BalanceOf(record.function, state, account));
   }
   return balances;

@@ -12,7 +12,7 @@ namespace afluente::function {
 struct Settings {
   std::string name;
   std::string previous_name;  // empty = it was always called so
-  std::string topic;  // projects/P/topics/T
+  std::string topic;          // projects/P/topics/T
   std::string filter_text;
   event::Filter filter;
   warehouse::TableName table;  // without a table name: the function stores for itself

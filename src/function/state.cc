@@ -81,9 +81,9 @@ Json EncodeTable(const warehouse::TableName& name) {
 absl::Status DecodeTable(const Json& json, const char* key, warehouse::TableName& name) {
   if (!json.contains(key)) return absl::OkStatus();
   const Json& parts = json[key];
-  const bool texts = parts.is_array() && parts.size() == 3 &&
-                     std::all_of(parts.begin(), parts.end(),
-                                 [](const Json& each) { return each.is_string(); });
+  const bool texts =
+      parts.is_array() && parts.size() == 3 &&
+      std::all_of(parts.begin(), parts.end(), [](const Json& each) { return each.is_string(); });
   if (!texts) return NotReadable(key);
   name = {parts[0].get<std::string>(), parts[1].get<std::string>(), parts[2].get<std::string>()};
   return absl::OkStatus();

@@ -118,9 +118,8 @@ function::Operations MakeOperations(const spec::Function& function, const Transf
 function::NamedFunctions NamesOf(const spec::Spec& spec) {
   function::NamedFunctions named;
   for (const spec::Function& function : spec.functions) {
-    named.current.push_back({function.name,
-                             function.previous_name,
-                             {spec.project, function.dataset, function.table}});
+    named.current.push_back(
+        {function.name, function.previous_name, {spec.project, function.dataset, function.table}});
   }
   named.removed = spec.removed_functions;
   return named;

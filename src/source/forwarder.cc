@@ -218,17 +218,18 @@ class WorkingForwarder final : public Forwarder {
     }
     std::vector<event::Draft> batch;
     batch.push_back(std::move(draft));
-    publisher_.Publish(settings_.refused_topic, std::move(batch),
-                       [this, parts = std::move(parts), status, with_error](const auto& ids) mutable {
-                         if (ids.ok()) {
-                           LogRefused(*parts.front().front().message, status);
-                           return Finish(std::move(parts));
-                         }
-                         if (absl::IsInvalidArgument(ids.status()) && with_error) {
-                           return Refuse(std::move(parts), status, /*with_error=*/false);
-                         }
-                         GiveUp(std::move(parts), ids.status());
-                       });
+    publisher_.Publish(
+        settings_.refused_topic, std::move(batch),
+        [this, parts = std::move(parts), status, with_error](const auto& ids) mutable {
+          if (ids.ok()) {
+            LogRefused(*parts.front().front().message, status);
+            return Finish(std::move(parts));
+          }
+          if (absl::IsInvalidArgument(ids.status()) && with_error) {
+            return Refuse(std::move(parts), status, /*with_error=*/false);
+          }
+          GiveUp(std::move(parts), ids.status());
+        });
   }
 
   void LogRefused(const event::Message& message, const absl::Status& status) const {

@@ -26,11 +26,11 @@ inline constexpr std::string_view kForwardTimeAttribute = "afluente_forward_publ
 inline constexpr std::string_view kForwardErrorAttribute = "afluente_forward_error";
 
 struct ForwardSettings {
-  std::string topic;         // ours, full name
-  std::string subscription;  // ours, which is the durable cursor
-  std::string remote_topic;  // theirs, full name
+  std::string topic;          // ours, full name
+  std::string subscription;   // ours, which is the durable cursor
+  std::string remote_topic;   // theirs, full name
   std::string refused_topic;  // ours: what the far side refuses for itself goes there
-  double rate = 0;           // messages a second; 0 = no limit
+  double rate = 0;            // messages a second; 0 = no limit
 };
 
 // A topic of another Pub/Sub.

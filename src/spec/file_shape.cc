@@ -181,8 +181,8 @@ const Shape* Functions(Table* t) {
            {"dead_letter_policy", dead},
            {"enable_message_ordering", t->Boolean("A waiting message holds back its key.")},
            {"start", t->Choice("Where a new function begins.", {"earliest", "latest"})},
-           {"previous_name", t->Text("What it was called before: its state becomes this one's.",
-                                     kFunctionName)},
+           {"previous_name",
+            t->Text("What it was called before: its state becomes this one's.", kFunctionName)},
            {"removed", t->Boolean("Releases a function: what it has not decided is dropped, and "
                                   "counted so.")}},
           {"max_staleness"}));

@@ -153,8 +153,7 @@ void ReadFunctions(const YamlNode& functions, Reading* reading) {
     Function function;
     function.name = entry.key.text;
     if (node.Find("topic") == nullptr) {
-      reading->findings->Add(node.place,
-                             Concat("functions.", function.name, ".topic is missing"));
+      reading->findings->Add(node.place, Concat("functions.", function.name, ".topic is missing"));
     }
     ReadPreviousName(node, functions, &function, reading);
     function.topic = TextOf(node, "topic");

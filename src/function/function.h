@@ -16,6 +16,7 @@
 #include "function/balance.h"
 #include "function/settings.h"
 #include "function/state.h"
+#include "function/transform.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::broker {
@@ -28,10 +29,7 @@ class Metrics;
 
 namespace afluente::function {
 
-struct Attempt;
-struct Decision;
 struct FunctionInstruments;
-class Transform;
 
 // What is known of a function's messages without counting them.
 struct Progress {
@@ -80,6 +78,12 @@ class Function {
   absl::StatusOr<std::unique_ptr<broker::TopicReader>> OpenReader(uint64_t after_sequence) const;
 
  private:
+  // The next micro-batch, read and decided while the last one was committed.
+  struct Ahead {
+    uint64_t after = 0;    // of the position that it follows
+    uint64_t through = 0;  // its last message
+    std::vector<Decision> decisions;
+  };
   // The end of a step whose commit the warehouse could not take yet.
   struct Unsettled {
     warehouse::FunctionCommit commit;
@@ -114,7 +118,15 @@ class Function {
   // The same when a row of one of them is refused: halves, until the guilty stand alone.
   absl::Status SettleHalves(std::vector<Decision> decisions, const absl::Status& refusal)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  absl::Status Commit(const warehouse::FunctionCommit& commit);
+  // What a commit changes here.
+  void Appended(Unsettled& unsettled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::Status Append(Unsettled& unsettled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  // The same for a step's commit; meanwhile another thread decides the next batch when there is
+  // enough for one: with two cores a backlog takes as long as the slower half.
+  absl::Status AppendAndLookAhead(Unsettled& unsettled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  bool MayLookAhead(const State& next) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  Ahead LookAhead(broker::TopicReader& reader, uint64_t after) const;
   std::string_view KeyOf(const event::Message& message) const;
   void Remember(const event::Message& decided);
   void ShowProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
@@ -147,6 +159,7 @@ class Function {
   // Of the worker: ahead of what is committed by messages that are read and wait.
   State state_ ABSL_GUARDED_BY(step_mutex_);
   std::optional<Unsettled> unsettled_ ABSL_GUARDED_BY(step_mutex_);
+  std::optional<Ahead> ahead_ ABSL_GUARDED_BY(step_mutex_);
   std::unique_ptr<broker::TopicReader> reader_ ABSL_GUARDED_BY(step_mutex_);
   std::unique_ptr<broker::TopicReader> audit_reader_ ABSL_GUARDED_BY(step_mutex_);
 

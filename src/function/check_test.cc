@@ -4,7 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "function/function.h"
 #include "function/function_fixture.h"
+#include "function/memory_topics.h"
+#include "function/memory_warehouse.h"
 
 namespace afluente::function {
 namespace {

@@ -3,10 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <map>
+#include <thread>
 
 #include "function/function_fixture.h"
+#include "function/memory_topics.h"
+#include "function/memory_warehouse.h"
 #include "function/sql_transform.h"
+#include "host/manual_clock.h"
 
 namespace afluente::function {
 namespace {
@@ -125,6 +131,54 @@ TEST_F(FunctionTest, ADeadLetterTopicGetsTheMessageWithPubsubsAttributes) {
                                   "CloudPubSubDeadLetterSourceSubscriptionProject"),
             "p");
   EXPECT_EQ(*event::FindAttribute(outbox[0].draft.attributes, "kind"), "x");
+}
+
+// By column name; counts its runs.
+class CountingTransform final : public Transform {
+ public:
+  explicit CountingTransform(std::atomic<int>& runs) : runs_(runs) {}
+  std::vector<Decision> Run(std::vector<Attempt> attempts) override {
+    if (!attempts.empty()) ++runs_;
+    std::vector<Decision> decisions;
+    for (Attempt& attempt : attempts) {
+      const int64_t number = std::stoll(attempt.message->data);
+      decisions.push_back({std::move(attempt), Outcome::Rows({{schema::Value(number)}})});
+    }
+    return decisions;
+  }
+
+ private:
+  std::atomic<int>& runs_;
+};
+
+TEST_F(FunctionTest, BehindABacklogTheNextBatchIsDecidedWhileTheLastOneCommits) {
+  for (int i = 0; i < 95; ++i) topics_.Publish(std::to_string(i));
+  Settings settings = DefaultSettings();
+  settings.batch_messages_max = 10;
+  std::atomic<int> runs = 0;
+  auto function = Function::Create(settings, std::make_unique<CountingTransform>(runs), topics_,
+                                   warehouse_, clock_, metrics_);
+  ASSERT_TRUE(function.ok());
+  int commits = 0;
+  bool together = false;
+  warehouse_.OnCommit([&] {
+    if (++commits > 1) return;
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (runs < 2 && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+    together = runs >= 2;
+  });
+  warehouse_.Refuse(2);  // what was decided ahead of a refused commit is decided again
+  (*function)->Start();
+  while ((*function)->backlog() > 0) {
+    clock_.Advance(std::chrono::milliseconds(100));
+    std::this_thread::yield();
+  }
+  (*function)->Stop();
+  EXPECT_TRUE(together);
+  const auto ids = warehouse_.RowIds();
+  ASSERT_EQ(ids.size(), 95u);
+  for (int i = 0; i < 95; ++i) EXPECT_EQ(ids[i], std::to_string(i + 1));
+  EXPECT_TRUE((*function)->Check()->balanced());
 }
 
 // Fails each message's attempts as often as its data says; then one row. Counts attempts.

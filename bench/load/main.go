@@ -39,11 +39,11 @@ func main() {
 	flags.IntVar(&s.publishers, "publishers", 1, "publishers, a connection each")
 	flags.IntVar(&s.size, "size", 1024, "bytes a message")
 	flags.DurationVar(&s.duration, "duration", 3*time.Second, "how long")
-	flags.IntVar(&s.rate, "rate", 2000, "messages/s (fresh)")
-	flags.StringVar(&s.topic, "topic", "", "topic (fresh; publish makes its own)")
-	flags.StringVar(&s.api, "api", "", "URL whose answer's first row holds `seen`, the highest n stored (fresh)")
-	flags.Int64Var(&s.messages, "messages", 100000, "messages in all (fill, drain, endure), cycles (churn)")
-	flags.StringVar(&s.name, "name", "", "name of topic and subscription (fill, drain; else its own)")
+	flags.IntVar(&s.rate, "rate", 2000, "messages/s (fresh, flood)")
+	flags.StringVar(&s.topic, "topic", "", "topic (fresh, feed, flood; publish makes its own)")
+	flags.StringVar(&s.api, "api", "", "URL whose answer's first row holds `seen`, the highest n stored (fresh); of the HTTP door (flood)")
+	flags.Int64Var(&s.messages, "messages", 100000, "messages in all (feed, fill, drain, endure), cycles (churn)")
+	flags.StringVar(&s.name, "name", "", "name of topic and subscription (fill, drain; else its own), of the stream (feed-nats)")
 	flags.BoolVar(&s.filled, "filled", false, "drain: an earlier fill made the backlog")
 	flags.IntVar(&s.topics, "topics", 1, "topics to publish to in turn, a subscription each (spread)")
 	flags.IntVar(&s.windows, "windows", 20, "parts of a run whose latencies are told apart (endure, churn)")
@@ -67,6 +67,14 @@ func main() {
 		servePstest(s)
 	case "fresh":
 		print(measureFreshness(s))
+	case "feed":
+		print(measureFeed(s, false))
+	case "feed-nats":
+		print(measureFeed(s, true))
+	case "flood":
+		print(measureFlood(s))
+	case "function":
+		serveFunction(s)
 	case "fill":
 		print(measureFill(s))
 	case "drain":
@@ -85,7 +93,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: load publish|bare|nats|redis|kafka|pstest|fresh|fill|drain|latency|spread|endure|churn [flags]; load publish -h lists them")
+	fmt.Fprintln(os.Stderr, "usage: load publish|bare|nats|redis|kafka|pstest|fresh|feed|feed-nats|flood|function|fill|drain|latency|spread|endure|churn [flags]; load publish -h lists them")
 	os.Exit(2)
 }
 

@@ -142,7 +142,10 @@ func bareCaller(s settings) connector {
 
 // natsPublisher makes a file-backed JetStream; a batch is a window of asynchronous publishes.
 func natsPublisher(s settings) connector {
-	name := fmt.Sprint("load", time.Now().UnixNano())
+	name := s.name
+	if name == "" {
+		name = fmt.Sprint("load", time.Now().UnixNano())
+	}
 	open := func() (*nats.Conn, jetstream.JetStream) {
 		conn, err := nats.Connect("nats://" + s.server)
 		if err != nil {

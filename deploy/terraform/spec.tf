@@ -22,7 +22,7 @@ locals {
   }
 
   functions = {
-    for name, f in try({ for k, v in local.spec.functions : k => v }, {}) : name => {
+    for name, f in try({ for k, v in local.spec.functions : k => v if !try(v.removed, false) }, {}) : name => {
       topic                   = f.topic
       filter                  = try(f.filter, null)
       table                   = try(f.table, null)

@@ -21,9 +21,10 @@ absl::Status ProblemOf(const http::Response& response) {
 
 absl::StatusOr<nlohmann::json> AskAdmin(const Instance& instance, const std::string& method,
                                         const std::string& path, const std::string& body,
+                                        const std::string& content_type,
                                         std::chrono::minutes timeout) {
   http::Headers headers;
-  if (!body.empty()) headers.Add("Content-Type", "application/json");
+  if (!body.empty()) headers.Add("Content-Type", content_type);
   if (!instance.token.empty()) headers.Add("Authorization", "Bearer " + instance.token);
   AFLUENTE_ASSIGN_OR_RETURN(const http::Response response,
                             http::Fetch(method, instance.admin + path, body, headers, timeout));

@@ -13,6 +13,7 @@ namespace afluente::cli {
 // Asks a running instance's admin door. The error is the door's own detail, ready to print.
 absl::StatusOr<nlohmann::json> AskAdmin(const Instance& instance, const std::string& method,
                                         const std::string& path, const std::string& body = "",
+                                        const std::string& content_type = "application/json",
                                         std::chrono::minutes timeout = std::chrono::minutes(10));
 
 // OK for an answer with status 200, else its detail.

@@ -1,24 +1,23 @@
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cli/admin_client.h"
 #include "cli/function_commands.h"
 #include "cli/progress.h"
 #include "cli/query_text.h"
+#include "cli/record_input.h"
 #include "host/check.h"
-#include "source/record_reader.h"
 
 namespace afluente::cli {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kPartRecords = 5'000;
-constexpr size_t kPartBytes = 4 << 20;
+// As much as one request may hold and one commit takes.
+constexpr size_t kPartRecords = 30'000;
+constexpr size_t kPartBytes = 8 << 20;
 
 struct File {
   std::string path;
@@ -50,51 +49,37 @@ absl::StatusOr<File> Identify(const std::string& path) {
   return file;
 }
 
+// Records `first` and those after it, a line each; none asks how many are decided.
 absl::StatusOr<uint64_t> SendPart(const Instance& instance, const std::string& function,
-                                  const Json& part) {
-  AFLUENTE_ASSIGN_OR_RETURN(
-      const Json answer,
-      AskAdmin(instance, "POST", absl::StrCat("/v1/functions/", QueryText(function), "/backfill"),
-               part.dump()));
+                                  const File& file, uint64_t first, const std::string& lines) {
+  const std::string path = absl::StrCat("/v1/functions/", QueryText(function),
+                                        "/backfill?file=", file.identity, "&first=", first);
+  AFLUENTE_ASSIGN_OR_RETURN(const Json answer,
+                            AskAdmin(instance, "POST", path, lines, "application/x-ndjson"));
   return answer.at("decided").get<uint64_t>();
 }
 
 // Sends what is not decided; the number of records in the file.
 absl::StatusOr<uint64_t> SendFile(const Instance& instance, const std::string& function,
                                   const File& file) {
-  AFLUENTE_ASSIGN_OR_RETURN(const auto format, source::FormatOfFile(file.path));
-  std::ifstream stream(file.path, std::ios::binary);
-  auto reader = source::RecordReader::Create(stream, format, file.path);
-  Json part = {{"file", file.identity}, {"first", 0}, {"records", Json::array()}};
-  // An empty part tells how much is decided already.
-  AFLUENTE_ASSIGN_OR_RETURN(const uint64_t decided, SendPart(instance, function, part));
-  Progress progress("backfilling " + std::filesystem::path(file.path).filename().string(),
-                    file.bytes);
-  uint64_t count = 0;
-  size_t bytes = 0;
-  const auto send = [&]() -> absl::Status {
-    if (part["records"].empty()) return absl::OkStatus();
-    part["first"] = count - part["records"].size();
-    AFLUENTE_RETURN_IF_ERROR(SendPart(instance, function, part).status());
-    part["records"] = Json::array();
-    bytes = 0;
-    progress.Update(reader->bytes_read(), count, "records");
-    return absl::OkStatus();
-  };
+  AFLUENTE_ASSIGN_OR_RETURN(uint64_t decided, SendPart(instance, function, file, 0, ""));
+  AFLUENTE_ASSIGN_OR_RETURN(const auto input, RecordInput::Open(file.path, decided));
+  Progress progress("backfilling " + input->name(), input->bytes_total());
+  std::string lines;
   while (true) {
-    AFLUENTE_ASSIGN_OR_RETURN(const auto record, reader->Next());
-    if (!record) break;
-    ++count;
-    if (count <= decided) continue;
-    bytes += record->size();
-    part["records"].push_back(absl::Base64Escape(*record));
-    if (part["records"].size() == kPartRecords || bytes >= kPartBytes) {
-      AFLUENTE_RETURN_IF_ERROR(send());
+    AFLUENTE_ASSIGN_OR_RETURN(const auto record, input->Next());
+    const bool full = record && lines.size() + record->size() > kPartBytes;
+    if (!lines.empty() && (!record || full || input->records() - decided > kPartRecords)) {
+      AFLUENTE_ASSIGN_OR_RETURN(decided, SendPart(instance, function, file, decided, lines));
+      lines.clear();
+      progress.Update(input->bytes_read(), decided, "records");
     }
+    if (!record) break;
+    if (!lines.empty()) lines += '\n';
+    lines += *record;
   }
-  AFLUENTE_RETURN_IF_ERROR(send());
-  progress.Finish(count, "records");
-  return count;
+  progress.Finish(input->records(), "records");
+  return input->records();
 }
 
 }  // namespace

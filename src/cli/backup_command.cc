@@ -30,7 +30,7 @@ absl::StatusOr<json> AskBackup(const InstanceLocation& location, const std::stri
   const auto instance = FindInstance(location);
   if (instance.ok()) {
     return AskAdmin(*instance, "POST", "/v1/backup", json{{"directory", directory}}.dump(),
-                    kBackupTimeout);
+                    "application/json", kBackupTimeout);
   }
   if (!location.ready_file.empty()) return instance.status();
   AFLUENTE_ASSIGN_OR_RETURN(const auto offline, OpenOffline(location));

@@ -78,7 +78,8 @@ void AddBackfill(CLI::App& app, InstanceLocation& location, std::function<int()>
   CLI::App* backfill =
       app.add_subcommand("backfill", "files straight through a function into its table");
   backfill->add_option("function", options->function, "function")->required();
-  backfill->add_option("files", options->files, "NDJSON or CSV files")->required();
+  backfill->add_option("files", options->files, "NDJSON, CSV (also .gz, .zst) or Parquet files")
+      ->required();
   backfill->add_flag("--json", options->json, "for programs");
   add_location(backfill);
   backfill->callback([&location, &run, options] {

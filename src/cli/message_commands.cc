@@ -11,7 +11,7 @@
 #include "cli/admin_client.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
-#include "cli/publish_input.h"
+#include "cli/record_input.h"
 #include "host/check.h"
 #include "schema/format_value.h"
 
@@ -105,8 +105,8 @@ class Sender {
   uint64_t last_sent_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-absl::Status PublishAll(PublishInput& input, Sender& sender, broker::wire::PubsubClient& client) {
-  Progress progress(input.title(), input.bytes_total());
+absl::Status PublishAll(RecordInput& input, Sender& sender, broker::wire::PubsubClient& client) {
+  Progress progress("publishing " + input.name(), input.bytes_total());
   absl::Status status;
   while (true) {
     auto record = input.Next();
@@ -152,7 +152,7 @@ int RunPublish(const InstanceLocation& location, const PublishOptions& options) 
   auto attributes = ParseAttributes(options.attributes);
   if (!attributes.ok()) return Fail(attributes.status());
   if (options.mqtt) return RunPublishMqtt(*instance, options);
-  auto input = PublishInput::Open(options.file, options.skip);
+  auto input = RecordInput::Open(options.file, options.skip);
   if (!input.ok()) return Fail(input.status());
   const auto client = broker::wire::PubsubClient::Create(
       instance->pubsub, {.tls = instance->tls, .token = instance->token});

@@ -5,7 +5,7 @@
 #include "cli/admin_client.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
-#include "cli/publish_input.h"
+#include "cli/record_input.h"
 #include "host/check.h"
 #include "host/random.h"
 #include "source/mqtt/publish_client.h"
@@ -39,9 +39,9 @@ absl::StatusOr<std::string> TopicOf(const std::string& pattern, const std::strin
   return topic;
 }
 
-absl::Status SendAll(PublishInput& input, const std::string& pattern,
+absl::Status SendAll(RecordInput& input, const std::string& pattern,
                      source::mqtt::PublishClient& client) {
-  Progress progress(input.title(), input.bytes_total());
+  Progress progress("publishing " + input.name(), input.bytes_total());
   absl::Status status;
   while (status.ok()) {
     const auto record = input.Next();
@@ -67,7 +67,7 @@ int RunPublishMqtt(const Instance& instance, const PublishOptions& options) {
     return Fail(absl::InvalidArgumentError(
         "--mqtt: attributes and ordering keys come from the door's routes"));
   }
-  auto input = PublishInput::Open(options.file, options.skip);
+  auto input = RecordInput::Open(options.file, options.skip);
   if (!input.ok()) return Fail(input.status());
   auto client = source::mqtt::PublishClient::Connect(
       instance.mqtt, absl::StrCat("afluente-publish-", host::RandomHex(4)));

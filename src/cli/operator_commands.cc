@@ -60,9 +60,11 @@ int RunCheck(const InstanceLocation& location, bool json) {
   TablePrinter table({"function", "published", "stored", "dropped", "dead-lettered", "pending",
                       "rows", "balance"});
   for (const auto& entry : answer->at("functions")) {
-    table.Add({Text(entry["name"]), Text(entry["published"]), Text(entry["stored"]),
-               Text(entry["dropped"]), Text(entry["dead_lettered"]), Text(entry["pending"]),
-               Text(entry["rows"]), entry["balanced"].get<bool>() ? "exact" : "DOES NOT BALANCE"});
+    std::string name = Text(entry["name"]);
+    if (entry.contains("standing")) name += " (" + Text(entry["standing"]) + ")";
+    table.Add({name, Text(entry["published"]), Text(entry["stored"]), Text(entry["dropped"]),
+               Text(entry["dead_lettered"]), Text(entry["pending"]), Text(entry["rows"]),
+               entry["balanced"].get<bool>() ? "exact" : "DOES NOT BALANCE"});
   }
   table.Print();
   for (const auto& entry : answer->at("functions")) {
@@ -71,6 +73,9 @@ int RunCheck(const InstanceLocation& location, bool json) {
       for (const auto& id : entry[side])
         std::printf("%s: %s %s\n", Text(entry["name"]).c_str(), side, Text(id).c_str());
     }
+    if (!entry.contains("dropped_by_operator")) continue;
+    std::printf("%s: %s messages were dropped by an operator\n", Text(entry["name"]).c_str(),
+                Text(entry["dropped_by_operator"]).c_str());
   }
   return balanced ? 0 : 1;
 }

@@ -118,6 +118,13 @@ std::string BalancesToJson(const std::vector<function::Balance>& balances) {
                          {"pending", balance.pending},
                          {"rows", balance.rows},
                          {"balanced", balance.balanced()}});
+    if (balance.standing != function::Balance::Standing::kRunning) {
+      const bool parked = balance.standing == function::Balance::Standing::kParked;
+      functions.back()["standing"] = parked ? "parked" : "removed";
+    }
+    if (balance.dropped_by_operator > 0) {
+      functions.back()["dropped_by_operator"] = balance.dropped_by_operator;
+    }
     if (balance.balanced()) continue;
     functions.back()["missing"] = balance.missing;
     functions.back()["doubled"] = balance.doubled;

@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "console/worker_answer.h"
 #include "function/function.h"
 #include "function/operations.h"
@@ -200,24 +201,21 @@ absl::StatusOr<std::string> RunDry(const Operations& operations, const std::stri
   return operations.dry_run->Run(request);
 }
 
-absl::StatusOr<std::string> TakeBackfill(const Operations& operations, const std::string& body) {
-  AFLUENTE_ASSIGN_OR_RETURN(Fields fields, Fields::Parse(body));
+absl::StatusOr<std::string> TakeBackfill(const Operations& operations,
+                                         const http::Request& request) {
   function::Backfill::Part part;
-  AFLUENTE_ASSIGN_OR_RETURN(part.file, fields.TakeText("file"));
-  const Json first = fields.Take("first");
-  const Json records = fields.Take("records");
-  AFLUENTE_RETURN_IF_ERROR(fields.CheckEmpty());
-  if (!first.is_number_unsigned() || !records.is_array())
-    return absl::InvalidArgumentError("$: expected file, first (a number) and records (a list)");
-  part.first = first.get<uint64_t>();
-  for (const Json& record : records) {
-    event::Draft draft;
-    if (!record.is_string() || !absl::Base64Unescape(record.get<std::string>(), &draft.data))
-      return absl::InvalidArgumentError("$.records[]: expected base64");
-    part.records.push_back(std::move(draft));
+  for (const auto& [name, value] : request.query) {
+    if (name == "file") {
+      part.file = value;
+    } else if (name != "first" || !absl::SimpleAtoi(value, &part.first)) {
+      return absl::InvalidArgumentError("the query: expected file and first, a number");
+    }
   }
-  if (part.records.empty())
+  if (request.body.empty())
     return Json{{"decided", operations.backfill->Decided(part.file)}}.dump();
+  for (const absl::string_view line : absl::StrSplit(request.body, '\n')) {
+    part.records.push_back({std::string(line), {}, {}});
+  }
   AFLUENTE_ASSIGN_OR_RETURN(const uint64_t decided, operations.backfill->Take(std::move(part)));
   return Json{{"decided", decided}}.dump();
 }
@@ -275,9 +273,7 @@ void AddFunctionRoutes(http::Router& router, const std::vector<Operations>& oper
         return Replay(of, request.body, project);
       });
   add("POST", "/v1/functions/{name}/backfill",
-      [](const Operations& of, const http::Request& request) {
-        return TakeBackfill(of, request.body);
-      });
+      [](const Operations& of, const http::Request& request) { return TakeBackfill(of, request); });
   add("POST", "/v1/functions/{name}/dry-run",
       [](const Operations& of, const http::Request& request) { return RunDry(of, request.body); });
 }

@@ -33,7 +33,7 @@ class Backfill {
   };
   static constexpr size_t kFilesMax = 1'000;  // that a function remembers
   static constexpr size_t kIdentityBytesMax = 100;
-  static constexpr size_t kRecordsMax = 10'000;  // of one part
+  static constexpr size_t kRecordsMax = 30'000;  // of one part
 
   Backfill(Function& function, TransformSource source, const host::Clock& clock)
       : function_(function), source_(std::move(source)), clock_(clock) {}

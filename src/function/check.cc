@@ -48,6 +48,7 @@ void AddSuspect(const std::string& id, std::vector<std::string>& suspects) {
 struct Places {
   std::set<std::string> stored;
   std::set<std::string> dead;
+  std::set<std::string> twice;  // with a row that is there twice
 };
 
 absl::StatusOr<Places> FindPlaces(warehouse::Warehouse& warehouse, const Settings& settings,
@@ -61,6 +62,14 @@ absl::StatusOr<Places> FindPlaces(warehouse::Warehouse& warehouse, const Setting
                              " WHERE _message_id >= @first OR LENGTH(_message_id) > "
                              "LENGTH(@first)"),
                 {Text("first", first_id)}));
+    AFLUENTE_ASSIGN_OR_RETURN(
+        places.twice,
+        ReadIds(warehouse,
+                absl::StrCat("SELECT _message_id FROM ", Quoted(settings.table),
+                             " WHERE _message_id IS NOT NULL GROUP BY _message_id HAVING "
+                             "COUNT(*) > MAX(_message_row) + 1 LIMIT ",
+                             kSuspectsMax),
+                {}));
   }
   auto dead =
       ReadIds(warehouse,
@@ -73,6 +82,22 @@ absl::StatusOr<Places> FindPlaces(warehouse::Warehouse& warehouse, const Setting
 }
 
 }  // namespace
+
+Balance BalanceOf(const std::string& function, const State& state,
+                  const warehouse::FunctionAccount& account) {
+  const warehouse::OutcomeCounters& counters = account.record.counters;
+  Balance balance;
+  balance.function = function;
+  balance.published = state.audited_published + state.backfilled;
+  balance.dropped = counters.dropped;
+  balance.dropped_by_operator = state.dropped_by_operator;
+  balance.dead_lettered = counters.dead_lettered;
+  balance.rows = counters.rows;
+  balance.stored = account.messages_in_table + counters.removed + counters.self_stored;
+  balance.messages_doubled = account.messages_doubled;
+  if (state.removed) balance.standing = Balance::Standing::kRemoved;
+  return balance;
+}
 
 absl::StatusOr<Balance> Function::Check() {
   std::unique_ptr<broker::TopicReader> reader;
@@ -88,23 +113,24 @@ absl::StatusOr<Balance> Function::Check() {
                             warehouse_.Account(settings_.name, settings_.table));
   AFLUENTE_ASSIGN_OR_RETURN(const State state, State::Decode(account.record.state));
   if (state.position.incarnation != reader->position_at(0).incarnation) return Check();
-  const warehouse::OutcomeCounters& counters = account.record.counters;
-  Balance balance;
-  balance.function = settings_.name;
-  balance.published = state.audited_published + state.backfilled;
-  balance.dropped = counters.dropped;
-  balance.dead_lettered = counters.dead_lettered;
-  balance.rows = counters.rows;
-  balance.stored = account.messages_in_table + counters.removed + counters.self_stored;
-
+  Balance balance = BalanceOf(settings_.name, state, account);
   const uint64_t last = reader->last_sequence();
+  uint64_t before = state.audited_sequence;
+  uint64_t gap = 0;
   AFLUENTE_RETURN_IF_ERROR(
       Walk(*reader, state.audited_sequence, last, [&](const event::Message& message) {
+        if (message.sequence != before + 1 && gap == 0) gap = before + 1;
+        before = message.sequence;
         if (!settings_.filter.Matches(message.attributes)) return;
         ++balance.published;
         balance.pending += message.sequence > state.position.sequence ||
                            state.waiting.Find(message.sequence) != nullptr;
       }));
+  if (gap > 0) {
+    return absl::DataLossError(
+        absl::StrCat("function ", settings_.name, ": message ", gap, " of ", settings_.topic,
+                     " is not in the journal, which keeps it for this function"));
+  }
   // Those that wait where the audit has been already.
   for (const auto& [sequence, entry] : state.waiting.entries()) {
     if (sequence > state.audited_sequence) break;
@@ -137,6 +163,7 @@ absl::Status Function::FindSuspects(const State& state, broker::TopicReader& rea
     if (decided && !stored && !dead) AddSuspect(id, balance.missing);
     if ((stored && dead) || (!decided && stored)) AddSuspect(id, balance.doubled);
   }));
+  for (const std::string& id : places.twice) AddSuspect(id, balance.doubled);
   // Nobody published these.
   for (const std::string& id : places.stored) {
     if (id.starts_with("file-")) continue;

@@ -61,42 +61,106 @@ Function::Function(Settings settings, std::unique_ptr<Transform> transform, brok
 Function::~Function() { Stop(); }
 
 absl::Status Function::Open() {
-  AFLUENTE_ASSIGN_OR_RETURN(auto records, warehouse_.Functions());
-  std::optional<State> stored;
-  for (const warehouse::FunctionRecord& record : records) {
-    if (record.function != settings_.name || record.state.empty()) continue;
-    AFLUENTE_ASSIGN_OR_RETURN(stored, State::Decode(record.state));
-  }
-  if (stored && stored->topic != settings_.topic) {
-    return absl::FailedPreconditionError("function " + settings_.name + " has read " +
-                                         stored->topic + "; changing its topic needs a new name");
-  }
+  bool renamed = false;
+  AFLUENTE_ASSIGN_OR_RETURN(std::optional<State> stored, FindStored(renamed));
   absl::MutexLock lock(&step_mutex_);
-  AFLUENTE_RETURN_IF_ERROR(OpenReaders(stored));
-  if (stored) {
-    state_ = *std::move(stored);
-    AFLUENTE_RETURN_IF_ERROR(RestoreKeys());
-    ShowProgress();
-    // Without that message nothing is known, which is no error.
-    if (const uint64_t position = state_.position.sequence; position > 0) {
-      const auto newest = audit_reader_->Read(position - 1, 1, 1);
-      if (newest.ok() && !newest->empty()) Remember(*newest->front());
-    }
-    if (state_.filter == settings_.filter_text) return absl::OkStatus();
-    // The new filter holds from here on: what came before is counted by the old one.
-    AFLUENTE_RETURN_IF_ERROR(Audit(state_.position.sequence, SIZE_MAX));
+  const std::string before = stored ? stored->Encode() : std::string();
+  if (stored && !stored->removed) {
+    AFLUENTE_RETURN_IF_ERROR(GoOn(*std::move(stored)));
   } else {
-    const uint64_t first =
-        settings_.start_latest ? reader_->last_sequence() : reader_->first_sequence() - 1;
-    state_.position = reader_->position_at(first);
-    state_.topic = settings_.topic;
-    state_.audited_sequence = first;
+    AFLUENTE_RETURN_IF_ERROR(Begin(std::move(stored)));
   }
   state_.filter = settings_.filter_text;
+  state_.table = settings_.table;
+  state_.dead_letter_table = settings_.dead_letter_table;
   ShowProgress();
   warehouse::FunctionCommit commit = EmptyCommit(settings_);
   commit.state = state_.Encode();
+  if (renamed) commit.previous_name = settings_.previous_name;
+  if (!renamed && *commit.state == before) return absl::OkStatus();
   return warehouse_.Append(commit);
+}
+
+absl::StatusOr<std::optional<State>> Function::FindStored(bool& renamed) const {
+  AFLUENTE_ASSIGN_OR_RETURN(auto records, warehouse_.Functions());
+  std::optional<State> stored;
+  std::optional<State> previous;
+  for (const warehouse::FunctionRecord& record : records) {
+    if (record.state.empty()) continue;
+    if (record.function == settings_.name) {
+      AFLUENTE_ASSIGN_OR_RETURN(stored, State::Decode(record.state));
+    } else if (!settings_.previous_name.empty() && record.function == settings_.previous_name) {
+      AFLUENTE_ASSIGN_OR_RETURN(previous, State::Decode(record.state));
+    }
+  }
+  if (stored && previous) {
+    return absl::FailedPreconditionError(
+        "function " + settings_.name + " cannot go on for " + settings_.previous_name +
+        ": both have read messages; take previous_name away, or give it another name");
+  }
+  renamed = previous.has_value();
+  return renamed ? previous : stored;
+}
+
+absl::Status Function::GoOn(State stored) {
+  const auto refuse = [&](const char* what, const std::string& before) {
+    return absl::FailedPreconditionError("function " + settings_.name + " has " + before +
+                                         "; changing its " + what + " needs a new name");
+  };
+  if (stored.topic != settings_.topic) return refuse("topic", "read " + stored.topic);
+  // Written by every version that knows it.
+  if (!stored.dead_letter_table.table.empty() && stored.table != settings_.table) {
+    return refuse("table", "fed " + stored.table.ToString());
+  }
+  AFLUENTE_RETURN_IF_ERROR(OpenReaders(stored));
+  state_ = std::move(stored);
+  AFLUENTE_RETURN_IF_ERROR(RestoreKeys());
+  // Without that message nothing is known, which is no error.
+  if (const uint64_t position = state_.position.sequence; position > 0) {
+    const auto newest = audit_reader_->Read(position - 1, 1, 1);
+    if (newest.ok() && !newest->empty()) Remember(*newest->front());
+  }
+  if (state_.filter == settings_.filter_text) return absl::OkStatus();
+  // The new filter holds from here on: what came before is counted by the old one.
+  return Audit(state_.position.sequence, SIZE_MAX);
+}
+
+absl::Status Function::Begin(std::optional<State> removed) {
+  AFLUENTE_RETURN_IF_ERROR(OpenReaders(std::nullopt));
+  uint64_t first =
+      settings_.start_latest ? reader_->last_sequence() : reader_->first_sequence() - 1;
+  if (removed) {
+    state_ = *std::move(removed);
+    state_.removed = false;
+    // What it decided, or an operator for it, stays decided.
+    const broker::TopicPosition was = state_.position;
+    if (reader_->position_at(was.sequence) == was) first = std::max(first, was.sequence);
+  }
+  state_.position = reader_->position_at(first);
+  state_.topic = settings_.topic;
+  state_.audited_sequence = first;
+  return absl::OkStatus();
+}
+
+absl::Status Function::Remove() {
+  AFLUENTE_CHECK(!worker_.joinable());
+  absl::MutexLock lock(&step_mutex_);
+  State next = state_;
+  const uint64_t last = reader_->last_sequence();
+  AFLUENTE_RETURN_IF_ERROR(Audit(state_.position.sequence, SIZE_MAX));
+  const int64_t read = state_.audited_published;
+  AFLUENTE_RETURN_IF_ERROR(Audit(last, SIZE_MAX));
+  next.audited_sequence = state_.audited_sequence;
+  next.audited_published = state_.audited_published;
+  next.dropped_by_operator +=
+      state_.audited_published - read + static_cast<int64_t>(state_.waiting.size());
+  next.position.sequence = last;
+  next.waiting = {};
+  next.replay.reset();
+  next.removed = true;
+  Unsettled end{EmptyCommit(settings_), std::move(next)};
+  end.commit.state = end.next.Encode();
+  return Append(end);
 }
 
 absl::Status Function::OpenReaders(const std::optional<State>& stored) {

@@ -16,6 +16,7 @@
 #include "function/balance.h"
 #include "function/settings.h"
 #include "function/state.h"
+#include "function/transform.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::broker {
@@ -28,10 +29,7 @@ class Metrics;
 
 namespace afluente::function {
 
-struct Attempt;
-struct Decision;
 struct FunctionInstruments;
-class Transform;
 
 // What is known of a function's messages without counting them.
 struct Progress {
@@ -46,8 +44,10 @@ struct Progress {
 // restart goes on right after the last commit and nothing is stored twice.
 class Function {
  public:
-  // Opens the topic at the committed position, or commits the first one (a new function). DATA_LOSS
-  // or OUT_OF_RANGE when the journal is not the one that the position belongs to.
+  // Opens the topic at the committed position, or commits the first one (a new function, or one
+  // that was removed). What stands under its previous name becomes its own. DATA_LOSS or
+  // OUT_OF_RANGE when the journal is not the one that the position belongs to;
+  // FAILED_PRECONDITION when its topic or table is another than before.
   static absl::StatusOr<std::unique_ptr<Function>> Create(
       Settings settings, std::unique_ptr<Transform> transform, broker::Topics& topics,
       warehouse::Warehouse& warehouse, const host::Clock& clock, telemetry::Metrics& metrics);
@@ -71,10 +71,19 @@ class Function {
   absl::Status CommitBeside(warehouse::FunctionCommit commit,
                             absl::FunctionRef<absl::Status(State&)> change);
   State state() const;
+  // Decides, of a function that is not started, all that is pending: dropped by an operator. It
+  // pins nothing from then on.
+  absl::Status Remove();
   // A reader of its own, which keeps all messages after `after_sequence` that are there.
   absl::StatusOr<std::unique_ptr<broker::TopicReader>> OpenReader(uint64_t after_sequence) const;
 
  private:
+  // The next micro-batch, read and decided while the last one was committed.
+  struct Ahead {
+    uint64_t after = 0;    // of the position that it follows
+    uint64_t through = 0;  // its last message
+    std::vector<Decision> decisions;
+  };
   // The end of a step whose commit the warehouse could not take yet.
   struct Unsettled {
     warehouse::FunctionCommit commit;
@@ -85,9 +94,16 @@ class Function {
            warehouse::Warehouse& warehouse, const host::Clock& clock, telemetry::Metrics& metrics);
 
   absl::Status Open();
-  absl::Status OpenReaders(const std::optional<State>& stored);
+  // What was committed under its name, or under its previous one; then `renamed`.
+  absl::StatusOr<std::optional<State>> FindStored(bool& renamed) const;
+  // Goes on where `stored` ends.
+  absl::Status GoOn(State stored) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  // A new function, or one that was removed: where the settings say.
+  absl::Status Begin(std::optional<State> removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  absl::Status OpenReaders(const std::optional<State>& stored)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   // Of messages that waited when the process ended.
-  absl::Status RestoreKeys();
+  absl::Status RestoreKeys() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   void Run();
   // One micro-batch; false when there was nothing to do. When stopping it begins no attempt.
   absl::StatusOr<bool> Step(bool stopping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
@@ -102,7 +118,15 @@ class Function {
   // The same when a row of one of them is refused: halves, until the guilty stand alone.
   absl::Status SettleHalves(std::vector<Decision> decisions, const absl::Status& refusal)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  absl::Status Commit(const warehouse::FunctionCommit& commit);
+  // What a commit changes here.
+  void Appended(Unsettled& unsettled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::Status Append(Unsettled& unsettled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  // The same for a step's commit; meanwhile another thread decides the next batch when there is
+  // enough for one: with two cores a backlog takes as long as the slower half.
+  absl::Status AppendAndLookAhead(Unsettled& unsettled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  bool MayLookAhead(const State& next) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  Ahead LookAhead(broker::TopicReader& reader, uint64_t after) const;
   std::string_view KeyOf(const event::Message& message) const;
   void Remember(const event::Message& decided);
   void ShowProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
@@ -135,6 +159,7 @@ class Function {
   // Of the worker: ahead of what is committed by messages that are read and wait.
   State state_ ABSL_GUARDED_BY(step_mutex_);
   std::optional<Unsettled> unsettled_ ABSL_GUARDED_BY(step_mutex_);
+  std::optional<Ahead> ahead_ ABSL_GUARDED_BY(step_mutex_);
   std::unique_ptr<broker::TopicReader> reader_ ABSL_GUARDED_BY(step_mutex_);
   std::unique_ptr<broker::TopicReader> audit_reader_ ABSL_GUARDED_BY(step_mutex_);
 

@@ -1,6 +1,7 @@
 // What a function does with a micro-batch.
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "broker/topics.h"
@@ -30,6 +31,14 @@ absl::StatusOr<bool> Function::Step(bool stopping) {
   unsettled_.reset();
   if (state_.position.sequence - state_.audited_sequence > kAuditLag) {
     AFLUENTE_RETURN_IF_ERROR(Audit(state_.position.sequence, kWalkMessages));
+  }
+  if (ahead_) {
+    Ahead ahead = *std::exchange(ahead_, std::nullopt);
+    if (!stopping && ahead.after == state_.position.sequence) {
+      state_.position.sequence = ahead.through;
+      AFLUENTE_RETURN_IF_ERROR(Settle(std::move(ahead.decisions)));
+      return true;
+    }
   }
   const size_t most = stopping ? 0 : std::min(settings_.batch_messages_max, transform_->capacity());
   std::vector<Attempt> attempts;
@@ -118,7 +127,7 @@ absl::Status Function::Settle(std::vector<Decision> decisions) {
   instruments_->attempts_failed.Add(failed);
   end.commit = std::move(draft.commit());
   end.commit.state = end.next.Encode();
-  absl::Status status = Append(end);
+  absl::Status status = AppendAndLookAhead(end);
   if (absl::IsInvalidArgument(status) && !end.commit.rows.empty()) {
     draft.commit() = std::move(end.commit);
     draft.GiveBack(decisions);
@@ -156,10 +165,20 @@ absl::Status Function::SettleHalves(std::vector<Decision> decisions, const absl:
 }
 
 absl::Status Function::Append(Unsettled& unsettled) {
+  AFLUENTE_RETURN_IF_ERROR(Commit(unsettled.commit));
+  Appended(unsettled);
+  return absl::OkStatus();
+}
+
+absl::Status Function::Commit(const warehouse::FunctionCommit& commit) {
   const host::MonotonicTime begin = clock_.Monotonic();
-  AFLUENTE_RETURN_IF_ERROR(warehouse_.Append(unsettled.commit));
+  AFLUENTE_RETURN_IF_ERROR(warehouse_.Append(commit));
   instruments_->commit_seconds.Observe(
       std::chrono::duration<double>(clock_.Monotonic() - begin).count());
+  return absl::OkStatus();
+}
+
+void Function::Appended(Unsettled& unsettled) {
   const warehouse::OutcomeCounters& counters = unsettled.commit.counters;
   instruments_->stored.Add(counters.stored);
   instruments_->dropped.Add(counters.dropped);
@@ -169,6 +188,38 @@ absl::Status Function::Append(Unsettled& unsettled) {
   state_ = std::move(unsettled.next);
   reader_->Pin(state_.decided_through());
   audit_reader_->Pin(state_.audited_sequence);
+}
+
+bool Function::MayLookAhead(const State& next) const {
+  return transform_->immediate() && !settings_.enable_message_ordering && next.waiting.empty() &&
+         reader_->last_sequence() >= next.position.sequence + settings_.batch_messages_max;
+}
+
+Function::Ahead Function::LookAhead(broker::TopicReader& reader, uint64_t after) const {
+  Ahead ahead;
+  const auto batch = reader.Read(after, settings_.batch_messages_max, settings_.batch_bytes_max);
+  // Whatever is wrong, the next step meets it.
+  if (!batch.ok() || batch->empty()) return ahead;
+  std::vector<Attempt> attempts;
+  attempts.reserve(batch->size());
+  for (const auto& message : *batch) {
+    if (settings_.filter.Matches(message->attributes)) attempts.push_back({message, 1});
+  }
+  ahead.after = after;
+  ahead.through = batch->back()->sequence;
+  ahead.decisions = transform_->Run(std::move(attempts));
+  return ahead;
+}
+
+absl::Status Function::AppendAndLookAhead(Unsettled& unsettled) {
+  if (!MayLookAhead(unsettled.next)) return Append(unsettled);
+  // Joined before this one goes on: the reader and the transform serve one thread at a time.
+  std::future<absl::Status> committed =
+      std::async(std::launch::async, [&] { return Commit(unsettled.commit); });
+  Ahead ahead = LookAhead(*reader_, unsettled.next.position.sequence);
+  AFLUENTE_RETURN_IF_ERROR(committed.get());
+  Appended(unsettled);
+  if (ahead.through > 0) ahead_ = std::move(ahead);
   return absl::OkStatus();
 }
 
@@ -201,6 +252,7 @@ absl::StatusOr<bool> Function::FollowNewTopic() {
   commit.state = moved.Encode();
   AFLUENTE_RETURN_IF_ERROR(warehouse_.Append(commit));
   state_ = std::move(moved);
+  ahead_.reset();
   absl::MutexLock lock(&progress_mutex_);
   progress_.position = state_.position.sequence;
   shown_reader_ = next->get();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,6 +32,10 @@ class MemoryWarehouse final : public warehouse::Warehouse {
     for (const auto& letter : commit.dead_letters) dead_letters_.push_back(letter);
     for (const auto& entry : commit.outbox) outbox_.push_back(entry);
     warehouse::FunctionRecord& record = records_[commit.function];
+    if (!commit.previous_name.empty()) {
+      record = std::move(records_[commit.previous_name]);
+      records_.erase(commit.previous_name);
+    }
     record.function = commit.function;
     if (commit.state) record.state = *commit.state;
     if (committed_) committed_();
@@ -52,9 +57,14 @@ class MemoryWarehouse final : public warehouse::Warehouse {
     absl::MutexLock lock(&mutex_);
     warehouse::FunctionAccount account;
     if (records_.contains(function)) account.record = records_.at(function);
-    std::set<std::string> ids;
-    for (const auto& row : rows_) ids.insert(row.message_id);
+    std::map<std::string, std::pair<int64_t, int64_t>> ids;  // rows, and their numbers
+    for (const auto& row : rows_) {
+      auto& [rows, numbers] = ids[row.message_id];
+      ++rows;
+      numbers = std::max(numbers, row.message_row + 1);
+    }
     account.messages_in_table = ids.size();
+    for (const auto& [id, counts] : ids) account.messages_doubled += counts.first > counts.second;
     return account;
   }
   absl::StatusOr<std::unique_ptr<warehouse::ResultStream>> Query(
@@ -92,9 +102,14 @@ class MemoryWarehouse final : public warehouse::Warehouse {
     absl::MutexLock lock(&mutex_);
     poison_ = std::move(value);
   }
-  void DamageTable() {
+  void DamageTable(const std::function<void(std::vector<warehouse::StoredRow>&)>& damage) {
     absl::MutexLock lock(&mutex_);
-    rows_.pop_back();
+    damage(rows_);
+  }
+  void DamageRecord(const std::string& function,
+                    const std::function<void(warehouse::FunctionRecord&)>& damage) {
+    absl::MutexLock lock(&mutex_);
+    damage(records_.at(function));
   }
   std::vector<std::string> RowIds() const {
     absl::MutexLock lock(&mutex_);

@@ -8,7 +8,7 @@
 #include "host/check.h"
 #include "schema/json_text.h"
 #include "schema/utf8.h"
-#include "telemetry/json_string.h"
+#include "warehouse/attributes_json.h"
 
 namespace afluente::function {
 namespace {
@@ -18,17 +18,10 @@ using schema::TypeKind;
 using schema::Value;
 
 // The attributes and what else has no column of its own.
-std::string AttributesJson(const event::Message& message) {
-  std::string json = "{";
-  auto add = [&json](std::string_view key, std::string_view value) {
-    if (json.size() > 1) json += ',';
-    telemetry::AppendJsonString(json, key);
-    json += ':';
-    telemetry::AppendJsonString(json, value);
-  };
-  for (const auto& [key, value] : message.attributes) add(key, value);
-  if (!message.ordering_key.empty()) add("ordering_key", message.ordering_key);
-  return json + "}";
+std::string MetadataJson(const event::Message& message) {
+  event::Attributes all = message.attributes;
+  if (!message.ordering_key.empty()) all.emplace_back("ordering_key", message.ordering_key);
+  return warehouse::AttributesJson(all);
 }
 
 std::optional<size_t> FindColumn(const std::vector<Column>& columns, std::string_view name) {
@@ -93,7 +86,7 @@ absl::Status MessageRow::PlaceMetadata(const std::vector<Column>& columns) {
        {TypeKind::kString, TypeKind::kJson},
        "STRING or JSON",
        [](const MessageRow&, const event::Message& message) {
-         return Value(AttributesJson(message));
+         return Value(MetadataJson(message));
        }},
   };
   for (const Rule& rule : rules) {

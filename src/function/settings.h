@@ -11,7 +11,8 @@ namespace afluente::function {
 
 struct Settings {
   std::string name;
-  std::string topic;  // projects/P/topics/T
+  std::string previous_name;  // empty = it was always called so
+  std::string topic;          // projects/P/topics/T
   std::string filter_text;
   event::Filter filter;
   warehouse::TableName table;  // without a table name: the function stores for itself

@@ -74,6 +74,31 @@ absl::Status DecodeBackfills(const Json& json, State& state) {
   return absl::OkStatus();
 }
 
+Json EncodeTable(const warehouse::TableName& name) {
+  return {name.project, name.dataset, name.table};
+}
+
+absl::Status DecodeTable(const Json& json, const char* key, warehouse::TableName& name) {
+  if (!json.contains(key)) return absl::OkStatus();
+  const Json& parts = json[key];
+  const bool texts =
+      parts.is_array() && parts.size() == 3 &&
+      std::all_of(parts.begin(), parts.end(), [](const Json& each) { return each.is_string(); });
+  if (!texts) return NotReadable(key);
+  name = {parts[0].get<std::string>(), parts[1].get<std::string>(), parts[2].get<std::string>()};
+  return absl::OkStatus();
+}
+
+absl::Status DecodeRemoval(const Json& json, State& state) {
+  if (!json.contains("dropped_by_operator")) return absl::OkStatus();
+  if (!json["dropped_by_operator"].is_number_integer() || !json.contains("removed") ||
+      !json["removed"].is_boolean())
+    return NotReadable("removal");
+  state.removed = json["removed"].get<bool>();
+  state.dropped_by_operator = json["dropped_by_operator"].get<int64_t>();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 uint64_t State::decided_through() const {
@@ -100,6 +125,14 @@ std::string State::Encode() const {
                       {"messages", replay->messages}};
   }
   if (!backfills.empty()) json["backfills"] = {{"files", backfills}, {"messages", backfilled}};
+  if (!dead_letter_table.table.empty()) {
+    json["table"] = EncodeTable(table);
+    json["dead_letter_table"] = EncodeTable(dead_letter_table);
+  }
+  if (removed || dropped_by_operator > 0) {
+    json["removed"] = removed;
+    json["dropped_by_operator"] = dropped_by_operator;
+  }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -126,6 +159,9 @@ absl::StatusOr<State> State::Decode(std::string_view text) {
   if (json.contains("replay")) AFLUENTE_RETURN_IF_ERROR(DecodeReplay(json["replay"], state.replay));
   if (json.contains("backfills"))
     AFLUENTE_RETURN_IF_ERROR(DecodeBackfills(json["backfills"], state));
+  AFLUENTE_RETURN_IF_ERROR(DecodeTable(json, "table", state.table));
+  AFLUENTE_RETURN_IF_ERROR(DecodeTable(json, "dead_letter_table", state.dead_letter_table));
+  AFLUENTE_RETURN_IF_ERROR(DecodeRemoval(json, state));
   return state;
 }
 

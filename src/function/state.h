@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "broker/topic_reader.h"
 #include "function/waiting_set.h"
+#include "warehouse/table.h"
 
 namespace afluente::function {
 
@@ -36,6 +37,12 @@ struct State {
   // Files that went straight through the function: of each identity, the records decided.
   std::map<std::string, uint64_t> backfills;
   int64_t backfilled = 0;  // their messages, published as far as the balance goes
+  // Where it stores, so that a function that left the specification is still known.
+  warehouse::TableName table;
+  warehouse::TableName dead_letter_table;
+  // It pins nothing any more: what was pending when an operator removed it is counted here.
+  bool removed = false;
+  int64_t dropped_by_operator = 0;
 
   // Everything up to here is decided.
   uint64_t decided_through() const;

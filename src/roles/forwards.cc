@@ -4,7 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "broker/subscriptions.h"
+#include "broker/broker.h"
 #include "broker/wire/client.h"
 #include "host/check.h"
 #include "source/forwarder.h"
@@ -18,6 +18,9 @@ constexpr char kCursorPrefix[] = "afluente-forward-";
 constexpr std::chrono::hours kRetention{31 * 24};
 constexpr std::chrono::seconds kAckDeadline{600};
 constexpr std::chrono::milliseconds kTimeout{30'000};
+// More than a forwarder ever has under way, so that a publish from an answer does not wait.
+constexpr int kPublishesMax = 64;
+constexpr uint64_t kBytesMax = uint64_t{1} << 30;
 
 class GrpcRemoteTopic final : public source::RemoteTopic {
  public:
@@ -57,14 +60,22 @@ absl::Status EnsureCursor(const source::ForwardSettings& forward,
   return subscriptions.CreateSubscription(std::move(settings)).status();
 }
 
+absl::Status EnsureRefusedTopic(const std::string& name, broker::Topics& topics) {
+  broker::TopicSettings settings;
+  settings.name = name;
+  settings.message_retention = kRetention;
+  const absl::Status status = topics.CreateTopic(std::move(settings)).status();
+  return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
+}
+
 }  // namespace
 
 Forwards::Forwards() = default;
 Forwards::~Forwards() = default;
 void Forwards::Stop() { forwarders_.clear(); }
 
-absl::Status Forwards::Start(const spec::Spec& spec, broker::Subscriptions& subscriptions,
-                             const host::Clock& clock) {
+absl::Status Forwards::Start(const spec::Spec& spec, broker::Broker& broker,
+                             broker::Subscriptions& subscriptions, const host::Clock& clock) {
   for (const spec::Topic& topic : spec.topics) {
     if (!topic.forward) continue;
     source::ForwardSettings settings;
@@ -73,13 +84,18 @@ absl::Status Forwards::Start(const spec::Spec& spec, broker::Subscriptions& subs
         absl::StrCat("projects/", spec.project, "/subscriptions/", kCursorPrefix, topic.name);
     settings.remote_topic = topic.forward->topic;
     settings.rate = topic.forward->rate;
+    settings.refused_topic =
+        absl::StrCat("projects/", spec.project, "/topics/", kCursorPrefix, topic.name, "-refused");
     AFLUENTE_RETURN_IF_ERROR(EnsureCursor(settings, subscriptions));
+    AFLUENTE_RETURN_IF_ERROR(EnsureRefusedTopic(settings.refused_topic, broker));
     broker::wire::ClientOptions options;
     options.timeout = kTimeout;
+    options.publishes_in_flight_max = kPublishesMax;
+    options.bytes_in_flight_max = kBytesMax;
     options.google = IsGoogles(topic.forward->endpoint);
     auto client = broker::wire::PubsubClient::Create(topic.forward->endpoint, options);
     forwarders_.push_back(
-        source::Forwarder::Create(std::move(settings), subscriptions,
+        source::Forwarder::Create(std::move(settings), subscriptions, broker,
                                   std::make_unique<GrpcRemoteTopic>(std::move(client)), clock));
   }
   return absl::OkStatus();

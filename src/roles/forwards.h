@@ -6,8 +6,9 @@
 #include "absl/status/statusor.h"
 
 namespace afluente::broker {
+class Broker;
 class Subscriptions;
-}
+}  // namespace afluente::broker
 namespace afluente::host {
 class Clock;
 }
@@ -25,9 +26,10 @@ class Forwards {
  public:
   Forwards();
   ~Forwards();
-  // Makes the subscriptions that are their cursors where they are missing, and starts. Blocks.
-  absl::Status Start(const spec::Spec& spec, broker::Subscriptions& subscriptions,
-                     const host::Clock& clock);
+  // Makes where they are missing the subscriptions that are their cursors and the topics of what
+  // is refused, and starts. `subscriptions` are the broker's. Blocks.
+  absl::Status Start(const spec::Spec& spec, broker::Broker& broker,
+                     broker::Subscriptions& subscriptions, const host::Clock& clock);
   void Stop();
 
  private:

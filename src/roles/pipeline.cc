@@ -9,6 +9,7 @@
 #include "function/dead_letter_relay.h"
 #include "function/function.h"
 #include "function/operations.h"
+#include "function/parked_functions.h"
 #include "function/storing_subscriptions.h"
 #include "host/check.h"
 #include "host/clock.h"
@@ -37,6 +38,7 @@ struct Pipeline::State {
   // Of functions over HTTP.
   std::unique_ptr<http::IoThreads> io_threads;
   std::unique_ptr<http::ConnectionPool> connections;
+  std::unique_ptr<function::ParkedFunctions> parked;
   std::vector<std::unique_ptr<function::Function>> functions;
   std::vector<function::Operations> operations;
   std::unique_ptr<function::DeadLetterRelay> dead_letter_relay;  // where a function names a topic
@@ -49,6 +51,7 @@ absl::StatusOr<function::Settings> MakeSettings(const spec::Function& function,
                                                 const std::string& project) {
   function::Settings settings;
   settings.name = function.name;
+  settings.previous_name = function.previous_name;
   settings.topic = absl::StrCat("projects/", project, "/topics/", function.topic);
   settings.filter_text = function.filter;
   AFLUENTE_ASSIGN_OR_RETURN(settings.filter, event::Filter::Parse(function.filter));
@@ -112,6 +115,25 @@ function::Operations MakeOperations(const spec::Function& function, const Transf
   return operations;
 }
 
+function::NamedFunctions NamesOf(const spec::Spec& spec) {
+  function::NamedFunctions named;
+  for (const spec::Function& function : spec.functions) {
+    named.current.push_back(
+        {function.name, function.previous_name, {spec.project, function.dataset, function.table}});
+  }
+  named.removed = spec.removed_functions;
+  return named;
+}
+
+// Also for what is left of functions that are gone.
+absl::StatusOr<bool> NeedsRelay(const spec::Spec& spec, warehouse::Warehouse& warehouse) {
+  for (const spec::Function& function : spec.functions) {
+    if (!function.dead_letter_policy.topic.empty()) return true;
+  }
+  AFLUENTE_ASSIGN_OR_RETURN(const auto waiting, warehouse.Outbox(1));
+  return !waiting.empty();
+}
+
 }  // namespace
 
 void Pipeline::OpenConnections(const spec::Spec& spec, State& state) {
@@ -153,6 +175,9 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
   AFLUENTE_ASSIGN_OR_RETURN(state->database, database.get());
   AFLUENTE_ASSIGN_OR_RETURN(state->broker, std::move(broker));
   AFLUENTE_RETURN_IF_ERROR(ApplySpec(spec, *state->broker, state->database->catalog()));
+  AFLUENTE_ASSIGN_OR_RETURN(
+      state->parked, function::ParkedFunctions::Open(NamesOf(spec), *state->broker,
+                                                     state->database->warehouse(), clock, metrics));
   OpenConnections(spec, *state);
   const TransformParts parts{spec, state->database->batch_sql_compiler(), *state->connections};
   for (const spec::Function& function : spec.functions) {
@@ -173,7 +198,9 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
     state->functions.push_back(std::move(worker));
     state->operations.push_back(
         MakeOperations(function, parts, *state->functions.back(), *state->database, clock));
-    if (function.dead_letter_policy.topic.empty() || state->dead_letter_relay) continue;
+  }
+  AFLUENTE_ASSIGN_OR_RETURN(const bool relay, NeedsRelay(spec, state->database->warehouse()));
+  if (relay) {
     state->dead_letter_relay =
         std::make_unique<function::DeadLetterRelay>(*state->broker, state->database->warehouse());
   }
@@ -216,6 +243,8 @@ absl::StatusOr<std::vector<function::Balance>> Pipeline::Check() {
     AFLUENTE_ASSIGN_OR_RETURN(auto balance, function->Check());
     balances.push_back(std::move(balance));
   }
+  AFLUENTE_ASSIGN_OR_RETURN(auto parked, state_->parked->Check());
+  for (auto& balance : parked) balances.push_back(std::move(balance));
   return balances;
 }
 

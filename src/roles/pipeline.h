@@ -59,7 +59,7 @@ class Pipeline {
   // Each finishes the batch at hand.
   void StopFunctions();
 
-  // One balance a function. Blocks.
+  // One balance a function, those that left the specification last. Blocks.
   absl::StatusOr<std::vector<function::Balance>> Check();
 
   // Messages that some function has not decided yet, filters aside.

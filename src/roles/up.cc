@@ -272,7 +272,8 @@ absl::Status OpenSources(const UpOptions& options, const spec::Spec& spec, Servi
       spec, mqtt, {*serving.io_threads, PublisherOf(serving), serving.clock, serving.metrics}));
   serving.doors.mqtt = mqtt.plain;
   serving.doors.mqtts = mqtt.tls;
-  return serving.forwards.Start(spec, SubscriptionsOf(serving), serving.clock);
+  return serving.forwards.Start(spec, serving.pipeline->broker(), SubscriptionsOf(serving),
+                                serving.clock);
 }
 
 absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& serving) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <iterator>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -22,15 +24,37 @@ constexpr int kInFlightMax = 4;
 constexpr std::chrono::milliseconds kBackoffMin{500};
 constexpr std::chrono::milliseconds kBackoffMax{60'000};
 constexpr std::chrono::seconds kLogPause{30};
+constexpr size_t kErrorBytesMax = 900;  // Pub/Sub's limit of an attribute's value is 1,024
 
 using Delivered = std::vector<broker::Delivered>;
+
+// Messages of one delivery that are not answered: parts of it, to be sent one after another, so
+// that a key's order holds. More than one part when the far side refused the whole.
+using Parts = std::deque<Delivered>;
+
+void Set(event::Attributes& attributes, std::string_view key, std::string value) {
+  auto at = std::lower_bound(attributes.begin(), attributes.end(), key,
+                             [](const auto& one, std::string_view k) { return one.first < k; });
+  if (at == attributes.end() || at->first != key) attributes.emplace(at, key, std::move(value));
+}
+
+// Cut where a character ends.
+std::string Shortened(std::string text) {
+  if (text.size() <= kErrorBytesMax) return text;
+  size_t end = kErrorBytesMax;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+  return text;
+}
 
 class WorkingForwarder final : public Forwarder {
  public:
   WorkingForwarder(ForwardSettings settings, broker::Subscriptions& subscriptions,
-                   std::unique_ptr<RemoteTopic> remote, const host::Clock& clock)
+                   broker::Publisher& publisher, std::unique_ptr<RemoteTopic> remote,
+                   const host::Clock& clock)
       : settings_(std::move(settings)),
         subscriptions_(subscriptions),
+        publisher_(publisher),
         clock_(clock),
         remote_(std::move(remote)),
         thread_([this] { Run(); }) {}
@@ -108,17 +132,14 @@ class WorkingForwarder final : public Forwarder {
   }
 
   void Send(Delivered delivered) {
-    std::vector<event::Draft> drafts;
     std::vector<std::string> done;
     Delivered sent;
     for (broker::Delivered& one : delivered) {
-      auto draft = ToForward(settings_.topic, *one.message);
-      if (!draft) {
+      if (ToForward(settings_.topic, *one.message)) {
+        sent.push_back(std::move(one));
+      } else {
         done.push_back(one.ack_id);
-        continue;
       }
-      drafts.push_back(*std::move(draft));
-      sent.push_back(std::move(one));
     }
     {
       absl::MutexLock lock(&mutex_);
@@ -132,25 +153,105 @@ class WorkingForwarder final : public Forwarder {
     }
     if (!done.empty()) Acknowledge(std::move(done));
     if (sent.empty()) return;
+    Parts parts;
+    parts.push_back(std::move(sent));
+    SendFirst(std::move(parts));
+  }
+
+  // Of parts that are in flight together.
+  void SendFirst(Parts parts) {
+    std::vector<event::Draft> drafts;
+    for (const broker::Delivered& one : parts.front()) {
+      drafts.push_back(*ToForward(settings_.topic, *one.message));
+    }
     remote_->Publish(settings_.remote_topic, std::move(drafts),
-                     [this, sent = std::move(sent)](const auto& ids) mutable {
-                       OnAnswer(std::move(sent), ids.status());
+                     [this, parts = std::move(parts)](const auto& ids) mutable {
+                       OnAnswer(std::move(parts), ids.status());
                      });
   }
 
-  void OnAnswer(Delivered sent, const absl::Status& status) {
-    std::vector<std::string> ack_ids;
-    for (const broker::Delivered& one : sent) ack_ids.push_back(one.ack_id);
+  void OnAnswer(Parts parts, const absl::Status& status) {
     if (status.ok()) {
-      Acknowledge(std::move(ack_ids));
+      Finish(std::move(parts));
+    } else if (!absl::IsInvalidArgument(status)) {
+      GiveUp(std::move(parts), status);
+    } else if (parts.front().size() == 1) {
+      Refuse(std::move(parts), status, /*with_error=*/true);
     } else {
-      subscriptions_.ModifyAckDeadline(settings_.subscription, std::move(ack_ids),
+      Delivered& whole = parts.front();
+      const auto middle = whole.begin() + static_cast<std::ptrdiff_t>(whole.size() / 2);
+      Delivered first(std::make_move_iterator(whole.begin()), std::make_move_iterator(middle));
+      whole.erase(whole.begin(), middle);
+      parts.push_front(std::move(first));
+      SendFirst(std::move(parts));
+    }
+  }
+
+  // The first part is where it should be; the next one's turn.
+  void Finish(Parts parts) {
+    Acknowledge(AckIds(parts.front()));
+    const size_t messages = parts.front().size();
+    parts.pop_front();
+    if (!parts.empty()) return SendFirst(std::move(parts));
+    Land(messages, absl::OkStatus());
+  }
+
+  // The far side may take them later.
+  void GiveUp(Parts parts, const absl::Status& status) {
+    size_t messages = 0;
+    for (const Delivered& part : parts) {
+      messages += part.size();
+      subscriptions_.ModifyAckDeadline(settings_.subscription, AckIds(part),
                                        std::chrono::seconds(0), [](const auto&) {});
     }
+    Land(messages, status);
+  }
+
+  // The first part, one message, is refused for itself. It fits our topic as it came; with what we
+  // add it may be too large.
+  void Refuse(Parts parts, const absl::Status& status, bool with_error) {
+    const event::Message& message = *parts.front().front().message;
+    event::Draft draft{message.data, message.attributes, message.ordering_key};
+    if (with_error) {
+      draft = *ToForward(settings_.topic, message);
+      Set(draft.attributes, kForwardErrorAttribute, Shortened(std::string(status.message())));
+    }
+    std::vector<event::Draft> batch;
+    batch.push_back(std::move(draft));
+    publisher_.Publish(
+        settings_.refused_topic, std::move(batch),
+        [this, parts = std::move(parts), status, with_error](const auto& ids) mutable {
+          if (ids.ok()) {
+            LogRefused(*parts.front().front().message, status);
+            return Finish(std::move(parts));
+          }
+          if (absl::IsInvalidArgument(ids.status()) && with_error) {
+            return Refuse(std::move(parts), status, /*with_error=*/false);
+          }
+          GiveUp(std::move(parts), ids.status());
+        });
+  }
+
+  void LogRefused(const event::Message& message, const absl::Status& status) const {
+    telemetry::Log(telemetry::Severity::kError, "the far side refuses a message, which is kept",
+                   {{"topic", settings_.topic},
+                    {"message_id", message.message_id},
+                    {"to", settings_.remote_topic},
+                    {"kept_in", settings_.refused_topic},
+                    {"error", status.ToString()}});
+  }
+
+  void Land(size_t messages, const absl::Status& status) {
     absl::MutexLock lock(&mutex_);
-    Note(sent.size(), status);
+    Note(messages, status);
     --in_flight_;
     changed_.SignalAll();
+  }
+
+  static std::vector<std::string> AckIds(const Delivered& delivered) {
+    std::vector<std::string> ack_ids;
+    for (const broker::Delivered& one : delivered) ack_ids.push_back(one.ack_id);
+    return ack_ids;
   }
 
   void Note(size_t messages, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -177,6 +278,7 @@ class WorkingForwarder final : public Forwarder {
 
   const ForwardSettings settings_;
   broker::Subscriptions& subscriptions_;
+  broker::Publisher& publisher_;
   const host::Clock& clock_;
   const std::unique_ptr<RemoteTopic> remote_;
   std::unique_ptr<broker::Consumer> consumer_;  // set by the thread, under the lock
@@ -190,12 +292,6 @@ class WorkingForwarder final : public Forwarder {
   host::MonotonicTime next_log_ ABSL_GUARDED_BY(mutex_){};
   std::thread thread_;  // last: it uses the rest
 };
-
-void Set(event::Attributes& attributes, std::string_view key, std::string value) {
-  auto at = std::lower_bound(attributes.begin(), attributes.end(), key,
-                             [](const auto& one, std::string_view k) { return one.first < k; });
-  if (at == attributes.end() || at->first != key) attributes.emplace(at, key, std::move(value));
-}
 
 }  // namespace
 
@@ -212,10 +308,11 @@ std::optional<event::Draft> ToForward(const std::string& topic, const event::Mes
 
 std::unique_ptr<Forwarder> Forwarder::Create(ForwardSettings settings,
                                              broker::Subscriptions& subscriptions,
+                                             broker::Publisher& publisher,
                                              std::unique_ptr<RemoteTopic> remote,
                                              const host::Clock& clock) {
-  return std::make_unique<WorkingForwarder>(std::move(settings), subscriptions, std::move(remote),
-                                            clock);
+  return std::make_unique<WorkingForwarder>(std::move(settings), subscriptions, publisher,
+                                            std::move(remote), clock);
 }
 
 }  // namespace afluente::source

@@ -14,7 +14,7 @@
 
 namespace afluente::broker {
 class Subscriptions;
-}
+}  // namespace afluente::broker
 
 namespace afluente::source {
 
@@ -22,19 +22,22 @@ namespace afluente::source {
 // message that came twice. projects/P/topics/T/MESSAGE-ID.
 inline constexpr std::string_view kForwardIdAttribute = "afluente_forward_id";
 inline constexpr std::string_view kForwardTimeAttribute = "afluente_forward_publish_time";
+// Why the far side refused it, of a message in the topic of those.
+inline constexpr std::string_view kForwardErrorAttribute = "afluente_forward_error";
 
 struct ForwardSettings {
-  std::string topic;         // ours, full name
-  std::string subscription;  // ours, which is the durable cursor
-  std::string remote_topic;  // theirs, full name
-  double rate = 0;           // messages a second; 0 = no limit
+  std::string topic;          // ours, full name
+  std::string subscription;   // ours, which is the durable cursor
+  std::string remote_topic;   // theirs, full name
+  std::string refused_topic;  // ours: what the far side refuses for itself goes there
+  double rate = 0;            // messages a second; 0 = no limit
 };
 
 // A topic of another Pub/Sub.
 class RemoteTopic {
  public:
   virtual ~RemoteTopic() = default;
-  // As broker::Publisher's; may block while too much is under way.
+  // As broker::Publisher's. Is called from `done` too, and must not block there.
   virtual void Publish(const std::string& topic, std::vector<event::Draft> batch,
                        broker::Publisher::Published done) = 0;
   // Answers what is under way soon; what follows too.
@@ -42,12 +45,14 @@ class RemoteTopic {
 };
 
 // Sends a topic's messages on to another Pub/Sub: at least once, in order per ordering key, as fast
-// as the rate allows. While the far side cannot be reached the messages wait in the topic; one that
-// it refuses for good holds back the batch it is sent in. Has a thread of its own.
+// as the rate allows. While the far side cannot be reached the messages wait in the topic. One that
+// it refuses for itself (INVALID_ARGUMENT) is singled out by halving its batch, published to the
+// topic of the refused, and only then acknowledged. Has a thread of its own.
 class Forwarder {
  public:
   static std::unique_ptr<Forwarder> Create(ForwardSettings settings,
                                            broker::Subscriptions& subscriptions,
+                                           broker::Publisher& publisher,
                                            std::unique_ptr<RemoteTopic> remote,
                                            const host::Clock& clock);
   // Stops it; what was sent and not acknowledged is sent again by the next one.

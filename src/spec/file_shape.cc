@@ -167,7 +167,7 @@ const Shape* Functions(Table* t) {
   const Shape* function = t->Object(
       "Stores a topic's messages in a table.",
       Table::With(
-          {{"topic", t->Text("The topic to read."), true},
+          {{"topic", t->Text("The topic to read; needed unless the function is removed.")},
            {"filter", t->Text("Pub/Sub's filter grammar; what does not match is not this "
                               "function's.")},
            {"table", t->Text("dataset.table, fed by this function alone.")},
@@ -180,8 +180,12 @@ const Shape* Functions(Table* t) {
            {"retry_policy", retry},
            {"dead_letter_policy", dead},
            {"enable_message_ordering", t->Boolean("A waiting message holds back its key.")},
-           {"start", t->Choice("Where a new function begins.", {"earliest", "latest"})}},
-          {"previous_name", "removed", "max_staleness"}));
+           {"start", t->Choice("Where a new function begins.", {"earliest", "latest"})},
+           {"previous_name",
+            t->Text("What it was called before: its state becomes this one's.", kFunctionName)},
+           {"removed", t->Boolean("Releases a function: what it has not decided is dropped, and "
+                                  "counted so.")}},
+          {"max_staleness"}));
   return t->Map("Functions by name.", kFunctionName, function);
 }
 

@@ -178,8 +178,8 @@ TEST(Load, RefusesByNameWhatThisVersionLacks) {
               ElementsAre("3:10: topics.Data.schema is not supported by this version"));
   std::string functions = WithTable("{name: a, type: INT64}") +
                           "topics: {Data: {}}\nfunctions:\n  f: {topic: Data, table: d.t, ";
-  EXPECT_THAT(FindingsOf(functions + "previous_name: g}"),
-              ElementsAre(HasSubstr("functions.f.previous_name is not supported")));
+  EXPECT_THAT(FindingsOf(functions + "max_staleness: 60s}"),
+              ElementsAre(HasSubstr("functions.f.max_staleness is not supported")));
 }
 
 TEST(Load, ChecksColumns) {
@@ -266,6 +266,9 @@ TEST(Load, ChecksFunctions) {
               ElementsAre(HasSubstr("functions.f.topic is missing")));
   EXPECT_THAT(findings("  f:"),
               ElementsAre(HasSubstr("topic is missing"), HasSubstr("table is missing")));
+  EXPECT_THAT(findings("  f: {topic: Data, table: d.t, previous_name: e}\n  e: {removed: true}"),
+              ElementsAre(HasSubstr("f.previous_name: there is a function \"e\" in functions")));
+  EXPECT_THAT(findings("  f: {topic: Gone, table: gone.t, removed: true}"), ElementsAre());
   EXPECT_THAT(findings("  f: {topic: Data, table: d.t, filter: 'attributes.a = b'}"),
               ElementsAre(HasSubstr("filter: column 16: expected a text in double quotes")));
   EXPECT_THAT(findings("  f: {topic: Data, table: d.t, transform: {sql: nowhere.sql}}"),

@@ -121,14 +121,41 @@ void ReadDeadLetterPolicy(const YamlNode& node, Function* function, Reading* rea
   }
 }
 
+// A function keeps its state through one change of its name.
+void ReadPreviousName(const YamlNode& node, const YamlNode& functions, Function* function,
+                      Reading* reading) {
+  function->previous_name = TextOf(node, "previous_name");
+  if (function->previous_name.empty()) return;
+  const std::string where = Concat("functions.", function->name, ".previous_name: ");
+  const Place place = PlaceOf(node, "previous_name");
+  if (functions.Find(function->previous_name) != nullptr) {
+    reading->findings->Add(
+        place, Concat(where, "there is a function ",
+                      schema::QuoteForMessage(function->previous_name), " in functions"));
+  }
+  for (const Function& other : reading->spec->functions) {
+    if (other.previous_name != function->previous_name) continue;
+    reading->findings->Add(place, Concat(where, "function ", other.name, " was called so too"));
+  }
+}
+
 }  // namespace
 
 void ReadFunctions(const YamlNode& functions, Reading* reading) {
   Feeders feeders = AllTables(*reading->spec);
   for (const YamlEntry& entry : functions.entries) {
     const YamlNode& node = entry.value;
+    // What else stands there was true of it once, and need not be any more.
+    if (IsTrue(node, "removed")) {
+      reading->spec->removed_functions.push_back(entry.key.text);
+      continue;
+    }
     Function function;
     function.name = entry.key.text;
+    if (node.Find("topic") == nullptr) {
+      reading->findings->Add(node.place, Concat("functions.", function.name, ".topic is missing"));
+    }
+    ReadPreviousName(node, functions, &function, reading);
     function.topic = TextOf(node, "topic");
     CheckTopicExists(function.topic, PlaceOf(node, "topic"), *reading);
     function.filter = ReadFilter(node, reading);

@@ -84,6 +84,7 @@ struct HttpTransform {
 
 struct Function {
   std::string name;
+  std::string previous_name;  // empty = it was always called so
   std::string topic;
   std::string filter;
   std::string dataset;  // of `table`, or named by `dataset:`
@@ -114,6 +115,7 @@ struct Spec {
   std::vector<Subscription> subscriptions;
   std::vector<Dataset> datasets;
   std::vector<Function> functions;
+  std::vector<std::string> removed_functions;  // with `removed: true`; in no other list
   std::vector<Endpoint> endpoints;
   std::optional<Access> access;  // nullopt: identity is off, and every door stays on loopback
   std::optional<Tls> tls;

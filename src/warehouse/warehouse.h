@@ -58,6 +58,9 @@ struct OutboxEntry {
 // Everything one micro-batch decided. Commits together or not at all (promise 2).
 struct FunctionCommit {
   std::string function;
+  // Set: the function was called so until now. In the same transaction its counters, its table and
+  // its dead letters become this function's, and nothing is left under the old name.
+  std::string previous_name;
   TableName table;  // the table that `rows` go to
   std::vector<StoredRow> rows;
   // Messages that were decided before: in the same transaction their rows leave `table` first,
@@ -84,6 +87,7 @@ struct FunctionRecord {
 struct FunctionAccount {
   FunctionRecord record;          // without a state when it never committed
   int64_t messages_in_table = 0;  // distinct `_message_id`, counted
+  int64_t messages_doubled = 0;   // of those, with more rows than `_message_row` numbers
 };
 
 // A value bound to a named parameter (@name) of a statement.

@@ -1,12 +1,15 @@
 """What operators do with a function: dead letters, replays, dry runs, and a balance that finds what is wrong."""
 import base64
+import gzip
 import json
 import threading
 
+import pyarrow
 import pytest
 import requests
 from instance import wait_until
 from pipeline import event, message, publish
+from pyarrow import parquet
 from test_function_http import Scripted, spec as http_spec
 
 SPEC = """\
@@ -216,6 +219,8 @@ def test_the_admin_door_says_what_is_wrong_with_a_request(launch):
     assert requests.get(base + "store/dead-letters?colour=red", timeout=30).status_code == 400
     assert requests.get(base + "store/dead-letters?limit=0", timeout=30).status_code == 400
     assert requests.get(base + "store/dead-letters", timeout=30).json() == {"dead_letters": [], "next": None}
+    answer = requests.post(base + "store/backfill?colour=red", data=b"{}", timeout=30)
+    assert answer.status_code == 400 and "file and first" in answer.text
     for path, body in {"dead-letters/retry": {"messages": []}, "dead-letters/export": {"ids": 5},
                        "replay": {"from": "noonish"}, "dry-run": {"limit": 0}, "dry-run ": {"sql": 5}}.items():
         answer = requests.post(base + "store/" + path.strip(), json=body, timeout=30)
@@ -259,6 +264,28 @@ def test_backfill_takes_files_with_the_same_outcomes_and_never_twice(launch, tmp
     run_json(instance, "backfill", "store", table)
     assert sides(instance)[0] == 12_003
     assert "none" in instance.run("backfill", "none", second, code=1).stderr
+
+
+@pytest.mark.parametrize("ending", ["ndjson.gz", "csv.gz", "parquet"])
+def test_backfill_takes_packed_files_and_parquet(launch, tmp_path, ending):
+    instance = launch(SPEC, FILES)
+    rows = [{"id": k, "skus": ["a", "b"]} for k in range(35_000)] + [{"id": None, "skus": ["a"]}]
+    path = tmp_path / f"rows.{ending}"
+    if ending == "parquet":
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif ending == "ndjson.gz":
+        path.write_bytes(gzip.compress("".join(event(**row) + "\n" for row in rows).encode()))
+    else:
+        path.write_bytes(gzip.compress(("id,skus\n" + "".join(f"{row['id']},x\n" for row in rows[:-1])).encode()))
+    count = len(rows) - (ending == "csv.gz")
+    assert run_json(instance, "backfill", "store", path) == {"records": count, "files": 1}
+    # A CSV file's fields are texts: no list of skus, so no rows.
+    expected = (35_000, 0, 35_000, 0, 0, 0) if ending == "csv.gz" else (35_001, 35_000, 0, 1, 0, 70_000)
+    assert sides(instance) == expected
+    run_json(instance, "backfill", "store", path)
+    assert sides(instance) == expected
+    path.write_bytes(path.read_bytes()[:len(path.read_bytes()) // 2])
+    assert path.name in instance.run("backfill", "store", path, code=None).stderr
 
 
 def test_a_backfill_that_is_killed_goes_on(launch, tmp_path):

@@ -8,6 +8,7 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/attributes_json.h"
 #include "warehouse/bigquery/bigquery_catalog.h"
 #include "warehouse/bigquery/json_member.h"
 #include "warehouse/bigquery/table_resource.h"
@@ -24,12 +25,6 @@ using schema::Value;
 
 constexpr std::chrono::seconds kWriteLimit{60};
 constexpr std::chrono::seconds kDryRunLimit{30};
-
-std::string AttributesJson(const event::Attributes& attributes) {
-  json object = json::object();
-  for (const auto& [key, value] : attributes) object[key] = value;
-  return object.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 int64_t Micros(host::WallTime time) { return time.time_since_epoch().count(); }
 

@@ -10,6 +10,7 @@
 #include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/query_stream.h"
 #include "warehouse/duckdb/read_pool.h"
+#include "warehouse/duckdb/renamed_function.h"
 #include "warehouse/duckdb/replaced_messages.h"
 #include "warehouse/duckdb/row_chunks.h"
 #include "warehouse/duckdb/script_run.h"
@@ -102,6 +103,18 @@ absl::StatusOr<std::vector<schema::Column>> ColumnsWithArguments(
   return ResultColumns(result);
 }
 
+absl::Status CountMessages(Session& session, const TableName& table, FunctionAccount& account) {
+  AFLUENTE_ASSIGN_OR_RETURN(
+      const ColumnBatch counts,
+      session.Read(schema::Concat(
+          "SELECT count(*), count(*) FILTER (held > numbers) FROM (SELECT count(*) AS held, "
+          "max(_message_row) + 1 AS numbers FROM ",
+          TableSql(table), " WHERE _message_id IS NOT NULL GROUP BY _message_id)")));
+  account.messages_in_table = counts.columns[0].ints[0];
+  account.messages_doubled = counts.columns[1].ints[0];
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ReadPool::Lease> Reader(Engine& engine) {
   return engine.readers->Acquire(std::chrono::steady_clock::now() + std::chrono::seconds(10));
 }
@@ -120,6 +133,9 @@ absl::Status DuckdbWarehouse::Append(const FunctionCommit& commit) {
     AFLUENTE_ASSIGN_OR_RETURN(chunks, RowChunks::Make(entry->schema, commit.rows));
   }
   absl::Status status = engine_.committer->Run([&](WriteTransaction& transaction) -> absl::Status {
+    if (!commit.previous_name.empty()) {
+      AFLUENTE_RETURN_IF_ERROR(TakeOverFunction(transaction, commit));
+    }
     AFLUENTE_ASSIGN_OR_RETURN(const OutcomeCounters taken_back,
                               TakeBackReplaced(transaction, commit));
     transaction.RecordFunction(commit.function, taken_back, std::nullopt);
@@ -211,13 +227,12 @@ absl::StatusOr<FunctionAccount> DuckdbWarehouse::Account(const std::string& func
   AFLUENTE_RETURN_IF_ERROR(session->Execute("BEGIN TRANSACTION"));
   FunctionAccount account;
   absl::StatusOr<FunctionRecord> record = CommitLog::Find(*session, function);
-  absl::StatusOr<int64_t> counted = 0;
-  if (record.ok() && entry != nullptr) counted = CountMessagesIn(*session, table);
+  absl::Status counted;
+  if (record.ok() && entry != nullptr) counted = CountMessages(*session, table, account);
   AFLUENTE_RETURN_IF_ERROR(session->Execute("COMMIT"));
   AFLUENTE_RETURN_IF_ERROR(record.status());
-  AFLUENTE_RETURN_IF_ERROR(counted.status());
+  AFLUENTE_RETURN_IF_ERROR(counted);
   account.record = *std::move(record);
-  account.messages_in_table = *counted;
   return account;
 }
 

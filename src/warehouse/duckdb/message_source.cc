@@ -5,7 +5,7 @@
 
 #include "schema/text.h"
 #include "schema/utf8.h"
-#include "warehouse/duckdb/attributes_json.h"
+#include "warehouse/attributes_json.h"
 #include "warehouse/duckdb/handles.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/vector_writer.h"

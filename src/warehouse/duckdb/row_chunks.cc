@@ -7,7 +7,7 @@
 #include "host/check.h"
 #include "schema/text.h"
 #include "schema/utf8.h"
-#include "warehouse/duckdb/attributes_json.h"
+#include "warehouse/attributes_json.h"
 #include "warehouse/duckdb/errors.h"
 #include "warehouse/duckdb/logical_type.h"
 #include "warehouse/duckdb/vector_writer.h"

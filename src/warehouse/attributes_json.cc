@@ -1,9 +1,9 @@
-#include "warehouse/duckdb/attributes_json.h"
+#include "warehouse/attributes_json.h"
 
 #include "schema/utf8.h"
 #include "telemetry/json_string.h"
 
-namespace afluente::warehouse::duckdb {
+namespace afluente::warehouse {
 std::string AsUtf8(std::string_view bytes) {
   if (schema::IsUtf8(bytes)) return std::string(bytes);
   std::string text;
@@ -29,4 +29,4 @@ std::string AttributesJson(const event::Attributes& attributes) {
   return json + "}";
 }
 
-}  // namespace afluente::warehouse::duckdb
+}  // namespace afluente::warehouse

@@ -5,7 +5,7 @@
 
 #include "event/message.h"
 
-namespace afluente::warehouse::duckdb {
+namespace afluente::warehouse {
 
 // Attributes as a JSON object of strings.
 std::string AttributesJson(const event::Attributes& attributes);
@@ -13,4 +13,4 @@ std::string AttributesJson(const event::Attributes& attributes);
 // Text that may hold any bytes, as UTF-8: each wrong byte becomes U+FFFD.
 std::string AsUtf8(std::string_view bytes);
 
-}  // namespace afluente::warehouse::duckdb
+}  // namespace afluente::warehouse

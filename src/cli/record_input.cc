@@ -1,4 +1,4 @@
-#include "cli/publish_input.h"
+#include "cli/record_input.h"
 
 #include <filesystem>
 #include <system_error>
@@ -26,11 +26,11 @@ http::ContentCoding TakeCoding(std::string& path) {
 
 }  // namespace
 
-PublishInput::PublishInput() = default;
-PublishInput::~PublishInput() = default;
+RecordInput::RecordInput() = default;
+RecordInput::~RecordInput() = default;
 
-absl::Status PublishInput::OpenFile(const std::string& path) {
-  title_ = absl::StrCat("publishing ", std::filesystem::path(path).filename().string());
+absl::Status RecordInput::OpenFile(const std::string& path) {
+  name_ = std::filesystem::path(path).filename().string();
   if (absl::EndsWith(path, ".parquet")) {
     AFLUENTE_ASSIGN_OR_RETURN(parquet_, warehouse::duckdb::ParquetRows::Open(path));
     bytes_total_ = parquet_->rows_total();
@@ -52,9 +52,9 @@ absl::Status PublishInput::OpenFile(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<PublishInput>> PublishInput::Open(const std::string& path,
-                                                                 uint64_t skip) {
-  auto input = std::make_unique<PublishInput>();
+absl::StatusOr<std::unique_ptr<RecordInput>> RecordInput::Open(const std::string& path,
+                                                               uint64_t skip) {
+  auto input = std::make_unique<RecordInput>();
   if (path.empty()) {
     input->reader_ = source::RecordReader::Create(std::cin, source::RecordFormat::kNdjson, "stdin");
   } else {
@@ -67,7 +67,7 @@ absl::StatusOr<std::unique_ptr<PublishInput>> PublishInput::Open(const std::stri
   return input;
 }
 
-absl::StatusOr<std::optional<std::string>> PublishInput::Next() {
+absl::StatusOr<std::optional<std::string>> RecordInput::Next() {
   auto record = parquet_ ? parquet_->Next() : reader_->Next();
   if (record.ok() && record->has_value()) ++records_;
   // Some readers take a stream that breaks for one that ends.
@@ -78,7 +78,7 @@ absl::StatusOr<std::optional<std::string>> PublishInput::Next() {
   return record;
 }
 
-uint64_t PublishInput::bytes_read() const {
+uint64_t RecordInput::bytes_read() const {
   if (parquet_) return records_;  // of so many rows
   return unpacked_ ? unpacked_->packed_bytes_read() : reader_->bytes_read();
 }

@@ -37,6 +37,7 @@ struct Parsed {
   bool schema = false;
   bool limits = false;
   bool once = false;
+  bool of_role = false;
   std::function<int()> run;
 };
 
@@ -263,7 +264,12 @@ void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
 
   CLI::App* health = app.add_subcommand("health", "exit 0 when the instance is ready");
   AddLocation(health, parsed);
-  health->callback([&parsed] { parsed.run = [&parsed] { return RunHealth(parsed.location); }; });
+  health->add_flag("--role", parsed.of_role, "of the role that listens on $PORT");
+  health->callback([&parsed] {
+    parsed.run = [&parsed] {
+      return parsed.of_role ? RunHealthOfRole() : RunHealth(parsed.location);
+    };
+  });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "roles/api.h"
 #include "roles/function_role.h"
+#include "roles/ingest_role.h"
 #include "roles/proxy.h"
 
 namespace CLI {
@@ -16,6 +17,7 @@ namespace afluente::cli {
 struct RoleOptions {
   roles::ApiRoleOptions api;
   roles::FunctionOptions function;
+  roles::IngestOptions ingest;
   roles::ProxyRoleOptions proxy;
 };
 

@@ -2,11 +2,12 @@
 
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "broker/gcp/google_publisher.h"
+#include "broker/remote_topic.h"
 #include "broker/subscriptions.h"
-#include "broker/wire/client.h"
 #include "host/check.h"
+#include "roles/google_pubsub.h"
 #include "source/forwarder.h"
 #include "spec/spec.h"
 
@@ -17,25 +18,26 @@ constexpr char kCursorPrefix[] = "afluente-forward-";
 // Pub/Sub's longest: an outage may last.
 constexpr std::chrono::hours kRetention{31 * 24};
 constexpr std::chrono::seconds kAckDeadline{600};
-constexpr std::chrono::milliseconds kTimeout{30'000};
 
-class GrpcRemoteTopic final : public source::RemoteTopic {
+// In requests of one ordering key, as Google demands; a failed one is the forwarder's to send again.
+class ForwardTopic final : public broker::RemoteTopic {
  public:
-  explicit GrpcRemoteTopic(std::unique_ptr<broker::wire::PubsubClient> client)
-      : client_(std::move(client)) {}
+  ForwardTopic(const std::string& address, const host::Clock& clock)
+      : publisher_(DialTopics(address), clock, Limits()) {}
   void Publish(const std::string& topic, std::vector<event::Draft> batch,
                broker::Publisher::Published done) override {
-    client_->Publish(topic, std::move(batch), std::move(done));
+    publisher_.Publish(topic, std::move(batch), std::move(done));
   }
-  void Cancel() override { client_->Cancel(); }
+  void Cancel() override { publisher_.Cancel(); }
 
  private:
-  const std::unique_ptr<broker::wire::PubsubClient> client_;
+  static broker::gcp::PublisherLimits Limits() {
+    broker::gcp::PublisherLimits limits;
+    limits.retry_for = std::chrono::milliseconds(0);
+    return limits;
+  }
+  broker::gcp::GooglePublisher publisher_;
 };
-
-bool IsGoogles(const std::string& endpoint) {
-  return absl::EndsWith(endpoint.substr(0, endpoint.rfind(':')), ".googleapis.com");
-}
 
 absl::Status EnsureCursor(const source::ForwardSettings& forward,
                           broker::Subscriptions& subscriptions) {
@@ -74,13 +76,9 @@ absl::Status Forwards::Start(const spec::Spec& spec, broker::Subscriptions& subs
     settings.remote_topic = topic.forward->topic;
     settings.rate = topic.forward->rate;
     AFLUENTE_RETURN_IF_ERROR(EnsureCursor(settings, subscriptions));
-    broker::wire::ClientOptions options;
-    options.timeout = kTimeout;
-    options.google = IsGoogles(topic.forward->endpoint);
-    auto client = broker::wire::PubsubClient::Create(topic.forward->endpoint, options);
-    forwarders_.push_back(
-        source::Forwarder::Create(std::move(settings), subscriptions,
-                                  std::make_unique<GrpcRemoteTopic>(std::move(client)), clock));
+    forwarders_.push_back(source::Forwarder::Create(
+        std::move(settings), subscriptions,
+        std::make_unique<ForwardTopic>(topic.forward->endpoint, clock), clock));
   }
   return absl::OkStatus();
 }

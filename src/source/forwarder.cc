@@ -28,7 +28,7 @@ using Delivered = std::vector<broker::Delivered>;
 class WorkingForwarder final : public Forwarder {
  public:
   WorkingForwarder(ForwardSettings settings, broker::Subscriptions& subscriptions,
-                   std::unique_ptr<RemoteTopic> remote, const host::Clock& clock)
+                   std::unique_ptr<broker::RemoteTopic> remote, const host::Clock& clock)
       : settings_(std::move(settings)),
         subscriptions_(subscriptions),
         clock_(clock),
@@ -178,7 +178,7 @@ class WorkingForwarder final : public Forwarder {
   const ForwardSettings settings_;
   broker::Subscriptions& subscriptions_;
   const host::Clock& clock_;
-  const std::unique_ptr<RemoteTopic> remote_;
+  const std::unique_ptr<broker::RemoteTopic> remote_;
   std::unique_ptr<broker::Consumer> consumer_;  // set by the thread, under the lock
   absl::Mutex mutex_;
   absl::CondVar changed_;
@@ -212,7 +212,7 @@ std::optional<event::Draft> ToForward(const std::string& topic, const event::Mes
 
 std::unique_ptr<Forwarder> Forwarder::Create(ForwardSettings settings,
                                              broker::Subscriptions& subscriptions,
-                                             std::unique_ptr<RemoteTopic> remote,
+                                             std::unique_ptr<broker::RemoteTopic> remote,
                                              const host::Clock& clock) {
   return std::make_unique<WorkingForwarder>(std::move(settings), subscriptions, std::move(remote),
                                             clock);

@@ -56,7 +56,7 @@ def put_binary_in_context():
 
 def put_pipeline_in_context(context=ROOT):
     """examples/ltm as it is delivered: with the proxy whose assertions the API believes. The issuer of these."""
-    sys.path.insert(0, str(ROOT / "test/acceptance"))
+    sys.path.append(str(ROOT / "test/acceptance"))
     from tokens import AUDIENCE, ISSUER, Issuer
     issuer, pipeline = Issuer(), context / PIPELINE
     shutil.rmtree(pipeline, ignore_errors=True)

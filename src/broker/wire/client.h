@@ -28,6 +28,7 @@ struct ClientOptions {
 struct Received {
   std::string ack_id;
   event::Message message;  // without a sequence, which the protocol does not carry
+  int64_t delivery_attempt = 0;  // 0 = the subscription does not count attempts
 };
 
 // A client of google.pubsub.v1 over gRPC, for the commands. Thread-safe. The destructor waits for

@@ -78,6 +78,9 @@ int RunHealth(const InstanceLocation& location);
 int RunHealthOfRole();
 // Looks at what `up` with these options needs: 0 when nothing failed, else 1.
 int RunDoctor(const roles::UpOptions& options, bool json);
+// Likewise at the specification's deployment on Google Cloud.
+struct CloudPatient;
+int RunCloudDoctor(const std::string& spec_file, const CloudPatient& patient, bool json);
 // The pipeline as it is now, each second until it is interrupted, or once.
 int RunTop(const InstanceLocation& location, bool once);
 

@@ -3,6 +3,14 @@
 #include "cli/environment_option.h"
 
 namespace afluente::cli {
+
+void AddPubsub(CLI::App* command, roles::GoogleOptions& google) {
+  WithEnvironment(command->add_option(
+      "--pubsub-endpoint", google.pubsub,
+      "HOST:PORT of Pub/Sub (default PUBSUB_EMULATOR_HOST's, or Google's); others than Google's "
+      "are asked in the clear"));
+}
+
 namespace {
 
 void AddGoogle(CLI::App* command, roles::GoogleOptions& google) {
@@ -19,13 +27,6 @@ void AddGoogle(CLI::App* command, roles::GoogleOptions& google) {
                                    "of one query; 0 = as the project has it")
                       ->check(CLI::NonNegativeNumber)
                       ->capture_default_str());
-}
-
-void AddPubsub(CLI::App* command, roles::GoogleOptions& google) {
-  WithEnvironment(command->add_option(
-      "--pubsub-endpoint", google.pubsub,
-      "HOST:PORT of Pub/Sub (default PUBSUB_EMULATOR_HOST's, or Google's); others than Google's "
-      "are asked in the clear"));
 }
 
 void AddFunction(CLI::App& app, roles::FunctionOptions& options, std::function<int()>& run) {

@@ -21,6 +21,9 @@ struct RoleOptions {
   roles::ProxyRoleOptions proxy;
 };
 
+// Where Pub/Sub is.
+void AddPubsub(CLI::App* command, roles::GoogleOptions& google);
+
 // Adds the commands; the one that is given sets `run`. Both outlive `app`.
 void AddRoleCommands(CLI::App& app, RoleOptions& options, std::function<int()>& run);
 

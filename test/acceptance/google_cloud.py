@@ -11,12 +11,12 @@ from instance import BINARY, clean_environment, write_pipeline
 
 CLOUD = """
 project: test-project
-topics: {Data: {}}
+topics: {Data: {message_retention_duration: 3600s}}
 datasets: {ds: {}}
 """
 ROLES = """
 project: test-project
-topics: {Data: {}}
+topics: {Data: {message_retention_duration: 3600s}}
 datasets:
   ds:
     tables:

@@ -55,7 +55,7 @@ def backlog(cloud, subscription="store-function"):
     """Messages that the subscription still has for somebody."""
     text = cloud.admin("/metrics").text
     line = next(each for each in text.splitlines()
-                if each.startswith("afluente_subscription_backlog") and f"/{subscription}\"" in each)
+                if each.startswith("pubsub_googleapis_com_subscription_num_undelivered_messages{") and f'"{subscription}"' in each)
     return float(line.rsplit(" ", 1)[1])
 
 

@@ -78,8 +78,8 @@ def role(tmp_path, cloud):
     """Starts roles that work with `cloud`; those that a test leaves running are killed after it."""
     made = []
 
-    def start(command, *flags):
-        made.append(google_cloud.Role(tmp_path, cloud, command, *flags))
+    def start(command, *flags, **options):
+        made.append(google_cloud.Role(tmp_path, cloud, command, *flags, **options))
         return made[-1]
 
     yield start

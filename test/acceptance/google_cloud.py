@@ -49,12 +49,12 @@ def free_port():
 
 
 class Role:
-    def __init__(self, tmp_path, cloud, command, *flags):
+    def __init__(self, tmp_path, cloud, command, *flags, pubsub=None):
         self.spec = write_pipeline(tmp_path / command, ROLES, FILES)
         self.port = free_port()
         self.log = open(tmp_path / f"{command}.log", "ab")
         warehouse = ["--bigquery-endpoint", cloud.doors["bigquery"], "--bigquery-storage-endpoint", cloud.doors["bigquery_storage"]]
-        pubsub = ["--pubsub-endpoint", f"http://{cloud.doors['pubsub']}"]
+        pubsub = ["--pubsub-endpoint", pubsub or f"http://{cloud.doors['pubsub']}"]
         self.command = [BINARY, command, str(self.spec), *({"api": warehouse, "ingest": pubsub}.get(command, warehouse + pubsub)), *flags]
         self.start()
 

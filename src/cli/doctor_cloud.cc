@@ -16,7 +16,6 @@
 #include "roles/google_access.h"
 #include "roles/google_pubsub.h"
 #include "roles/spec_catalog.h"
-#include "schema/format_value.h"
 #include "warehouse/bigquery/json_member.h"
 #include "warehouse/bigquery/rest_client.h"
 #include "warehouse/bigquery/table_resource.h"
@@ -41,8 +40,7 @@ class Services {
   static absl::StatusOr<std::unique_ptr<Services>> Dial(const CloudPatient& patient) {
     auto services = std::make_unique<Services>();
     const bool emulator = absl::StartsWith(patient.google.bigquery, "http://");
-    auto access =
-        roles::GoogleAccess::Find(emulator, *services->connections_, services->clock_);
+    auto access = roles::GoogleAccess::Find(emulator, *services->connections_, services->clock_);
     if (!access.ok()) return access.status();
     services->access_ = *std::move(access);
     const std::string pubsub = roles::PubsubAddress(patient.google.pubsub);
@@ -167,8 +165,8 @@ class CloudDoctor {
   static void Expect(const std::string& of, const char* what, const std::string& is,
                      const std::string& wanted, Names& problems) {
     if (is == wanted) return;
-    problems.push_back(absl::StrCat(of, ": ", what, " is \"", is, "\" and the specification's \"",
-                                    wanted, "\""));
+    problems.push_back(
+        absl::StrCat(of, ": ", what, " is \"", is, "\" and the specification's \"", wanted, "\""));
   }
 
   // nullopt when it cannot be read, which is a problem then.
@@ -255,8 +253,12 @@ class CloudDoctor {
     const std::string path = absl::StrCat("/bigquery/v2/projects/", name.project, "/datasets/",
                                           name.dataset, "/tables/", name.table);
     const auto found = services_.Ask(*services_.bigquery, path);
-    auto table = found.ok() ? warehouse::bigquery::ReadTable(*found)
-                            : absl::StatusOr<warehouse::TableSchema>(found.status());
+    absl::StatusOr<warehouse::TableSchema> table = absl::UnknownError("");
+    if (found.ok()) {
+      table = warehouse::bigquery::ReadTable(*found);
+    } else {
+      table = found.status();
+    }
     const auto wanted = catalog.FindTable(name);
     if (!table.ok()) {
       problems.push_back(absl::StrCat(label, ": ", Message(table.status())));
@@ -296,8 +298,8 @@ class CloudDoctor {
       problems.push_back(absl::StrCat(label, ": its partitioning is another"));
     }
     if (is.clustering != wanted.clustering) {
-      problems.push_back(absl::StrCat(label, ": it is clustered by [",
-                                      absl::StrJoin(is.clustering, ", "), "]"));
+      problems.push_back(
+          absl::StrCat(label, ": it is clustered by [", absl::StrJoin(is.clustering, ", "), "]"));
     }
   }
 
@@ -336,7 +338,7 @@ std::vector<Finding> ExamineCloud(const spec::Spec& spec, const CloudPatient& pa
     return {{"credentials", Verdict::kBad, Message(authenticated)}};
   }
   std::vector<Finding> findings = CloudDoctor(spec, patient, **services).Examine();
-  findings.insert(findings.begin(), {"credentials", Verdict::kGood, "found"});
+  findings.insert(findings.begin(), Finding{"credentials", Verdict::kGood, "found"});
   return findings;
 }
 

@@ -188,7 +188,8 @@ class Migration {
     Progress progress(topic.name, reader->last_sequence());
     uint64_t count = 0;
     while (true) {
-      AFLUENTE_ASSIGN_OR_RETURN(const auto batch, reader->Read(last, kMessagesAtOnce, kBytesAtOnce));
+      AFLUENTE_ASSIGN_OR_RETURN(const auto batch,
+                                reader->Read(last, kMessagesAtOnce, kBytesAtOnce));
       if (batch.empty()) break;
       AFLUENTE_RETURN_IF_ERROR(Publish(name, batch));
       last = batch.back()->sequence;

@@ -15,7 +15,8 @@ absl::StatusOr<MigrationRecord> MigrationRecord::Load(const std::string& file) {
   std::ifstream in(file);
   if (!in) return record;
   const json read = json::parse(in, nullptr, /*allow_exceptions=*/false);
-  const absl::Status damaged = absl::DataLossError(absl::StrCat(file, ": no record of a migration"));
+  const absl::Status damaged =
+      absl::DataLossError(absl::StrCat(file, ": no record of a migration"));
   if (!read.is_object() || !read.contains("tables") || !read.contains("topics")) return damaged;
   for (const auto& [name, table] : read["tables"].items()) {
     if (!table.is_object()) return damaged;

@@ -19,7 +19,8 @@ constexpr char kCursorPrefix[] = "afluente-forward-";
 constexpr std::chrono::hours kRetention{31 * 24};
 constexpr std::chrono::seconds kAckDeadline{600};
 
-// In requests of one ordering key, as Google demands; a failed one is the forwarder's to send again.
+// In requests of one ordering key, as Google demands; a failed one is the forwarder's to send
+// again.
 class ForwardTopic final : public broker::RemoteTopic {
  public:
   ForwardTopic(const std::string& address, const host::Clock& clock)

@@ -20,8 +20,9 @@ struct FunctionOptions {
 };
 
 // One function of the specification, to which Pub/Sub pushes or which pulls, and which stores in
-// BigQuery; an acknowledgement follows the commit of the rows. Keeps nothing on the machine. Until SIGTERM or SIGINT: 0 after every accepted message was answered, 1
-// when it cannot go on, 2 for wrong options.
+// BigQuery; an acknowledgement follows the commit of the rows. Keeps nothing on the machine. Until
+// SIGTERM or SIGINT: 0 after every accepted message was answered, 1 when it cannot go on, 2 for
+// wrong options.
 int RunFunction(const FunctionOptions& options);
 
 }  // namespace afluente::roles

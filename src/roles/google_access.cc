@@ -34,10 +34,9 @@ absl::StatusOr<std::unique_ptr<GoogleAccess>> GoogleAccess::Find(bool emulator,
                                                                  const host::Clock& clock) {
   std::unique_ptr<identity::GoogleCredentials> credentials;
   if (!emulator) {
-    AFLUENTE_ASSIGN_OR_RETURN(
-        credentials,
-        identity::GoogleCredentials::Find(identity::GoogleCredentials::Environment::Read(),
-                                          Through(connections), clock));
+    AFLUENTE_ASSIGN_OR_RETURN(credentials, identity::GoogleCredentials::Find(
+                                               identity::GoogleCredentials::Environment::Read(),
+                                               Through(connections), clock));
   }
   return std::unique_ptr<GoogleAccess>(new GoogleAccess(std::move(credentials)));
 }

@@ -59,8 +59,8 @@ absl::StatusOr<std::string> IngestDoor::Open(const spec::Spec& spec, const std::
       options.keys.push_back({key.name, absl::HexStringToBytes(key.sha256_hex), key.topics});
     }
   }
-  state_->ingest =
-      source::HttpIngest::Create(std::move(options), parts.publisher, state_->keys.get(), parts.metrics);
+  state_->ingest = source::HttpIngest::Create(std::move(options), parts.publisher,
+                                              state_->keys.get(), parts.metrics);
   http::ServerOptions server_options;
   server_options.tls = parts.tls;
   server_options.body_bytes_max = spec.limits.request_bytes;

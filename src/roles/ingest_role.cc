@@ -71,16 +71,15 @@ absl::Status OpenMqtt(const IngestOptions& options, const spec::Spec& spec, Serv
   if (!spec.sources.mqtt) {
     return absl::InvalidArgumentError("--mqtt-listen needs sources.mqtt in the specification");
   }
-  for (const auto& [flag, address] :
-       {std::pair{"--mqtt-listen", &addresses.plain}, {"--mqtts-listen", &addresses.tls}}) {
+  for (const auto& [flag, address] : {std::pair{"--mqtt-listen", &addresses.plain},
+                                      std::pair{"--mqtts-listen", &addresses.tls}}) {
     if (!address->empty()) AFLUENTE_RETURN_IF_ERROR(CheckAddress(spec, flag, *address));
   }
   AFLUENTE_ASSIGN_OR_RETURN(serving.directory, host::DataDirectory::Open(options.data_dir));
   AFLUENTE_RETURN_IF_ERROR(
       serving.mqtt.Recover(spec, {serving.files, nullptr, serving.clock}, options.data_dir));
   AFLUENTE_RETURN_IF_ERROR(serving.mqtt.Open(
-      spec, addresses,
-      {*serving.io_threads, *serving.publisher, serving.clock, serving.metrics}));
+      spec, addresses, {*serving.io_threads, *serving.publisher, serving.clock, serving.metrics}));
   if (!addresses.plain.empty()) absl::StrAppend(&ready, "  mqtt ", addresses.plain);
   if (!addresses.tls.empty()) absl::StrAppend(&ready, "  mqtts ", addresses.tls);
   return absl::OkStatus();
@@ -92,8 +91,7 @@ absl::Status Open(const IngestOptions& options, const spec::Spec& spec, Serving&
   serving.io_threads =
       std::make_unique<http::IoThreads>(std::max(1u, std::thread::hardware_concurrency()));
   std::string ready = "afluente ready";
-  AFLUENTE_RETURN_IF_ERROR(
-      OpenHttp(options, spec, MainDoor(options.listen, 8090), serving, ready));
+  AFLUENTE_RETURN_IF_ERROR(OpenHttp(options, spec, MainDoor(options.listen, 8090), serving, ready));
   AFLUENTE_RETURN_IF_ERROR(OpenMqtt(options, spec, serving, ready));
   std::printf("%s\n", ready.c_str());
   std::fflush(stdout);
@@ -113,9 +111,9 @@ int RunIngest(const IngestOptions& options) {
   telemetry::Log(telemetry::Severity::kInfo, "stopping", {});
   const auto end = serving.clock.Monotonic() + kGrace;
   const auto left = [&] {
-    return std::max(std::chrono::milliseconds(0),
-                    std::chrono::duration_cast<std::chrono::milliseconds>(
-                        end - serving.clock.Monotonic()));
+    return std::max(
+        std::chrono::milliseconds(0),
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - serving.clock.Monotonic()));
   };
   // A publish that Pub/Sub does not answer must not hold the doors beyond the grace.
   std::thread guard([&] {

@@ -164,9 +164,8 @@ class GrpcStreamingPuller final : public StreamingPuller {
   // Leases that need prolonging; those that were held too long are let go.
   Ids Due() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const auto now = clock_.Monotonic();
-    absl::erase_if(held_, [&](const auto& one) {
-      return now - one.second.received > options_.hold_max;
-    });
+    absl::erase_if(held_,
+                   [&](const auto& one) { return now - one.second.received > options_.hold_max; });
     Ids due;
     for (auto& [id, lease] : held_) {
       if (now - lease.prolonged < options_.ack_deadline / 2) continue;

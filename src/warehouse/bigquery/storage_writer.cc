@@ -82,9 +82,8 @@ absl::Status StorageWriter::Write(const RowsToWrite& rows, host::MonotonicTime d
           Concat("row ", encoded.size() - 1, " is larger than ", kRequestBytesMax, " bytes"));
     }
   }
-  return TryUntil(clock_, options_, deadline, [&](milliseconds timeout) {
-    return WriteOnce(rows, encoded, timeout);
-  });
+  return TryUntil(clock_, options_, deadline,
+                  [&](milliseconds timeout) { return WriteOnce(rows, encoded, timeout); });
 }
 
 }  // namespace afluente::warehouse::bigquery

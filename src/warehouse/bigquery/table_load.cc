@@ -58,8 +58,7 @@ absl::Status TableLoad::Create() {
     request.set_parent(table_);
     request.mutable_write_stream()->set_type(storage::WriteStream::PENDING);
     storage::WriteStream made;
-    AFLUENTE_RETURN_IF_ERROR(
-        FromGrpc(channel_->stub->CreateWriteStream(&context, request, &made)));
+    AFLUENTE_RETURN_IF_ERROR(FromGrpc(channel_->stub->CreateWriteStream(&context, request, &made)));
     stream_ = made.name();
     return absl::OkStatus();
   });
@@ -111,9 +110,8 @@ absl::Status TableLoad::AppendOnce(const storage::AppendRowsRequest& request,
 }
 
 absl::Status TableLoad::Commit() {
-  const absl::Status status =
-      TryUntil(parts_.clock, parts_.options, Deadline(),
-               [&](milliseconds timeout) { return CommitOnce(timeout); });
+  const absl::Status status = TryUntil(parts_.clock, parts_.options, Deadline(),
+                                       [&](milliseconds timeout) { return CommitOnce(timeout); });
   committed_ = status.ok();
   return status;
 }

@@ -8,7 +8,7 @@ resource "google_project_service" "api" {
     "artifactregistry.googleapis.com", "bigquery.googleapis.com", "bigquerystorage.googleapis.com",
     "billingbudgets.googleapis.com", "cloudbuild.googleapis.com", "containeranalysis.googleapis.com",
     "iam.googleapis.com", "iamcredentials.googleapis.com", "iap.googleapis.com", "logging.googleapis.com",
-    "monitoring.googleapis.com", "pubsub.googleapis.com", "run.googleapis.com",
+    "monitoring.googleapis.com", "pubsub.googleapis.com", "run.googleapis.com", "secretmanager.googleapis.com",
   ])
   project            = local.project_id
   service            = each.key
@@ -37,7 +37,16 @@ module "ingest" {
   topics        = local.topics
   subscriptions = local.subscriptions
   publishers    = local.publishers
-  depends_on    = [google_project_service.api]
+  service = !local.ingest ? null : {
+    name                = "${var.prefix}ingest"
+    region              = local.region
+    image               = var.initial_image
+    account             = module.identity.emails.ingest
+    max_instances       = var.max_instances.ingest
+    memory              = local.memory_limit
+    deletion_protection = var.deletion_protection
+  }
+  depends_on = [google_project_service.api]
 }
 
 module "warehouse" {
@@ -97,9 +106,9 @@ module "delivery" {
   repository    = var.repository
   build_account = { email = module.identity.emails.build, id = module.identity.ids.build }
   smoke_account = { email = module.identity.emails.smoke, id = module.identity.ids.smoke }
-  runs_as       = { api = module.identity.ids.api, function = module.identity.ids.function }
+  runs_as       = { api = module.identity.ids.api, function = module.identity.ids.function, ingest = module.identity.ids.ingest }
   api           = module.api.name
-  functions     = module.function.services
+  functions     = merge(module.function.services, module.ingest.services)
 }
 
 module "observability" {

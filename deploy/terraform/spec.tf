@@ -62,6 +62,7 @@ locals {
   }
   memory_limit = try(local.spec.limits.memory, "2Gi")
   members      = try(local.spec.access.members, [])
+  ingest       = can(keys(local.spec.sources.http))
   publishers   = try(local.spec.access.roles.publisher, [])
   audience     = try(local.spec.access.assertion.audience, null)
 

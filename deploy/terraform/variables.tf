@@ -30,12 +30,12 @@ variable "initial_image" {
 
 variable "max_instances" {
   description = "The most instances of each service: the bound on what a burst may cost."
-  type        = object({ api = optional(number, 20), function = optional(number, 50) })
+  type        = object({ api = optional(number, 20), function = optional(number, 50), ingest = optional(number, 20) })
   default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for n in [var.max_instances.api, var.max_instances.function] : n >= 1 && n <= 1000 && floor(n) == n])
+    condition     = alltrue([for n in values(var.max_instances) : n >= 1 && n <= 1000 && floor(n) == n])
     error_message = "max_instances: whole numbers from 1 to 1000."
   }
 }

@@ -6,8 +6,10 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/doctor_cloud.h"
 #include "cli/environment_option.h"
 #include "cli/function_commands.h"
+#include "cli/migrate_command.h"
 #include "cli/role_commands.h"
 #include "telemetry/log.h"
 
@@ -17,6 +19,7 @@ namespace {
 struct Parsed {
   roles::UpOptions up;
   RoleOptions roles;
+  MigrateOptions migrate;
   InstanceLocation location;
   PublishOptions publish;
   PullOptions pull;
@@ -38,6 +41,9 @@ struct Parsed {
   bool schema = false;
   bool limits = false;
   bool once = false;
+  std::string target = "local";
+  CloudPatient cloud;
+  bool of_role = false;
   std::function<int()> run;
 };
 
@@ -205,8 +211,25 @@ void AddObservingCommands(CLI::App& app, Parsed& parsed) {
   doctor->add_option("--pubsub-listen", parsed.up.doors.pubsub, "HOST:PORT of Pub/Sub");
   doctor->add_option("--admin-listen", parsed.up.doors.admin, "HOST:PORT of the admin door");
   doctor->add_flag("--json", parsed.json, "for programs");
-  doctor->callback(
-      [&parsed] { parsed.run = [&parsed] { return RunDoctor(parsed.up, parsed.json); }; });
+  doctor
+      ->add_option("--target", parsed.target,
+                   "local: this machine; gcp: the deployment on Google Cloud")
+      ->check(CLI::IsMember({"local", "gcp"}))
+      ->capture_default_str();
+  doctor->add_option("--bigquery-endpoint", parsed.cloud.google.bigquery)->capture_default_str();
+  AddPubsub(doctor, parsed.cloud.google);
+  doctor->add_option("--resource-manager-endpoint", parsed.cloud.resource_manager)
+      ->capture_default_str();
+  doctor->add_option("--push-account", parsed.cloud.push_account,
+                     "service account of the push subscriptions");
+  doctor->callback([&parsed] {
+    parsed.run = [&parsed] {
+      if (parsed.target == "gcp") {
+        return RunCloudDoctor(parsed.up.spec_file, parsed.cloud, parsed.json);
+      }
+      return RunDoctor(parsed.up, parsed.json);
+    };
+  });
   CLI::App* top = app.add_subcommand("top", "show the running pipeline, each second");
   top->add_flag("--once", parsed.once, "print it once");
   AddLocation(top, parsed);
@@ -284,7 +307,12 @@ void AddOperatorCommands(CLI::App& app, Parsed& parsed) {
 
   CLI::App* health = app.add_subcommand("health", "exit 0 when the instance is ready");
   AddLocation(health, parsed);
-  health->callback([&parsed] { parsed.run = [&parsed] { return RunHealth(parsed.location); }; });
+  health->add_flag("--role", parsed.of_role, "of the role that listens on $PORT");
+  health->callback([&parsed] {
+    parsed.run = [&parsed] {
+      return parsed.of_role ? RunHealthOfRole() : RunHealth(parsed.location);
+    };
+  });
 }
 
 }  // namespace
@@ -308,6 +336,7 @@ int RunCommandLine(int argc, char** argv) {
   AddBackupCommands(app, parsed);
   AddObservingCommands(app, parsed);
   AddTestingCommands(app, parsed);
+  AddMigrate(app, parsed.migrate, parsed.run);
   AddFunctionCommands(app, parsed.location, parsed.run,
                       [&parsed](CLI::App* command) { AddLocation(command, parsed); });
   try {

@@ -79,8 +79,13 @@ int RunMakeApiKey(const std::string& name);
 // Prints the hash of the password on standard input, for a device of the MQTT door.
 int RunHashPassword();
 int RunHealth(const InstanceLocation& location);
+// Likewise of the role that runs in this container, which has no ready file: asks PORT's /health.
+int RunHealthOfRole();
 // Looks at what `up` with these options needs: 0 when nothing failed, else 1.
 int RunDoctor(const roles::UpOptions& options, bool json);
+// Likewise at the specification's deployment on Google Cloud.
+struct CloudPatient;
+int RunCloudDoctor(const std::string& spec_file, const CloudPatient& patient, bool json);
 // The pipeline as it is now, each second until it is interrupted, or once.
 int RunTop(const InstanceLocation& location, bool once);
 

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/doctor_checks.h"
+#include "cli/doctor_cloud.h"
 #include "roles/ready_file.h"
 #include "roles/spec_catalog.h"
 
@@ -37,17 +38,7 @@ void Print(const Finding& finding) {
               finding.check.c_str(), detail.c_str());
 }
 
-}  // namespace
-
-int RunDoctor(const roles::UpOptions& options, bool json) {
-  InstanceLocation location;
-  location.data_dir = options.data_dir;
-  auto spec = spec::Load(options.spec_file);
-  if (spec.ok()) {
-    if (auto status = roles::ValidateSql(*spec); !status.ok()) spec = status;
-  }
-  const auto findings =
-      Examine({std::move(spec), FindInstance(location), options.data_dir, options.doors});
+int Tell(const std::vector<Finding>& findings, bool json) {
   const bool bad = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
     return finding.verdict == Verdict::kBad;
   });
@@ -63,6 +54,34 @@ int RunDoctor(const roles::UpOptions& options, bool json) {
   std::printf("%s\n",
               answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   return bad ? 1 : 0;
+}
+
+absl::StatusOr<spec::Spec> LoadChecked(const std::string& file) {
+  auto spec = spec::Load(file);
+  if (!spec.ok()) return spec;
+  if (auto status = roles::ValidateSql(*spec); !status.ok()) return status;
+  return spec;
+}
+
+}  // namespace
+
+int RunDoctor(const roles::UpOptions& options, bool json) {
+  InstanceLocation location;
+  location.data_dir = options.data_dir;
+  return Tell(Examine({LoadChecked(options.spec_file), FindInstance(location), options.data_dir,
+                       options.doors}),
+              json);
+}
+
+int RunCloudDoctor(const std::string& spec_file, const CloudPatient& patient, bool json) {
+  const auto spec = LoadChecked(spec_file);
+  std::vector<Finding> findings;
+  if (spec.ok()) {
+    findings = ExamineCloud(*spec, patient);
+  } else {
+    findings.push_back({"specification", Verdict::kBad, std::string(spec.status().message())});
+  }
+  return Tell(findings, json);
 }
 
 }  // namespace afluente::cli

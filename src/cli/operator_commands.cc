@@ -156,4 +156,12 @@ int RunHealth(const InstanceLocation& location) {
   return response->status == 200 ? 0 : 1;
 }
 
+int RunHealthOfRole() {
+  const char* const port = std::getenv("PORT");
+  if (port == nullptr) return Fail(absl::InvalidArgumentError("PORT names the role's door"));
+  const auto response = http::Fetch("GET", absl::StrCat("http://127.0.0.1:", port, "/health"));
+  if (!response.ok()) return Fail(response.status());
+  return response->status == 200 ? 0 : 1;
+}
+
 }  // namespace afluente::cli

@@ -3,6 +3,14 @@
 #include "cli/environment_option.h"
 
 namespace afluente::cli {
+
+void AddPubsub(CLI::App* command, roles::GoogleOptions& google) {
+  WithEnvironment(command->add_option(
+      "--pubsub-endpoint", google.pubsub,
+      "HOST:PORT of Pub/Sub (default PUBSUB_EMULATOR_HOST's, or Google's); others than Google's "
+      "are asked in the clear"));
+}
+
 namespace {
 
 void AddGoogle(CLI::App* command, roles::GoogleOptions& google) {
@@ -39,6 +47,11 @@ void AddFunction(CLI::App& app, roles::FunctionOptions& options, std::function<i
           ->capture_default_str());
   WithEnvironment(function->add_flag("--verified-by-cloud-run", options.verified_by_cloud_run,
                                      "Cloud Run verifies the tokens and removes signatures"));
+  WithEnvironment(function->add_flag("--pull", options.pull,
+                                     "pull from a subscription instead of being pushed to"));
+  WithEnvironment(function->add_option("--subscription", options.subscription,
+                                       "what --pull reads (default FUNCTION-function)"));
+  AddPubsub(function, options.google);
   function->callback([&options, &run] { run = [&options] { return RunFunction(options); }; });
 }
 
@@ -57,6 +70,22 @@ void AddApi(CLI::App& app, roles::ApiRoleOptions& options, std::function<int()>&
   api->callback([&options, &run] { run = [&options] { return RunApi(options); }; });
 }
 
+void AddIngest(CLI::App& app, roles::IngestOptions& options, std::function<int()>& run) {
+  CLI::App* ingest = app.add_subcommand("ingest", "take messages over HTTP and MQTT for Pub/Sub");
+  ingest->add_option("spec", options.spec_file, "specification")->capture_default_str();
+  WithEnvironment(
+      ingest->add_option("--ingest-listen", options.listen,
+                         "HOST:PORT (default 127.0.0.1:$PORT; all addresses on Cloud Run)"));
+  WithEnvironment(ingest->add_option("--mqtt-listen", options.mqtt_listen, "HOST:PORT of MQTT"));
+  WithEnvironment(
+      ingest->add_option("--mqtts-listen", options.mqtts_listen, "HOST:PORT of MQTT over TLS"));
+  WithEnvironment(ingest->add_option("--data-dir", options.data_dir, "where MQTT's sessions live"));
+  AddPubsub(ingest, options.google);
+  WithEnvironment(ingest->add_flag("--verified-by-cloud-run", options.verified_by_cloud_run,
+                                   "Cloud Run asks who calls"));
+  ingest->callback([&options, &run] { run = [&options] { return RunIngest(options); }; });
+}
+
 void AddProxy(CLI::App& app, roles::ProxyRoleOptions& options, std::function<int()>& run) {
   CLI::App* proxy = app.add_subcommand("proxy", "run the identity-aware proxy alone");
   proxy->add_option("spec", options.spec_file, "specification")->capture_default_str();
@@ -73,6 +102,7 @@ void AddProxy(CLI::App& app, roles::ProxyRoleOptions& options, std::function<int
 void AddRoleCommands(CLI::App& app, RoleOptions& options, std::function<int()>& run) {
   AddApi(app, options.api, run);
   AddFunction(app, options.function, run);
+  AddIngest(app, options.ingest, run);
   AddProxy(app, options.proxy, run);
 }
 

@@ -2,11 +2,13 @@
 
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "broker/broker.h"
-#include "broker/wire/client.h"
+#include "broker/gcp/google_publisher.h"
+#include "broker/remote_topic.h"
+#include "broker/subscriptions.h"
 #include "host/check.h"
+#include "roles/google_pubsub.h"
 #include "source/forwarder.h"
 #include "spec/spec.h"
 
@@ -17,28 +19,27 @@ constexpr char kCursorPrefix[] = "afluente-forward-";
 // Pub/Sub's longest: an outage may last.
 constexpr std::chrono::hours kRetention{31 * 24};
 constexpr std::chrono::seconds kAckDeadline{600};
-constexpr std::chrono::milliseconds kTimeout{30'000};
-// More than a forwarder ever has under way, so that a publish from an answer does not wait.
-constexpr int kPublishesMax = 64;
-constexpr uint64_t kBytesMax = uint64_t{1} << 30;
 
-class GrpcRemoteTopic final : public source::RemoteTopic {
+// In requests of one ordering key, as Google demands; a failed one is the forwarder's to send
+// again.
+class ForwardTopic final : public broker::RemoteTopic {
  public:
-  explicit GrpcRemoteTopic(std::unique_ptr<broker::wire::PubsubClient> client)
-      : client_(std::move(client)) {}
+  ForwardTopic(const std::string& address, const host::Clock& clock)
+      : publisher_(DialTopics(address), clock, Limits()) {}
   void Publish(const std::string& topic, std::vector<event::Draft> batch,
                broker::Publisher::Published done) override {
-    client_->Publish(topic, std::move(batch), std::move(done));
+    publisher_.Publish(topic, std::move(batch), std::move(done));
   }
-  void Cancel() override { client_->Cancel(); }
+  void Cancel() override { publisher_.Cancel(); }
 
  private:
-  const std::unique_ptr<broker::wire::PubsubClient> client_;
+  static broker::gcp::PublisherLimits Limits() {
+    broker::gcp::PublisherLimits limits;
+    limits.retry_for = std::chrono::milliseconds(0);
+    return limits;
+  }
+  broker::gcp::GooglePublisher publisher_;
 };
-
-bool IsGoogles(const std::string& endpoint) {
-  return absl::EndsWith(endpoint.substr(0, endpoint.rfind(':')), ".googleapis.com");
-}
 
 absl::Status EnsureCursor(const source::ForwardSettings& forward,
                           broker::Subscriptions& subscriptions) {
@@ -88,15 +89,9 @@ absl::Status Forwards::Start(const spec::Spec& spec, broker::Broker& broker,
         absl::StrCat("projects/", spec.project, "/topics/", kCursorPrefix, topic.name, "-refused");
     AFLUENTE_RETURN_IF_ERROR(EnsureCursor(settings, subscriptions));
     AFLUENTE_RETURN_IF_ERROR(EnsureRefusedTopic(settings.refused_topic, broker));
-    broker::wire::ClientOptions options;
-    options.timeout = kTimeout;
-    options.publishes_in_flight_max = kPublishesMax;
-    options.bytes_in_flight_max = kBytesMax;
-    options.google = IsGoogles(topic.forward->endpoint);
-    auto client = broker::wire::PubsubClient::Create(topic.forward->endpoint, options);
-    forwarders_.push_back(
-        source::Forwarder::Create(std::move(settings), subscriptions, broker,
-                                  std::make_unique<GrpcRemoteTopic>(std::move(client)), clock));
+    forwarders_.push_back(source::Forwarder::Create(
+        std::move(settings), subscriptions, broker,
+        std::make_unique<ForwardTopic>(topic.forward->endpoint, clock), clock));
   }
   return absl::OkStatus();
 }

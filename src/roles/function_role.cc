@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/wire/streaming_puller.h"
 #include "function/push/push_door.h"
 #include "function/push/push_function.h"
 #include "host/check.h"
@@ -14,10 +15,12 @@
 #include "host/worker_pool.h"
 #include "http/connection_pool.h"
 #include "http/loopback_guard.h"
+#include "http/problem.h"
 #include "http/server.h"
 #include "identity/key_source.h"
 #include "identity/push_token.h"
 #include "roles/cloud_run.h"
+#include "roles/google_pubsub.h"
 #include "roles/make_transform.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
@@ -28,6 +31,7 @@ namespace afluente::roles {
 namespace {
 
 constexpr std::chrono::milliseconds kGrace{7'000};
+constexpr std::chrono::milliseconds kPullGrace{5'000};  // and some for the acks
 constexpr std::chrono::milliseconds kDoorGrace{1'000};
 constexpr int kBlockingThreads = 4;
 constexpr size_t kBlockingWorkMax = 4'096;
@@ -45,6 +49,7 @@ struct Serving {
   std::unique_ptr<identity::CachedKeySource> keys;
   std::unique_ptr<identity::PushTokenCheck> tokens;
   std::unique_ptr<function::push::PushFunction> function;
+  std::unique_ptr<broker::wire::StreamingPuller> puller;  // nullptr: pushes come
   std::unique_ptr<http::Server> door;
 };
 
@@ -102,10 +107,39 @@ absl::Status OpenFunction(const spec::Spec& spec, const spec::Function& function
   return absl::OkStatus();
 }
 
+void StartPulling(const FunctionOptions& options, const spec::Spec& spec,
+                  const spec::Function& function, Serving& serving) {
+  const std::string address = PubsubAddress(options.google.pubsub);
+  broker::wire::PullerOptions puller;
+  puller.subscription = absl::StrCat(
+      "projects/", spec.project, "/subscriptions/",
+      options.subscription.empty() ? function.name + "-function" : options.subscription);
+  const auto deliver = [&serving, subscription = puller.subscription](
+                           broker::wire::Received received, broker::wire::StreamingPuller& from) {
+    serving.function->Accept(
+        {std::move(received.message), subscription, received.delivery_attempt},
+        [&from, id = std::move(received.ack_id)](const absl::Status& status) mutable {
+          from.Settle(std::move(id), status.ok());
+        });
+  };
+  serving.puller = broker::wire::StreamingPuller::Start(address, PubsubOptions(address), puller,
+                                                        deliver, serving.clock);
+}
+
+// A puller's door tells that the process is there, and takes nothing.
+http::Handler HealthDoor() {
+  return [](const http::Request& request, http::Responder respond) {
+    if (request.path == "/health") {
+      return respond(http::Response::Text(200, "text/plain", "ok\n"));
+    }
+    respond(http::Refusal(nullptr, 404, "This function pulls."));
+  };
+}
+
 absl::Status Open(const FunctionOptions& options, const spec::Spec& spec,
                   const std::string& address, Serving& serving) {
   AFLUENTE_ASSIGN_OR_RETURN(const spec::Function* function, FindFunction(spec, options.function));
-  AFLUENTE_RETURN_IF_ERROR(OpenTokens(options, address, serving));
+  if (!options.pull) AFLUENTE_RETURN_IF_ERROR(OpenTokens(options, address, serving));
   serving.io_threads =
       std::make_unique<http::IoThreads>(std::max(1u, std::thread::hardware_concurrency()));
   serving.workers = std::make_unique<host::WorkerPool>(kBlockingThreads, kBlockingWorkMax);
@@ -121,11 +155,14 @@ absl::Status Open(const FunctionOptions& options, const spec::Spec& spec,
   }
   serving.door = http::Server::Create(
       *serving.io_threads, {},
-      function::push::PushDoor(*serving.function, std::move(check), *serving.workers));
+      options.pull
+          ? HealthDoor()
+          : function::push::PushDoor(*serving.function, std::move(check), *serving.workers));
   AFLUENTE_ASSIGN_OR_RETURN(const uint16_t port, serving.door->Listen(address));
   std::printf("afluente ready  function http://%s:%u\n",
               address.substr(0, address.rfind(':')).c_str(), port);
   std::fflush(stdout);
+  if (options.pull) StartPulling(options, spec, *function, serving);
   return absl::OkStatus();
 }
 
@@ -140,8 +177,10 @@ int RunFunction(const FunctionOptions& options) {
   const absl::Status opened = Open(options, *spec, MainDoor(options.listen, 8081), serving);
   if (!opened.ok()) return FailRole(opened);
   signal.Wait();
+  if (serving.puller) serving.puller->StopReceiving();
   // What was accepted is answered while the door still stands; new pushes are told to come again.
-  serving.function->Stop(kGrace);
+  serving.function->Stop(serving.puller ? kPullGrace : kGrace);
+  serving.puller.reset();  // sends the last acks
   serving.door->Stop(kDoorGrace);
   return 0;
 }

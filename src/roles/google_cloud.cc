@@ -3,11 +3,8 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "host/check.h"
-#include "http/connection_pool.h"
-#include "identity/google_credentials.h"
+#include "roles/google_access.h"
 #include "spec/spec.h"
 #include "warehouse/bigquery/bigquery_catalog.h"
 #include "warehouse/bigquery/bigquery_warehouse.h"
@@ -17,22 +14,6 @@
 namespace afluente::roles {
 namespace {
 
-constexpr std::chrono::seconds kTokenTimeout{10};
-
-identity::Exchange Through(http::ConnectionPool& connections) {
-  return [&connections](const identity::TokenRequest& request) {
-    absl::StatusOr<http::Response> answer = absl::UnavailableError("not answered");
-    absl::Notification done;
-    connections.Send({request.method, request.url, request.headers, request.body}, kTokenTimeout,
-                     [&](absl::StatusOr<http::Response> response) {
-                       answer = std::move(response);
-                       done.Notify();
-                     });
-    done.WaitForNotification();
-    return answer;
-  };
-}
-
 std::string LocationOf(const spec::Spec& spec) {
   return spec.datasets.empty() ? "" : spec.datasets.front().location;
 }
@@ -40,7 +21,7 @@ std::string LocationOf(const spec::Spec& spec) {
 }  // namespace
 
 struct GoogleCloud::State {
-  std::unique_ptr<identity::GoogleCredentials> credentials;  // nullptr: an emulator
+  std::unique_ptr<GoogleAccess> access;
   std::unique_ptr<warehouse::bigquery::RestClient> rest;
   std::unique_ptr<warehouse::bigquery::BigqueryCatalog> catalog;
   std::unique_ptr<warehouse::bigquery::StorageWriter> writer;
@@ -53,14 +34,8 @@ absl::StatusOr<std::unique_ptr<GoogleCloud>> GoogleCloud::Open(const GoogleOptio
                                                                const host::Clock& clock) {
   auto state = std::make_unique<State>();
   const bool emulator = absl::StartsWith(options.bigquery, "http://");
-  warehouse::bigquery::AccessToken token = [] { return std::string(); };
-  if (!emulator) {
-    AFLUENTE_ASSIGN_OR_RETURN(
-        state->credentials,
-        identity::GoogleCredentials::Find(identity::GoogleCredentials::Environment::Read(),
-                                          Through(connections), clock));
-    token = [credentials = state->credentials.get()] { return credentials->Token(); };
-  }
+  AFLUENTE_ASSIGN_OR_RETURN(state->access, GoogleAccess::Find(emulator, connections, clock));
+  const warehouse::bigquery::AccessToken token = state->access->token();
   warehouse::bigquery::RestOptions rest;
   rest.endpoint = options.bigquery;
   state->rest = std::make_unique<warehouse::bigquery::RestClient>(connections, token, clock, rest);

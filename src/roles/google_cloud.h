@@ -26,6 +26,7 @@ namespace afluente::roles {
 struct GoogleOptions {
   std::string bigquery = "https://bigquery.googleapis.com";
   std::string bigquery_storage = "bigquerystorage.googleapis.com:443";
+  std::string pubsub;                // HOST:PORT; empty: PUBSUB_EMULATOR_HOST's, or Google's
   int64_t maximum_bytes_billed = 0;  // of one query; 0 = as the project has it
 };
 

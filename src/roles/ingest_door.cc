@@ -52,14 +52,15 @@ absl::StatusOr<std::string> IngestDoor::Open(const spec::Spec& spec, const std::
   options.project = spec.project;
   options.unpacked_bytes_max = kUnpackedFactor * spec.limits.request_bytes;
   if (spec.access) options.hosts = spec.access->hosts;
+  options.callers_are_known = parts.callers_are_known;
   options.keys_required = spec.sources.api_keys.has_value();
   if (spec.sources.api_keys) {
     for (const spec::ApiKey& key : *spec.sources.api_keys) {
       options.keys.push_back({key.name, absl::HexStringToBytes(key.sha256_hex), key.topics});
     }
   }
-  state_->ingest =
-      source::HttpIngest::Create(std::move(options), parts.publisher, *state_->keys, parts.metrics);
+  state_->ingest = source::HttpIngest::Create(std::move(options), parts.publisher,
+                                              state_->keys.get(), parts.metrics);
   http::ServerOptions server_options;
   server_options.tls = parts.tls;
   server_options.body_bytes_max = spec.limits.request_bytes;

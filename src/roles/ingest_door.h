@@ -30,7 +30,8 @@ class IngestDoor {
   IngestDoor();
   ~IngestDoor();
 
-  // Before the journal may clean. Blocks.
+  // Before the journal may clean. Blocks. Without it a request with an Idempotency-Key is refused:
+  // nothing would remember it.
   absl::Status Recover(const source::DeliveryLog::Parts& parts, const std::string& data_dir);
 
   struct Parts {
@@ -38,6 +39,7 @@ class IngestDoor {
     broker::Publisher& publisher;
     telemetry::Metrics& metrics;
     std::shared_ptr<http::TlsIdentity> tls = nullptr;  // shared by all doors; null: plain
+    bool callers_are_known = false;  // whoever reaches the door may publish, wherever from
   };
   // HOST:PORT with the bound port; empty when `address` is.
   absl::StatusOr<std::string> Open(const spec::Spec& spec, const std::string& address,

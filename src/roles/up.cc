@@ -257,7 +257,7 @@ absl::Status OpenPubsub(const UpOptions& options, Serving& serving) {
 // What the doors of sources remember, before the journal may clean.
 absl::Status RecoverSources(const UpOptions& options, const spec::Spec& spec,
                             broker::Broker& broker, Serving& serving) {
-  const source::DeliveryLog::Parts parts{serving.files, broker, serving.clock};
+  const source::DeliveryLog::Parts parts{serving.files, &broker, serving.clock};
   AFLUENTE_RETURN_IF_ERROR(serving.ingest_door.Recover(parts, options.data_dir));
   return serving.mqtt_door.Recover(spec, parts, options.data_dir);
 }

@@ -57,7 +57,8 @@ class DeliveryLog {
   };
   struct Parts {
     host::FileSystem& files;
-    broker::Topics& topics;
+    // nullptr: the topics are elsewhere and cannot be read, so no mark is found again.
+    broker::Topics* topics;
     const host::Clock& clock;
   };
 
@@ -73,6 +74,9 @@ class DeliveryLog {
   void Start(Snapshot snapshot);
   // Writes what waits and ends the thread.
   void Stop();
+
+  // Whether marks are found again; else the door notes what was stored.
+  bool reads_topics() const { return parts_.topics != nullptr; }
 
   // From then on marks of this topic are found. Blocks until that is durable, at its first call
   // alone. NOT_FOUND when there is no such topic.

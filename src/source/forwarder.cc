@@ -50,7 +50,7 @@ std::string Shortened(std::string text) {
 class WorkingForwarder final : public Forwarder {
  public:
   WorkingForwarder(ForwardSettings settings, broker::Subscriptions& subscriptions,
-                   broker::Publisher& publisher, std::unique_ptr<RemoteTopic> remote,
+                   broker::Publisher& publisher, std::unique_ptr<broker::RemoteTopic> remote,
                    const host::Clock& clock)
       : settings_(std::move(settings)),
         subscriptions_(subscriptions),
@@ -280,7 +280,7 @@ class WorkingForwarder final : public Forwarder {
   broker::Subscriptions& subscriptions_;
   broker::Publisher& publisher_;
   const host::Clock& clock_;
-  const std::unique_ptr<RemoteTopic> remote_;
+  const std::unique_ptr<broker::RemoteTopic> remote_;
   std::unique_ptr<broker::Consumer> consumer_;  // set by the thread, under the lock
   absl::Mutex mutex_;
   absl::CondVar changed_;
@@ -309,7 +309,7 @@ std::optional<event::Draft> ToForward(const std::string& topic, const event::Mes
 std::unique_ptr<Forwarder> Forwarder::Create(ForwardSettings settings,
                                              broker::Subscriptions& subscriptions,
                                              broker::Publisher& publisher,
-                                             std::unique_ptr<RemoteTopic> remote,
+                                             std::unique_ptr<broker::RemoteTopic> remote,
                                              const host::Clock& clock) {
   return std::make_unique<WorkingForwarder>(std::move(settings), subscriptions, publisher,
                                             std::move(remote), clock);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "broker/publisher.h"
+#include "broker/remote_topic.h"
 #include "event/message.h"
 #include "host/clock.h"
 
@@ -33,17 +33,6 @@ struct ForwardSettings {
   double rate = 0;            // messages a second; 0 = no limit
 };
 
-// A topic of another Pub/Sub.
-class RemoteTopic {
- public:
-  virtual ~RemoteTopic() = default;
-  // As broker::Publisher's. Is called from `done` too, and must not block there.
-  virtual void Publish(const std::string& topic, std::vector<event::Draft> batch,
-                       broker::Publisher::Published done) = 0;
-  // Answers what is under way soon; what follows too.
-  virtual void Cancel() = 0;
-};
-
 // Sends a topic's messages on to another Pub/Sub: at least once, in order per ordering key, as fast
 // as the rate allows. While the far side cannot be reached the messages wait in the topic. One that
 // it refuses for itself (INVALID_ARGUMENT) is singled out by halving its batch, published to the
@@ -53,7 +42,7 @@ class Forwarder {
   static std::unique_ptr<Forwarder> Create(ForwardSettings settings,
                                            broker::Subscriptions& subscriptions,
                                            broker::Publisher& publisher,
-                                           std::unique_ptr<RemoteTopic> remote,
+                                           std::unique_ptr<broker::RemoteTopic> remote,
                                            const host::Clock& clock);
   // Stops it; what was sent and not acknowledged is sent again by the next one.
   virtual ~Forwarder() = default;

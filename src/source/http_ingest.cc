@@ -27,7 +27,7 @@ http::Response Busy() {
 
 class WorkingIngest final : public HttpIngest {
  public:
-  WorkingIngest(HttpIngestOptions options, broker::Publisher& publisher, IdempotencyKeys& keys,
+  WorkingIngest(HttpIngestOptions options, broker::Publisher& publisher, IdempotencyKeys* keys,
                 telemetry::Metrics& metrics)
       : options_(std::move(options)),
         ports_{publisher, keys, [this](auto work) { return pool_->Submit(std::move(work)); },
@@ -62,7 +62,7 @@ class WorkingIngest final : public HttpIngest {
       router_.Handle(std::move(request), std::move(respond));
     };
     // A key is nothing that a foreign page makes a browser send.
-    if (options_.keys_required) return routed;
+    if (options_.keys_required || options_.callers_are_known) return routed;
     return http::GuardLoopback(std::move(routed), options_.hosts);
   }
 
@@ -95,6 +95,11 @@ class WorkingIngest final : public HttpIngest {
     }
     std::string stream;
     if (!read->idempotency_key.empty()) {
+      if (ports_.keys == nullptr) {
+        return respond(http::Problem(501, "Not Implemented",
+                                     "Idempotency-Key: this role keeps nothing, so that it could "
+                                     "not tell a request that came before"));
+      }
       const std::string scope = absl::StrCat(who, "\n", topic, "\n", read->idempotency_key);
       stream = absl::BytesToHexString(host::Sha256(scope)).substr(0, 40);
     }
@@ -135,7 +140,7 @@ class WorkingIngest final : public HttpIngest {
 }  // namespace
 
 std::unique_ptr<HttpIngest> HttpIngest::Create(HttpIngestOptions options,
-                                               broker::Publisher& publisher, IdempotencyKeys& keys,
+                                               broker::Publisher& publisher, IdempotencyKeys* keys,
                                                telemetry::Metrics& metrics) {
   return std::make_unique<WorkingIngest>(std::move(options), publisher, keys, metrics);
 }

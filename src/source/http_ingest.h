@@ -23,6 +23,7 @@ struct HttpIngestOptions {
   std::string project;
   std::vector<ApiKey> keys;  // of `api_keys_file`
   bool keys_required = false;
+  bool callers_are_known = false;  // somebody before the door has asked who calls
   std::vector<std::string> hosts;  // besides loopback, where no keys are required
   uint64_t unpacked_bytes_max = 100 << 20;
   int threads = 2;
@@ -34,8 +35,9 @@ struct HttpIngestOptions {
 // role; its handler runs on I/O threads, the rest on threads of its own.
 class HttpIngest {
  public:
+  // `keys` is nullptr where nothing is remembered: a request with an Idempotency-Key is refused.
   static std::unique_ptr<HttpIngest> Create(HttpIngestOptions options, broker::Publisher& publisher,
-                                            IdempotencyKeys& keys, telemetry::Metrics& metrics);
+                                            IdempotencyKeys* keys, telemetry::Metrics& metrics);
   // Waits for the requests under way.
   virtual ~HttpIngest() = default;
   virtual http::Handler handler() = 0;

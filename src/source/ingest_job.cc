@@ -48,13 +48,13 @@ IngestJob::IngestJob(const Ports& ports, std::string topic_name, IngestRequest r
       records_(body_, request_.form, request_.coding, {.body_bytes_max = unpacked_bytes_max}) {}
 
 IngestJob::~IngestJob() {
-  if (claimed_ && !finished_) ports_.keys.Leave(stream_);
+  if (claimed_ && !finished_) ports_.keys->Leave(stream_);
 }
 
 void IngestJob::Run() {
   if (!stream_.empty()) {
     const std::string fingerprint = absl::BytesToHexString(host::Sha256(body_));
-    const auto claim = ports_.keys.Take(stream_, fingerprint);
+    const auto claim = ports_.keys->Take(stream_, fingerprint);
     using State = IdempotencyKeys::State;
     if (claim.state == State::kAnswered) {
       http::Response again = http::Response::Json(claim.status, claim.body);
@@ -73,7 +73,7 @@ void IngestJob::Run() {
     }
     claimed_ = true;
     stored_ = claim.stored;
-    const absl::Status covered = ports_.keys.log().Cover(topic_);
+    const absl::Status covered = ports_.keys->log().Cover(topic_);
     if (!covered.ok()) return Finish(covered);
   }
   Step();
@@ -144,7 +144,7 @@ void IngestJob::Publish(Batch batch) {
     }
     drafts.push_back(std::move(draft));
   }
-  if (!stream_.empty()) ticket_ = ports_.keys.log().Begin(topic_);
+  if (!stream_.empty()) ticket_ = ports_.keys->log().Begin(topic_);
   ports_.publisher.Publish(topic_, std::move(drafts),
                            [self = shared_from_this(), batch = std::move(batch)](
                                absl::StatusOr<std::vector<std::string>> ids) mutable {
@@ -156,13 +156,13 @@ void IngestJob::Publish(Batch batch) {
 void IngestJob::OnPublished(Batch batch, absl::StatusOr<std::vector<std::string>> ids) {
   if (ids.ok()) {
     for (size_t i = 0; i < batch.size() && i < ids->size(); ++i) {
-      if (!stream_.empty()) ports_.keys.Stored(stream_, batch[i].number, (*ids)[i]);
+      if (!stream_.empty()) ports_.keys->Stored(stream_, batch[i].number, (*ids)[i]);
       stored_.Add(batch[i].number, std::move((*ids)[i]));
     }
     accepted_now_ += batch.size();
     next_number_ = std::max(next_number_, batch.back().number + 1);
   }
-  if (ticket_ != 0) ports_.keys.log().End(std::exchange(ticket_, 0));
+  if (ticket_ != 0) ports_.keys->log().End(std::exchange(ticket_, 0));
   if (ids.ok()) batch.clear();
   const bool taken = ports_.submit(
       [self = shared_from_this(), batch = std::move(batch), status = ids.status()]() mutable {
@@ -226,11 +226,11 @@ void IngestJob::Finish(absl::Status stopped) {
   }
   if (!claimed_) return respond_(std::move(response));
   if (!final) {
-    ports_.keys.Leave(stream_);
+    ports_.keys->Leave(stream_);
     return respond_(std::move(response));
   }
   std::string body = response.body;
-  ports_.keys.Answer(
+  ports_.keys->Answer(
       stream_, status, std::move(body),
       [self = shared_from_this(), response = std::move(response)](absl::Status written) mutable {
         if (written.ok()) return self->respond_(std::move(response));

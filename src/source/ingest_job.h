@@ -29,7 +29,7 @@ class IngestJob : public std::enable_shared_from_this<IngestJob> {
  public:
   struct Ports {
     broker::Publisher& publisher;
-    IdempotencyKeys& keys;
+    IdempotencyKeys* keys;  // nullptr: no job has a stream
     // Runs work on a thread that may block; false when too much waits.
     std::function<bool(absl::AnyInvocable<void()>)> submit;
     // How many messages were taken and how many refused, for counting.

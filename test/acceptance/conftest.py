@@ -1,6 +1,8 @@
 """Fixtures of the acceptance suite: the real binary and temporary directories."""
+import contextlib
 import os
 
+import google_cloud
 import pytest
 from google_clients import Clients
 from instance import BINARY, Instance
@@ -61,3 +63,27 @@ def clients(shared):
     made = Clients(shared)
     yield made
     made.close()
+
+
+@pytest.fixture
+def cloud(launch):
+    """An instance that plays Google."""
+    instance = launch(google_cloud.CLOUD, {})
+    google_cloud.make_tables(instance)
+    return instance
+
+
+@pytest.fixture
+def role(tmp_path, cloud):
+    """Starts roles that work with `cloud`; those that a test leaves running are killed after it."""
+    made = []
+
+    def start(command, *flags, **options):
+        made.append(google_cloud.Role(tmp_path, cloud, command, *flags, **options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        with contextlib.suppress(ProcessLookupError, ValueError):
+            if each.process.poll() is None:
+                each.kill()

@@ -1,122 +1,7 @@
-"""The roles of Google Cloud: a function that Pub/Sub pushes to and an API, both over BigQuery's protocols.
-
-Here an instance plays Google: its Pub/Sub door pushes, its BigQuery doors store and answer."""
-import contextlib
-import json
-import socket
-import subprocess
-
-import pytest
+"""The roles of Google Cloud: a function that Pub/Sub pushes to or that pulls, and an API, over BigQuery's protocols."""
 import requests
-from bigquery_client import client_of
-from google.cloud import bigquery
-from google.pubsub_v1 import types
-from instance import BINARY, clean_environment, wait_until, write_pipeline
-
-CLOUD = """
-project: test-project
-topics: {Data: {}}
-datasets: {ds: {}}
-"""
-ROLES = """
-project: test-project
-topics: {Data: {}}
-datasets:
-  ds:
-    tables:
-      events:
-        schema:
-          - {name: id, type: INT64, mode: REQUIRED}
-          - {name: name, type: STRING}
-          - {name: day, type: DATE}
-          - {name: tags, type: STRING, mode: REPEATED}
-functions: {store: {topic: Data, table: ds.events, dead_letter_policy: {max_delivery_attempts: 5}}}
-endpoints:
-  "/events": {sql: events.sql, parameters: {least: INT64}}
-"""
-FILES = {"events.sql": "SELECT id, name, day, tags FROM ds.events WHERE id >= @least ORDER BY id"}
-COLUMNS = [bigquery.SchemaField("id", "INTEGER", mode="REQUIRED"), bigquery.SchemaField("name", "STRING"),
-           bigquery.SchemaField("day", "DATE"), bigquery.SchemaField("tags", "STRING", mode="REPEATED"),
-           bigquery.SchemaField("_message_id", "STRING"), bigquery.SchemaField("_message_row", "INTEGER")]
-LETTERS = [bigquery.SchemaField(name, kind, mode="REQUIRED" if name in ("message_id", "function") else "NULLABLE") for name, kind in (
-    ("message_id", "STRING"), ("topic", "STRING"), ("function", "STRING"), ("publish_time", "TIMESTAMP"), ("data", "BYTES"),
-    ("attributes", "JSON"), ("ordering_key", "STRING"), ("error", "STRING"), ("attempts", "INTEGER"),
-    ("failed_at", "TIMESTAMP"), ("state", "STRING"))]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Role:
-    def __init__(self, tmp_path, cloud, command, *flags):
-        self.spec = write_pipeline(tmp_path / command, ROLES, FILES)
-        self.port = free_port()
-        self.log = open(tmp_path / f"{command}.log", "ab")
-        self.command = [BINARY, command, str(self.spec), "--bigquery-endpoint", cloud.doors["bigquery"],
-                        "--bigquery-storage-endpoint", cloud.doors["bigquery_storage"], *flags]
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL,
-                                        env={**clean_environment(), "PORT": str(self.port)})
-        line = self.process.stdout.readline().decode()
-        assert line.startswith("afluente ready"), line + open(self.log.name, encoding="utf-8").read()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(timeout=30)
-        self.process.stdout.close()
-
-    def terminate(self):
-        self.process.terminate()
-        assert self.process.wait(timeout=20) == 0
-        self.process.stdout.close()
-
-
-@pytest.fixture
-def cloud(launch):
-    instance = launch(CLOUD, {})
-    client = client_of(instance)
-    client.create_table(bigquery.Table("test-project.ds.events", schema=COLUMNS))
-    client.create_table(bigquery.Table("test-project.ds.dead_letters", schema=LETTERS))
-    return instance
-
-
-@pytest.fixture
-def role(tmp_path, cloud):
-    made = []
-
-    def start(command, *flags):
-        made.append(Role(tmp_path, cloud, command, *flags))
-        return made[-1]
-
-    yield start
-    for each in made:
-        with contextlib.suppress(ProcessLookupError, ValueError):
-            if each.process.poll() is None:
-                each.kill()
-
-
-def subscribe(cloud, port):
-    body = {"topic": "projects/test-project/topics/Data", "pushConfig": {"pushEndpoint": f"http://127.0.0.1:{port}/"},
-            "ackDeadlineSeconds": 10}
-    answer = requests.put(f"http://{cloud.doors['pubsub']}/v1/projects/test-project/subscriptions/store", json=body, timeout=30)
-    assert answer.status_code == 200, answer.text
-
-
-def publish(cloud, *payloads):
-    messages = [types.PubsubMessage(data=each if isinstance(each, bytes) else json.dumps(each).encode()) for each in payloads]
-    body = types.PublishRequest.to_json(types.PublishRequest(messages=messages))
-    answer = requests.post(f"http://{cloud.doors['pubsub']}/v1/projects/test-project/topics/Data:publish", data=body, timeout=60)
-    assert answer.status_code == 200, answer.text
-
-
-def counts(cloud):
-    row = cloud.query("SELECT COUNT(*) AS n, COUNT(DISTINCT id) AS ids FROM ds.events")[0]
-    return row["n"], row["ids"]
+from google_cloud import counts, publish, subscribe, subscribe_to_pull
+from instance import wait_until
 
 
 def test_a_pushed_message_is_a_row_that_the_api_answers(cloud, role):
@@ -164,3 +49,52 @@ def test_pushes_of_strangers_are_refused(cloud, role):
     assert answer.status_code == 200, answer.text
     publish(cloud, {"id": 7})
     wait_until(lambda: counts(cloud) == (1, 1), 60, "the row")
+
+
+def backlog(cloud, subscription="store-function"):
+    """Messages that the subscription still has for somebody."""
+    text = cloud.admin("/metrics").text
+    line = next(each for each in text.splitlines()
+                if each.startswith("pubsub_googleapis_com_subscription_num_undelivered_messages{") and f'"{subscription}"' in each)
+    return float(line.rsplit(" ", 1)[1])
+
+
+def test_a_function_that_pulls_stores_and_acknowledges(cloud, role):
+    """Rows, a dead letter, acknowledged after the commit; the door tells that it is there and takes no pushes."""
+    subscribe_to_pull(cloud)
+    function = role("function", "--pull")
+    publish(cloud, {"id": 1, "name": "a"}, {"id": 2}, {"id": "no"})
+    wait_until(lambda: counts(cloud) == (2, 2), 60, "both rows")
+    wait_until(lambda: len(cloud.query("SELECT error FROM ds.dead_letters")) == 1, 60, "the dead letter")
+    wait_until(lambda: backlog(cloud) == 0, 60, "every ack")
+    url = f"http://127.0.0.1:{function.port}/"
+    assert requests.get(url + "health", timeout=60).status_code == 200
+    assert requests.post(url, json={"message": {"messageId": "1", "data": "eyJpZCI6IDF9"}}, timeout=60).status_code == 404
+    function.terminate()
+
+
+def test_a_killed_puller_loses_and_doubles_nothing(cloud, role):
+    subscribe_to_pull(cloud, enableMessageOrdering=True)
+    function = role("function", "--pull")
+    for start in range(0, 2_000, 200):
+        publish(cloud, *({"id": each} for each in range(start, start + 200)))
+        if start % 400 == 0:
+            function.kill()
+            function.start()
+    wait_until(lambda: counts(cloud)[1] == 2_000, 120, "every row")
+    wait_until(lambda: backlog(cloud) == 0, 60, "every ack")
+    assert counts(cloud) == (2_000, 2_000)
+    function.terminate()
+
+
+def test_a_puller_stays_while_pub_sub_is_away(cloud, role):
+    """Its stream is opened again, and what it stored meanwhile is not stored twice."""
+    subscribe_to_pull(cloud)
+    function = role("function", "--pull")
+    publish(cloud, {"id": 1})
+    wait_until(lambda: counts(cloud) == (1, 1), 60, "the row before")
+    cloud.kill()
+    cloud.start(keep_ports=True)
+    publish(cloud, {"id": 2})
+    wait_until(lambda: counts(cloud) == (2, 2), 120, "the row after")
+    function.terminate()

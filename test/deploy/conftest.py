@@ -1,12 +1,14 @@
 """Fixtures of the deploy checks: which tools this machine has, and Terraform against the stand-in provider."""
 import pathlib
 import shutil
+import sys
 
 import pytest
 from images import BASE, CLOUD_RUN, LIMITS, call, import_base
 from terraform import HostOfProviders, Terraform
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "test/acceptance"))  # tokens, and a running instance
 
 
 def need(tool, reason):

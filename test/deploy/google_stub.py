@@ -19,15 +19,22 @@ class Sick(Exception):
     """What `boot` raises for an image that does not become healthy."""
 
 
-def service_of_terraform(name, project="test-project", iap=True):
-    """A Cloud Run service as modules/api makes it, in the Admin API's words; `seed` gives it its first revision."""
+def service_of_terraform(name, container, project="test-project", iap=True):
+    """A Cloud Run service as Terraform makes it, in the Admin API's words; `container` is deployment.Deployment's. `seed` gives it
+    its first revision."""
+    volumes = [{"name": f"secret-{i}", "secret": {"secretName": f"secret-{i}", "items": [{"key": "latest", "path": f} for f in files]}}
+               for i, files in enumerate(container["mounts"].values())]
+    told = {"env": [{"name": n, "value": v} for n, v in container["env"].items()], "args": container["args"],
+            "volumeMounts": [{"name": f"secret-{i}", "mountPath": path} for i, path in enumerate(container["mounts"])]}
     return {"apiVersion": "serving.knative.dev/v1", "kind": "Service",
             "metadata": {"name": name, "namespace": project, "uid": f"uid-{name}", "generation": 1, "resourceVersion": "1",
                          "labels": {"cloud.googleapis.com/location": "us-central1"},
                          "annotations": {"run.googleapis.com/ingress": "all" if iap else "internal",
                                          **({"run.googleapis.com/iap-enabled": "true"} if iap else {})}},
-            "spec": {"template": {"metadata": {"annotations": {}}, "spec": {"containers": [{"image": "hello", "ports": [
-                {"containerPort": 8000}], "resources": {"limits": {"cpu": "1", "memory": "2Gi"}}}]}},
+            "spec": {"template": {"metadata": {"annotations": {}}, "spec": {"containers": [{
+                "image": "hello", **({"ports": [{"containerPort": 8000}]} if iap else {}),
+                "resources": {"limits": {"cpu": "1", "memory": "2Gi"}}, **{k: v for k, v in told.items() if v}}],
+                **({"volumes": volumes} if volumes else {})}},
                 "traffic": [{"latestRevision": True, "percent": 100}]}}
 
 

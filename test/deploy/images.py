@@ -5,9 +5,8 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import time
-
-import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = "localhost/afluente-check"
@@ -20,6 +19,7 @@ ENVIRONMENT.pop("STORAGE_DRIVER", None)
 # Without CAP_SYS_RESOURCE, as in a container without privileges, runc cannot raise these; as root on a machine they do no harm.
 LIMITS = ["--ulimit", "nproc=1000:1000", "--ulimit", "nofile=1024:1024"]
 CLOUD_RUN = ["--memory=2g", "--memory-swap=2g", "--cpus=1", "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges"]
+PIPELINE = "build/image/pipeline"
 WAIT_SECONDS = 60
 
 
@@ -54,13 +54,29 @@ def put_binary_in_context():
         os.utime(target)
 
 
+def put_pipeline_in_context(context=ROOT):
+    """examples/ltm as it is delivered: with the proxy whose assertions the API believes. The issuer of these."""
+    sys.path.append(str(ROOT / "test/acceptance"))
+    from tokens import AUDIENCE, ISSUER, Issuer
+    issuer, pipeline = Issuer(), context / PIPELINE
+    shutil.rmtree(pipeline, ignore_errors=True)
+    shutil.copytree(ROOT / "examples/ltm", pipeline)
+    (pipeline / "keys.json").write_text(json.dumps({"keys": [issuer.jwk()]}), encoding="utf-8")
+    with open(pipeline / "afluente.yaml", "a", encoding="utf-8") as spec:
+        spec.write(f"access:\n  members: [\"user:ana@ltm.example\"]\n  assertion: {{issuer: \"{ISSUER}\", audience: {AUDIENCE}, "
+                   "jwks_uri: \"file:keys.json\"}\n")
+    return issuer
+
+
 def build(role, *options, target=None):
     """An image of deploy/Dockerfile.ROLE with the binary that is already built; its name."""
     import_base()
     put_binary_in_context()
+    if not (ROOT / PIPELINE).exists():
+        put_pipeline_in_context()
     name = f"{PREFIX}/{role}:{target or 'dev'}"
     call("buildah", "build", "--pull-never", "--layers", "--format", "docker", "--build-arg", "BUILDER=prebuilt", "--build-arg",
-         f"DEBIAN_IMAGE={BASE}", *options, *(["--target", target] if target else []), "-f", f"deploy/Dockerfile.{role}",
+         f"DEBIAN_IMAGE={BASE}", "--build-arg", f"PIPELINE={PIPELINE}", *options, *(["--target", target] if target else []), "-f", f"deploy/Dockerfile.{role}",
          "-t", name, ".")
     return name
 
@@ -79,8 +95,16 @@ class Container:
     """A container of ours, gone when the block ends."""
 
     def __init__(self, image, *command, options=()):
+        """Made, with its network, but not started."""
+        self.id = call("podman", "--runtime", "runc", "create", *LIMITS, "--pull=never", *options, image, *command).stdout.strip()
+        call("podman", "--runtime", "runc", "init", self.id)
+        self.pid = self.state()["Pid"]
+        self.begin = None
+
+    def start(self):
         self.begin = time.monotonic()
-        self.id = call("podman", "--runtime", "runc", "run", "-d", *LIMITS, "--pull=never", *options, image, *command).stdout.strip()
+        call("podman", "--runtime", "runc", "start", self.id)
+        return self
 
     def __enter__(self):
         return self
@@ -95,17 +119,6 @@ class Container:
         result = call("podman", "logs", self.id, code=None)
         return result.stdout + result.stderr
 
-    def get(self, url):
-        """Asks until it answers; the answer and the seconds from `podman run` to it."""
-        while True:
-            try:
-                answer = requests.get(url, timeout=5)
-                return answer, time.monotonic() - self.begin
-            except requests.ConnectionError:
-                assert self.state()["Running"], f"exited\n{self.logs()}"
-                assert time.monotonic() - self.begin < WAIT_SECONDS, f"no answer\n{self.logs()}"
-                time.sleep(0.01)
-
     def exec(self, *command, code=0):
         return call("podman", "exec", self.id, *command, code=code)
 
@@ -118,7 +131,7 @@ class Container:
 
     def cgroup(self, controller, name):
         """A figure that the kernel keeps of the container; None where it has cgroups of another version."""
-        pid = self.state()["Pid"]
+        pid = self.pid
         for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             file = pathlib.Path("/sys/fs/cgroup", controllers.split("=")[-1], path.lstrip("/"), name)

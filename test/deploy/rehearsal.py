@@ -1,6 +1,5 @@
 """A whole delivery on one machine: registry, Google's stub, and new revisions that really run, under their own limits."""
 import contextlib
-import os
 import pathlib
 import subprocess
 import time
@@ -8,7 +7,9 @@ import time
 import requests
 from cloudbuild import Runner, copy_sources
 from google_stub import Cloud, GoogleStub, Sick, service_of_terraform
-from images import ROOT, Container, call, free_port, import_base, put_binary_in_context
+from deployment import Deployment, options_of, standin
+from google_inside import ADDRESSES, GoogleInside, ask
+from images import PIPELINE, ROOT, Container, call, free_port, import_base, put_binary_in_context, put_pipeline_in_context
 
 SECONDS = 60
 
@@ -44,11 +45,18 @@ def forget(address):
         call("podman", "rmi", "-f", *names, code=None)
 
 
-class Revisions:
-    """Runs what the stub was told to run: exactly that image, port, CPU and memory, in a network of its own."""
+def mounts_of(pod):
+    """{mount path: [file names]} of a revision."""
+    files = {v["name"]: [i["path"] for i in v["secret"]["items"]] for v in pod.get("volumes", [])}
+    return {m["mountPath"]: files[m["name"]] for m in pod["containers"][0].get("volumeMounts", [])}
 
-    def __init__(self, local):
-        self.local, self.containers, self.started = local, contextlib.ExitStack(), {}
+
+class Revisions:
+    """Runs what the stub was told to run: exactly that image, port, CPU, memory and environment, in a network of its own where a
+    second afluente plays Pub/Sub and BigQuery."""
+
+    def __init__(self, local, folder):
+        self.local, self.folder, self.containers, self.started = local, folder, contextlib.ExitStack(), {}
         self.sick = set()  # (service, tag) whose answers become errors
 
     def boot(self, service, revision, template):
@@ -57,10 +65,14 @@ class Revisions:
         port = (container.get("ports") or [{"containerPort": 8080}])[0]["containerPort"]
         assert limits["memory"].endswith("Gi")
         call("podman", "pull", "--tls-verify=false", image)
-        options = ["--network=none", f"--cpus={limits['cpu']}", f"--memory={limits['memory'][:-2]}g", f"--memory-swap={limits['memory'][:-2]}g",
+        folder = self.folder / revision
+        given = {"env": {e["name"]: e["value"] for e in container.get("env", [])} | ADDRESSES, "mounts": mounts_of(template["spec"])}
+        options = [*options_of(given, folder), "--network=none", f"--cpus={limits['cpu']}", f"--memory={limits['memory'][:-2]}g", f"--memory-swap={limits['memory'][:-2]}g",
                    "--read-only", "--cap-drop=all", "--tmpfs", "/tmp:rw,mode=1777", f"--env=PORT={port}", f"--env=K_SERVICE={service}",
                    f"--env=K_REVISION={revision}", f"--env=K_CONFIGURATION={service}"]
-        run = self.containers.enter_context(Container(image, *self.command(port), options=options))
+        run = self.containers.enter_context(Container(image, *container.get("args", []), options=options))
+        run.google = self.containers.enter_context(GoogleInside(run.pid, folder / "google"))
+        run.start()
         deadline = time.monotonic() + SECONDS
         while self.ask(run, port, "/health")[0] != 200:
             if not run.state()["Running"] or time.monotonic() > deadline:
@@ -70,18 +82,10 @@ class Revisions:
         return revision
 
     @staticmethod
-    def command(port):
-        """The embedded pipeline stands in for the roles, which ask for Google's Pub/Sub and BigQuery."""
-        return ["up", "--api-listen", f"127.0.0.1:{port}", "--pubsub-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
-
-    @staticmethod
     def ask(run, port, path):
         """Asks inside the container's network; (status, body), (0, why) without an answer."""
-        result = subprocess.run(["nsenter", "-t", str(run.state()["Pid"]), "-n", "curl", "-s", "-m", "20", "-w", "\n%{http_code}",
-                                 f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=False,
-                                env={"PATH": os.environ["PATH"]})
-        body, _, code = result.stdout.rpartition("\n")
-        return int(code or 0), body.encode()
+        code, body = ask(run.pid, f"http://127.0.0.1:{port}{path}")
+        return code, body.encode()
 
     def forward(self, service, revision, tag, path):
         if (service, tag) in self.sick:
@@ -104,10 +108,12 @@ class Rehearsal:
         workspace = self.folder / "workspace"
         workspace.mkdir()
         copy_sources(ROOT, workspace)
+        self.issuer = put_pipeline_in_context(workspace)
+        self.deployment = Deployment(standin(self.folder / "mirror"), self.folder / "terraform")
         address = self.stack.enter_context(registry(self.folder))
         self.stack.callback(forget, address)
         runner = Runner(workspace, address, self.say)
-        self.revisions = Revisions(runner.local)
+        self.revisions = Revisions(runner.local, self.folder / "revisions")
         self.stack.enter_context(self.revisions.containers)
         self.cloud = Cloud(self.revisions.boot, self.revisions.forward)
         self.reset()
@@ -122,12 +128,13 @@ class Rehearsal:
     def reset(self):
         """The services as Terraform made them."""
         self.cloud.services.clear()
-        self.cloud.seed(service_of_terraform("api"))
-        self.cloud.seed(service_of_terraform("function-store", iap=False))
+        self.cloud.seed(service_of_terraform("api", self.deployment.container("api")))
+        self.cloud.seed(service_of_terraform("function-store", self.deployment.container("function-store"), iap=False))
 
 
 LOCAL = {  # what a machine without an hour to spare puts in for compiling and for all unit tests
     "_BUILDER": "prebuilt",
+    "_PIPELINE": PIPELINE,
     "_LINT": "bash -n deploy/smoke-test deploy/shift-traffic && python3 -m py_compile deploy/sbom",
     "_TEST": "/afluente version && /afluente validate examples/ltm/afluente.yaml",
 }

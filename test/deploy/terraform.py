@@ -17,6 +17,15 @@ def run(command, cwd, environment, accept=(0,)):
     return result
 
 
+def resources(values):
+    """Every managed resource of a plan's or a state's values."""
+    def walk(module):
+        yield from module.get("resources", [])
+        for child in module.get("child_modules", []):
+            yield from walk(child)
+    return [r for r in walk(values["root_module"]) if r["mode"] == "managed"]
+
+
 class HostOfProviders:
     """A mirror on disk that holds the stand-in under the address where Terraform looks for google."""
 

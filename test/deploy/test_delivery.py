@@ -8,8 +8,10 @@ import pytest
 import yaml
 from cloudbuild import Build, Refused, StepFailed
 from conftest import need
+from google_inside import ask
 from images import ENVIRONMENT, ROOT
 from rehearsal import LOCAL, Rehearsal
+from tokens import HEADER
 
 FILE = ROOT / "deploy/cloudbuild.yaml"
 DELIVER = ["deploy-functions", "deploy-api", "smoke-test", "shift-traffic"]
@@ -78,8 +80,8 @@ def test_the_runner_refuses_what_cloud_build_would(tmp_path, old, new, complaint
 @pytest.fixture(scope="module")
 def delivered(containers, tmp_path_factory):
     """The whole file, executed once."""
-    for tool in ("gcloud", "curl", "nsenter", "docker-registry"):
-        need(tool, "no package registry offers it" if tool == "gcloud" else "tools/bootstrap deploy installs it where it may")
+    for tool in ("gcloud", "terraform", "curl", "nsenter", "docker-registry"):
+        need(tool, "no package registry offers it" if tool in ("gcloud", "terraform") else "tools/bootstrap deploy installs it where it may")
     if not pathlib.Path(ROOT / "build/release/afluente").exists():
         pytest.skip("build/release/afluente is missing: make build")
     lines = []
@@ -132,6 +134,11 @@ def test_the_api_answers_on_port_8000_under_its_limits(delivered):
     """The recorded image, started as recorded: 1 CPU, 2 GiB, a read-only root."""
     run, port = delivered.revisions.started[delivered.first["api"]["status"]["latestReadyRevisionName"]]
     assert port == 8000 and delivered.revisions.ask(run, port, "/health")[0] == 200
+    run.google.make_tables(delivered.deployment.tables())
+    code, text = ask(run.pid, "http://127.0.0.1:8000/app_info/7:sales", headers={HEADER: delivered.issuer.token()})
+    assert code == 200 and json.loads(text)["rows"] == [], text
+    container = delivered.first["api"]["spec"]["template"]["spec"]["containers"][0]
+    assert {e["name"]: e["value"] for e in container["env"]}["AFLUENTE_WAREHOUSE"] == "bigquery"
     limit = run.cgroup("memory", "memory.limit_in_bytes")
     assert limit in (None, 2 << 30)
 

@@ -1,14 +1,18 @@
 """deploy/Dockerfile.api and Dockerfile.function: what is in the images, and that they run as Cloud Run runs them."""
+import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
 import re
 import subprocess
-import threading
+import time
 
 import pytest
-import requests
-from images import CLOUD_RUN, ROOT, Container, build, call, free_port, inspect
+from deployment import Deployment, options_of
+from google_inside import ADDRESSES, BIGQUERY, PROJECT, GoogleInside, ask, run_python
+from images import CLOUD_RUN, ROOT, Container, build, call, inspect, put_pipeline_in_context
+from tokens import HEADER
 
 MIB = 1 << 20
 BUDGET = 120 * MIB
@@ -16,7 +20,7 @@ ROLES = ["api", "function"]
 
 
 @pytest.fixture(scope="session")
-def images(containers):
+def images(containers, issuer):
     if not (ROOT / "build/release/afluente").exists():
         pytest.skip("build/release/afluente is missing: make build")
     return {role: build(role, "--label", "org.opencontainers.image.revision=test") for role in ROLES}
@@ -35,7 +39,7 @@ def test_what_the_image_says(images, role):
     assert config["User"] == "65532:65532"
     assert config["Entrypoint"] == ["/usr/bin/afluente"] and config["Cmd"] == [role]
     assert config["WorkingDir"] == "/pipeline"
-    assert facts["Healthcheck"]["Test"] == ["CMD", "/usr/bin/afluente", "health"]
+    assert facts["Healthcheck"]["Test"] == ["CMD", "/usr/bin/afluente", "health", "--role"]
     assert config["StopSignal"] in ("SIGTERM", "15")
     assert list(config["ExposedPorts"]) == [{"api": "8000/tcp", "function": "8080/tcp"}[role]]
     labels = config["Labels"]
@@ -112,51 +116,135 @@ def test_a_refused_version_stops_the_build(tmp_path):
     assert "no linked Debian package" in bill("", code=1).stderr
 
 
+# The role, as Cloud Run starts it with what Terraform says: a network of its own, where a second afluente plays Google.
+
+PORTS = {"api": 8000, "function": 8080}
+SERVICES = {"api": "api", "function": "function-store"}
+COLD = """
+import http.client, json, time
+begin = {begin}
+while True:
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", {port}, timeout=5)
+        connection.request("GET", "/health")
+        if connection.getresponse().status == 200:
+            break
+    except OSError:
+        pass
+    assert time.monotonic() < begin + 60
+    time.sleep(0.001)
+print(json.dumps(time.monotonic() - begin))
+"""
+LOAD = """
+import json, threading, requests
+failures = []
+def ask():
+    with requests.Session() as session:
+        for _ in range({requests}):
+            answer = session.get("http://127.0.0.1:8000/app_info/7:sales", headers={headers}, timeout=60)
+            if answer.status_code != 200:
+                failures.append(answer.text)
+threads = [threading.Thread(target=ask) for _ in range(8)]
+for t in threads:
+    t.start()
+for t in threads:
+    t.join()
+print(json.dumps(failures))
+"""
+
+
+@pytest.fixture(scope="session")
+def deployment(standin, tmp_path_factory):
+    return Deployment(standin, tmp_path_factory.mktemp("deployment"))
+
+
+@pytest.fixture(scope="session")
+def issuer(containers):
+    """Whose assertions the images believe; before they are built."""
+    return put_pipeline_in_context()
+
+
+@contextlib.contextmanager
+def started(role, images, deployment, folder):
+    """(container, the afluente that plays Google) of a role that answers."""
+    told = deployment.container(SERVICES[role])
+    told["env"] |= ADDRESSES
+    cloud_run = {"PORT": PORTS[role], "K_SERVICE": SERVICES[role], "K_REVISION": f"{role}-1", "K_CONFIGURATION": role}
+    options = ["--network=none", *CLOUD_RUN, "--tmpfs", "/tmp:rw,mode=1777", *options_of(told, folder),
+               *(f"--env={name}={value}" for name, value in cloud_run.items())]
+    with Container(images[role], *told["args"], options=options) as container, GoogleInside(container.pid, folder / "google") as google:
+        google.make_tables(deployment.tables())
+        begin = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            first = pool.submit(run_python, container.pid, COLD.format(begin=begin, port=PORTS[role]))
+            container.start()
+            try:
+                seconds = first.result()
+            except AssertionError as late:
+                raise AssertionError(f"{late}\n{container.logs()}") from late
+        print(f"{role}: `podman start` to the first answer {seconds * 1000:.0f} ms")
+        yield container, google
+
+
 @pytest.fixture(scope="module")
-def running(images):
-    """The api's image as Cloud Run would start it: limits, read-only root, no capability. The embedded pipeline stands in
-    for the role where the binary does not have it yet."""
-    port = free_port()
-    container = Container(images["api"], "up", "--api-listen", f"127.0.0.1:{port}", "--pubsub-listen", "127.0.0.1:0",
-                          "--admin-listen", "127.0.0.1:0", "--proxy-listen", "127.0.0.1:0",
-                          options=["--network=host", *CLOUD_RUN, "--tmpfs", "/tmp:rw,mode=1777"])
-    with container:
-        yield container, f"http://127.0.0.1:{port}"
+def api(issuer, images, deployment, tmp_path_factory):
+    with started("api", images, deployment, tmp_path_factory.mktemp("api")) as (container, google):
+        rows = [{"json": {"app_id": 7, "app_department": "sales", "action_id": n, "user_email": "ana@ltm.example", "date": "2026-11-24"}}
+                for n in range(3)]
+        code, text = ask(google.pid, f"http://{BIGQUERY}/bigquery/v2/projects/{PROJECT}/datasets/enterprise_app_dataset/tables/"
+                         "latest_table/insertAll", {"rows": rows})
+        assert code == 200 and "insertErrors" not in text, text
+        yield container, google
 
 
-def test_health_and_limits(running):
-    container, url = running
-    answer, seconds = container.get(f"{url}/health")
-    print(f"podman run to the first answer: {seconds * 1000:.0f} ms")
-    assert answer.status_code == 200
-    container.exec("/usr/bin/afluente", "health")
+@pytest.fixture(scope="module")
+def function(issuer, images, deployment, tmp_path_factory):
+    with started("function", images, deployment, tmp_path_factory.mktemp("function")) as running:
+        yield running
+
+
+def get(container, path, token=None):
+    return ask(container.pid, f"http://127.0.0.1:8000{path}", headers={HEADER: token} if token else {})
+
+
+def test_the_api_answers_on_port_8000(api, issuer):
+    """Rows of BigQuery for whom the proxy names, nothing for a stranger, health for everybody."""
+    container, _ = api
+    assert get(container, "/health")[0] == 200
+    code, text = get(container, "/app_info/7:sales", issuer.token())
+    assert code == 200 and [row["action_id"] for row in json.loads(text)["rows"]] == [0, 1, 2], text
+    assert get(container, "/app_info/7:sales")[0] == 401
+    assert get(container, "/app_info/7:sales", issuer.token(email="eva@elsewhere.example"))[0] == 403
+
+
+def test_the_function_stores_what_is_pushed(function, deployment):
+    container, google = function
+    assert ask(container.pid, "http://127.0.0.1:8080/", {"message": {"messageId": "1", "data": "e30="}})[0] == 401
+    google.push_to("http://127.0.0.1:8080/", deployment.push_token())
+    google.publish(*({"app_id": n, "app_department": "sales", "action_id": n} for n in range(20)))
+    rows = google.wait_for_rows("SELECT app_id FROM enterprise_app_dataset.latest_table ORDER BY app_id", 20)
+    assert [row[0] for row in rows] == [str(n) for n in range(20)]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_limits_and_health(request, role):
+    container, _ = request.getfixturevalue(role)
+    container.exec("/usr/bin/afluente", "health", "--role")
     limit = container.cgroup("memory", "memory.limit_in_bytes")
     if limit is not None:
         assert limit == 2 << 30
         assert container.cgroup("cpu", "cpu.cfs_quota_us") == container.cgroup("cpu", "cpu.cfs_period_us")
 
 
-def test_the_root_is_read_only(running):
-    container, _ = running
+@pytest.mark.parametrize("role", ROLES)
+def test_the_root_is_read_only(request, role):
+    container, _ = request.getfixturevalue(role)
     assert container.exec("/usr/bin/afluente", "init", "/elsewhere", code=None).returncode != 0
 
 
-def test_under_load_it_stays_within_its_memory(running):
-    container, url = running
-    container.get(f"{url}/health")
-    failures = []
-
-    def ask():
-        with requests.Session() as session:
-            for _ in range(100):
-                if session.get(f"{url}/app_info/7:sales", timeout=60).status_code != 200:
-                    failures.append(1)
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert not failures
+def test_under_load_it_stays_within_its_memory(api, issuer):
+    container, _ = api
+    assert not run_python(container.pid, LOAD.format(requests=100, headers={HEADER: issuer.token()}))
     assert container.state()["Running"] and not container.state()["OOMKilled"]
     peak = container.cgroup("memory", "memory.max_usage_in_bytes")
     if peak is not None:
@@ -164,19 +252,18 @@ def test_under_load_it_stays_within_its_memory(running):
         assert peak < 2 << 30
 
 
-def test_frozen_between_requests(running):
+def test_frozen_between_requests(api):
     """Cloud Run takes the CPU away between requests: after a pause it answers as before."""
-    container, url = running
-    container.get(f"{url}/health")
+    container, _ = api
     call("podman", "pause", container.id)
     call("podman", "unpause", container.id)
-    assert container.get(f"{url}/health")[0].status_code == 200
+    assert get(container, "/health")[0] == 200
 
 
-def test_sigterm(running):
-    """Last: it ends the container."""
-    container, url = running
-    container.get(f"{url}/health")
+@pytest.mark.parametrize("role", ROLES)
+def test_sigterm(request, role):
+    """Last of each role: it ends the container."""
+    container, _ = request.getfixturevalue(role)
     code, seconds = container.terminate()
     assert code == 0 and seconds < 10, f"exit code {code} after {seconds:.1f} s\n{container.logs()}"
 

@@ -59,3 +59,19 @@ def test_is_hardened_and_whole(role):
         assert selector.items() <= labels.items()
     assert of(role, "NetworkPolicy")["spec"]["ingress"][0]["ports"] == [{"port": ROLES[role]}]
     assert of(role, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == role
+
+
+def test_mqtt_is_tls_only_and_keeps_its_sessions():
+    pod = of("mqtt", "StatefulSet")["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert container["args"][0] == "ingest" and "--mqtts-listen" in container["args"] and "--mqtt-listen" not in container["args"]
+    assert container["args"][container["args"].index("--data-dir") + 1] in [m["mountPath"] for m in container["volumeMounts"]]
+    assert container["securityContext"]["readOnlyRootFilesystem"] and pod["securityContext"]["runAsNonRoot"]
+    assert of("mqtt", "StatefulSet")["spec"]["replicas"] == 1
+    assert of("mqtt", "Service")["spec"]["type"] == "LoadBalancer"
+
+
+def test_a_puller_is_told_to_pull():
+    container = of("puller", "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container["args"] == ["function", "--pull"]
+    assert not [e for e in container["env"] if e["name"].startswith("AFLUENTE_PUSH_")]

@@ -6,7 +6,7 @@ import sys
 import pytest
 import requests
 import yaml
-from terraform import Terraform
+from terraform import Terraform, resources
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/acceptance"))
@@ -33,21 +33,11 @@ def type_text(c):
     return f"ARRAY<{text}>" if c["mode"] == "REPEATED" else text
 
 
-def resources(plan):
-    def walk(module):
-        yield from module.get("resources", [])
-        for child in module.get("child_modules", []):
-            yield from walk(child)
-    return [r for r in walk(plan["planned_values"]["root_module"]) if r["mode"] == "managed"]
-
-
-
-
 def cloud(tf):
     """What the deployment has, after it was applied to the stand-in's cloud."""
     tf.apply()
     state = json.loads(tf("show", "-json").stdout)
-    made = resources({"planned_values": state["values"]})
+    made = resources(state["values"])
     of = lambda kind: [r["values"] for r in made if r["type"] == kind]  # noqa: E731
     world = {"topics": {}, "subscriptions": {}, "datasets": {}, "tables": {}}
     for t in of("google_pubsub_topic"):

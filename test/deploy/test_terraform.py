@@ -88,6 +88,7 @@ def test_one_more_topic_is_one_more_topic(orders):
         changes = orders.changes()
         created = {a for a, actions in changes.items() if actions == ["create"]}
         assert created == {'module.pipeline.module.ingest.google_pubsub_topic.topic["Refunds"]',
+                           'module.pipeline.module.ingest.google_pubsub_topic_iam_member.ingest_publishes["Refunds"]',
                            f'module.pipeline.module.ingest.google_pubsub_topic_iam_member.publisher["Refunds {publisher}"]'}
         # Dashboard and alert count the new topic's messages too.
         assert set(changes) - created == {
@@ -105,7 +106,7 @@ def test_what_gcloud_delivers_stays(orders):
         values["traffic"] = [{"percent": 100, "revision": "orders-api-00007-abc", "tag": None,
                               "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"}]
         values["client"], values["client_version"] = "gcloud", "528.0.0"
-    for name in ("orders-api", "orders-function-store-orders", "orders-function-store-payments"):
+    for name in ("orders-api", "orders-function-store-orders", "orders-function-store-payments", "orders-ingest"):
         orders.by_hand("google_cloud_run_v2_service", deliver, name=name)
     assert orders.changes() == {}
 
@@ -164,7 +165,7 @@ def test_who_may_do_what(orders):
         for r in module.get("resources", []):
             v = r["values"]
             for member in v.get("members") or [v["member"]] if "role" in v else []:
-                on = v.get("subscription") or v.get("topic") or v.get("table_id") or v.get("cloud_run_service_name") \
+                on = v.get("subscription") or v.get("topic") or v.get("table_id") or v.get("secret_id") or v.get("cloud_run_service_name") \
                     or v.get("name") or v.get("repository") or v.get("service_account_id", "").split("/")[-1].split("@")[0] \
                     or v.get("dataset_id") or "project"
                 grants.add((member.split(":")[1].split("@")[0], v["role"].split("/")[1], on.split("/")[-1]))
@@ -185,10 +186,13 @@ def test_who_may_do_what(orders):
         (role("build"), "artifactregistry.writer", "orders-afluente"),
         (role("build"), "run.developer", "orders-api"),
         (role("build"), "iam.serviceAccountUser", role("api")), (role("build"), "iam.serviceAccountUser", role("function")),
+        (role("build"), "iam.serviceAccountUser", role("ingest")),
         (role("build"), "iam.serviceAccountTokenCreator", role("smoke")),
+        (role("api"), "secretmanager.secretAccessor", "orders-api-cursor-key"),
+        ("shop", "run.invoker", "orders-ingest"), (role("build"), "run.developer", "orders-ingest"),
     }
     expected |= {(role("function"), "bigquery.dataEditor", t) for t in ("orders", "payments", "dead_letters")}
-    expected |= {("shop", "pubsub.publisher", t) for t in ("Orders", "Orders-dead", "Payments")}
+    expected |= {(who, "pubsub.publisher", t) for who in ("shop", role("ingest")) for t in ("Orders", "Orders-dead", "Payments")}
     for f in ("store_orders", "store_payments"):
         service = f"orders-function-{f.replace('_', '-')}"
         expected |= {(agent, "pubsub.publisher", f"{f}-undeliverable"), (agent, "pubsub.subscriber", f"{f}-function"),

@@ -15,6 +15,9 @@ MUTANTS = {
         "less memory": ("cpu = var.resources.cpu, memory = var.resources.memory", 'cpu = "1", memory = "512Mi"', "The API has 1 CPU and 2Gi."),
         "no instance": ("min_instance_count = var.resources.min_instances", "min_instance_count = 0", "One instance of the API is always there."),
         "another's account": ("= var.service_account", '= "shared@test-project.iam.gserviceaccount.com"', "The API has its own account."),
+        "another warehouse": ('AFLUENTE_WAREHOUSE   = "bigquery"', 'AFLUENTE_WAREHOUSE   = "embedded"', "The API is told that its warehouse is BigQuery and where its key is."),
+        "key elsewhere": ("basename(local.environment.AFLUENTE_SECRET_FILE)", '"secret"', "The key is mounted where the API looks."),
+        "key unread": ('"roles/secretmanager.secretAccessor"', '"roles/secretmanager.viewer"', "The API may read its key."),
     },
     "function": {
         "public": ("INGRESS_TRAFFIC_INTERNAL_ONLY", "INGRESS_TRAFFIC_ALL", "The function is reached from inside Google's network only."),

@@ -58,6 +58,26 @@ run "service" {
   }
 }
 
+run "environment" {
+  command = plan
+  module {
+    source = "./modules/api"
+  }
+
+  assert {
+    condition     = { for e in google_cloud_run_v2_service.api.template[0].containers[0].env : e.name => e.value } == tomap({ AFLUENTE_WAREHOUSE = "bigquery", AFLUENTE_SECRET_FILE = "/secrets/api/key" })
+    error_message = "The API is told that its warehouse is BigQuery and where its key is."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.api.template[0].containers[0].volume_mounts[0].mount_path == "/secrets/api" && google_cloud_run_v2_service.api.template[0].volumes[0].secret[0].items[0].path == "key"
+    error_message = "The key is mounted where the API looks."
+  }
+  assert {
+    condition     = google_secret_manager_secret_iam_member.api_reads_key.member == "serviceAccount:${var.service_account}" && google_secret_manager_secret_iam_member.api_reads_key.role == "roles/secretmanager.secretAccessor"
+    error_message = "The API may read its key."
+  }
+}
+
 run "callers" {
   command = plan
   module {

@@ -1,4 +1,4 @@
-# Five accounts, and as little as possible for a whole project.
+# Six accounts, and as little as possible for a whole project.
 mock_provider "google" {}
 
 variables {
@@ -13,7 +13,7 @@ run "accounts" {
   }
 
   assert {
-    condition     = toset([for a in google_service_account.role : a.account_id]) == toset(["orders-afluente-api", "orders-afluente-build", "orders-afluente-function", "orders-afluente-push", "orders-afluente-smoke"])
+    condition     = toset([for a in google_service_account.role : a.account_id]) == toset(["orders-afluente-api", "orders-afluente-build", "orders-afluente-function", "orders-afluente-ingest", "orders-afluente-push", "orders-afluente-smoke"])
     error_message = "One account for each role."
   }
   assert {

@@ -1,14 +1,11 @@
 #include "broker/wire/client.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
-
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
+#include "broker/wire/client_parts.h"
 #include "broker/wire/grpc_bytes.h"
 #include "broker/wire/translate.h"
 #include "google/protobuf/arena.h"
@@ -17,9 +14,6 @@
 
 namespace afluente::broker::wire {
 namespace {
-
-// A whole publish, so that it can be sent again.
-constexpr int kRetryBytesMax = 20 << 20;
 
 // What may be in flight at once. Thread-safe.
 class InFlight {
@@ -79,21 +73,6 @@ uint64_t AddDraft(event::Draft& draft, pubsub::PublishRequest& request) {
   return bytes;
 }
 
-Received ToReceived(pubsub::ReceivedMessage& from) {
-  event::Draft draft = ToDraft(*from.mutable_message());
-  Received received;
-  received.ack_id = std::move(*from.mutable_ack_id());
-  received.message.data = std::move(draft.data);
-  received.message.attributes = std::move(draft.attributes);
-  received.message.ordering_key = std::move(draft.ordering_key);
-  received.message.message_id = from.message().message_id();
-  const auto& time = from.message().publish_time();
-  received.message.publish_time = host::WallTime(
-      std::chrono::seconds(time.seconds()) +
-      std::chrono::floor<std::chrono::microseconds>(std::chrono::nanoseconds(time.nanos())));
-  return received;
-}
-
 class GrpcPubsubClient final : public PubsubClient {
  public:
   GrpcPubsubClient(std::shared_ptr<grpc::Channel> channel, const ClientOptions& options)
@@ -110,7 +89,7 @@ class GrpcPubsubClient final : public PubsubClient {
     call->request->set_topic(topic);
     for (event::Draft& draft : batch) call->bytes += AddDraft(draft, *call->request);
     in_flight_.Enter(call->bytes);
-    Prepare(call->context);
+    PrepareCall(options_, call->context);
     {
       absl::MutexLock lock(&mutex_);
       calls_.insert(call);
@@ -174,16 +153,12 @@ class GrpcPubsubClient final : public PubsubClient {
   }
 
  private:
-  void Prepare(grpc::ClientContext& context) const {
-    context.set_deadline(std::chrono::system_clock::now() + options_.timeout);
-    if (!options_.token.empty()) context.AddMetadata("authorization", "Bearer " + options_.token);
-  }
   template <typename Stub, typename Request, typename Response>
   absl::Status Run(Stub& stub,
                    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                    const Request& request, Response& response) const {
     grpc::ClientContext context;
-    Prepare(context);
+    PrepareCall(options_, context);
     return FromGrpc((stub.*method)(&context, request, &response));
   }
   void Answer(std::unique_ptr<PublishCall> call, const grpc::Status& status) {
@@ -216,22 +191,7 @@ class GrpcPubsubClient final : public PubsubClient {
 
 std::unique_ptr<PubsubClient> PubsubClient::Create(const std::string& address,
                                                    const ClientOptions& options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  // The door is plain HTTP/2; a proxy of the environment is not meant for it.
-  if (!options.google) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  // A refusal for want of room stored nothing, so sending it again cannot double a message.
-  arguments.SetServiceConfigJSON(R"({"methodConfig": [{
-      "name": [{"service": "google.pubsub.v1.Publisher", "method": "Publish"}],
-      "retryPolicy": {"maxAttempts": 5, "initialBackoff": "0.05s", "maxBackoff": "2s",
-                      "backoffMultiplier": 3, "retryableStatusCodes": ["RESOURCE_EXHAUSTED"]}}]})");
-  arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, kRetryBytesMax);
-  const auto credentials = options.google ? grpc::GoogleDefaultCredentials()
-                           : options.tls  ? grpc::SslCredentials(grpc::SslCredentialsOptions())
-                                          : grpc::InsecureChannelCredentials();
-  return std::make_unique<GrpcPubsubClient>(
-      grpc::CreateCustomChannel(address, credentials, arguments), options);
+  return std::make_unique<GrpcPubsubClient>(ConnectPubsub(address, options), options);
 }
 
 }  // namespace afluente::broker::wire

@@ -27,7 +27,8 @@ struct ClientOptions {
 // A message as a client receives it.
 struct Received {
   std::string ack_id;
-  event::Message message;  // without a sequence, which the protocol does not carry
+  event::Message message;        // without a sequence, which the protocol does not carry
+  int64_t delivery_attempt = 0;  // 0 = the subscription does not count attempts
 };
 
 // A client of google.pubsub.v1 over gRPC, for the commands. Thread-safe. The destructor waits for

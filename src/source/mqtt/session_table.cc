@@ -25,6 +25,11 @@ std::string ReleaseNote(const std::string& stream, uint64_t serial) {
   return absl::StrCat("R\n", stream, "\n", serial);
 }
 
+// A message is stored where no mark of it can be read.
+std::string StoredNote(const std::string& stream, uint64_t serial, uint16_t packet_id) {
+  return absl::StrCat("Q\n", stream, "\n", serial, "\n", packet_id);
+}
+
 std::string EndNote(const std::string& stream) { return absl::StrCat("D\n", stream); }
 
 }  // namespace
@@ -77,6 +82,13 @@ void SessionTable::RestoreNote(const std::string& note,
   if (found == sessions_.end() || found->second.stream != fields[1]) return;
   uint64_t serial = 0;
   if (fields[0] == "D") sessions_.erase(found);
+  uint32_t packet_id = 0;
+  if (fields[0] == "Q" && fields.size() == 4 && absl::SimpleAtoi(fields[2], &serial) &&
+      absl::SimpleAtoi(fields[3], &packet_id)) {
+    found->second.next_serial = std::max(found->second.next_serial, serial + 1);
+    found->second.receipts[static_cast<uint16_t>(packet_id)] = {serial, true, nullptr};
+    return;
+  }
   if (fields[0] != "R" || fields.size() != 3 || !absl::SimpleAtoi(fields[2], &serial)) return;
   Session& session = found->second;
   session.released.push_back(serial);
@@ -262,6 +274,7 @@ SessionTable::Received SessionTable::Receive(const std::string& client_id, uint6
 void SessionTable::Finish(const std::string& client_id, uint16_t packet_id, uint64_t serial,
                           const absl::Status& status) {
   Stored waiter;
+  std::string note;
   {
     absl::MutexLock lock(&mutex_);
     const auto session = sessions_.find(client_id);
@@ -272,8 +285,18 @@ void SessionTable::Finish(const std::string& client_id, uint16_t packet_id, uint
     found->second.waiter = nullptr;
     found->second.durable = status.ok();
     if (!status.ok()) session->second.receipts.erase(found);
+    if (status.ok() && session->second.expiry > 0 && !log_.reads_topics()) {
+      note = StoredNote(session->second.stream, serial, packet_id);
+    }
   }
-  if (waiter) waiter(status);
+  if (note.empty()) {
+    if (waiter) waiter(status);
+    return;
+  }
+  // The message is stored whatever becomes of the note, which only a crash would ask for.
+  log_.Append(std::move(note), [waiter = std::move(waiter)](const absl::Status&) mutable {
+    if (waiter) waiter(absl::OkStatus());
+  });
 }
 
 void SessionTable::Release(const std::string& client_id, uint64_t owner, uint16_t packet_id,

@@ -32,7 +32,7 @@ class SessionTableTest : public testing::Test {
   void Start() {
     DeliveryLog::Recovered recovered;
     auto log =
-        DeliveryLog::Open({files_, broker_.broker(), broker_.clock()}, "data/mqtt", {}, recovered);
+        DeliveryLog::Open({files_, &broker_.broker(), broker_.clock()}, "data/mqtt", {}, recovered);
     ASSERT_TRUE(log.ok()) << log.status();
     log_ = *std::move(log);
     table_ = std::make_unique<SessionTable>(*log_, broker_.clock(), 10);

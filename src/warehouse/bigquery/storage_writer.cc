@@ -1,16 +1,11 @@
 #include "warehouse/bigquery/storage_writer.h"
 
-#include <google/cloud/bigquery/storage/v1/storage.grpc.pb.h>
-#include <grpcpp/grpcpp.h>
-
-#include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "host/check.h"
-#include "host/random.h"
 #include "schema/text.h"
 #include "warehouse/bigquery/row_proto.h"
+#include "warehouse/bigquery/storage_channel.h"
 #include "warehouse/bigquery/table_resource.h"
 
 namespace afluente::warehouse::bigquery {
@@ -28,24 +23,6 @@ std::string StreamName(const TableName& table) {
                 "/streams/_default");
 }
 
-absl::Status FromGrpc(int code, const std::string& message) {
-  return absl::Status(static_cast<absl::StatusCode>(code), message);
-}
-
-bool MayTryAgain(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status) ||
-         absl::IsInternal(status) || absl::IsAborted(status) || absl::IsDeadlineExceeded(status);
-}
-
-absl::Status StatusOf(const storage::AppendRowsResponse& response) {
-  if (response.row_errors_size() > 0) {
-    const storage::RowError& first = response.row_errors(0);
-    return absl::InvalidArgumentError(Concat("row ", first.index(), ": ", first.message()));
-  }
-  if (!response.has_error()) return absl::OkStatus();
-  return FromGrpc(response.error().code(), response.error().message());
-}
-
 // The rows from `at` on that fit into a request.
 void AddRows(const std::vector<std::string>& encoded, size_t& at, storage::ProtoRows* rows) {
   size_t bytes = 0;
@@ -58,24 +35,11 @@ void AddRows(const std::vector<std::string>& encoded, size_t& at, storage::Proto
 
 }  // namespace
 
-struct StorageWriter::Channel {
-  std::shared_ptr<grpc::Channel> channel;  // as gRPC has it
-  std::unique_ptr<storage::BigQueryWrite::Stub> stub;
-};
-
 StorageWriter::StorageWriter(AccessToken token, const host::Clock& clock, StorageOptions options)
     : token_(std::move(token)),
       clock_(clock),
       options_(std::move(options)),
-      channel_(std::make_unique<Channel>()) {
-  std::shared_ptr<grpc::ChannelCredentials> credentials =
-      options_.plaintext ? grpc::InsecureChannelCredentials()
-                         : grpc::SslCredentials(grpc::SslCredentialsOptions());
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(16 << 20);
-  channel_->channel = grpc::CreateCustomChannel(options_.endpoint, credentials, arguments);
-  channel_->stub = storage::BigQueryWrite::NewStub(channel_->channel);
-}
+      channel_(DialStorage(options_)) {}
 
 StorageWriter::~StorageWriter() = default;
 
@@ -83,12 +47,9 @@ absl::Status StorageWriter::WriteOnce(const RowsToWrite& rows,
                                       const std::vector<std::string>& encoded,
                                       milliseconds timeout) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + timeout);
-  AFLUENTE_ASSIGN_OR_RETURN(const std::string token, token_());
-  if (!token.empty()) context.AddMetadata("authorization", Concat("Bearer ", token));
   const std::string stream_name = StreamName(rows.table.name);
-  // By this header the service finds the stream's home.
-  context.AddMetadata("x-goog-request-params", Concat("write_stream=", stream_name));
+  AFLUENTE_RETURN_IF_ERROR(
+      PrepareStorageCall(token_, timeout, Concat("write_stream=", stream_name), context));
   const auto stream = channel_->stub->AppendRows(&context);
   absl::Status refused;
   for (size_t at = 0; at < encoded.size() && refused.ok();) {
@@ -107,7 +68,7 @@ absl::Status StorageWriter::WriteOnce(const RowsToWrite& rows,
   stream->WritesDone();
   const grpc::Status ended = stream->Finish();
   if (!refused.ok()) return refused;
-  return FromGrpc(static_cast<int>(ended.error_code()), ended.error_message());
+  return FromGrpc(ended);
 }
 
 absl::Status StorageWriter::Write(const RowsToWrite& rows, host::MonotonicTime deadline) {
@@ -121,17 +82,8 @@ absl::Status StorageWriter::Write(const RowsToWrite& rows, host::MonotonicTime d
           Concat("row ", encoded.size() - 1, " is larger than ", kRequestBytesMax, " bytes"));
     }
   }
-  milliseconds pause = options_.pause_first;
-  while (true) {
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - clock_.Monotonic());
-    if (left <= milliseconds(0)) return absl::DeadlineExceededError("no time left to write rows");
-    const absl::Status status = WriteOnce(rows, encoded, std::min(left, options_.attempt_timeout));
-    if (status.ok() || !MayTryAgain(status)) return status;
-    const milliseconds wait(host::RandomUint64() % static_cast<uint64_t>(pause.count()) + 1);
-    if (clock_.Monotonic() + wait >= deadline) return status;
-    std::this_thread::sleep_for(wait);
-    pause = std::min(pause * 2, options_.pause_max);
-  }
+  return TryUntil(clock_, options_, deadline,
+                  [&](milliseconds timeout) { return WriteOnce(rows, encoded, timeout); });
 }
 
 }  // namespace afluente::warehouse::bigquery

@@ -12,6 +12,8 @@
 
 namespace afluente::warehouse::bigquery {
 
+struct StorageChannel;
+
 struct StorageOptions {
   std::string endpoint = "bigquerystorage.googleapis.com:443";
   bool plaintext = false;  // an emulator
@@ -42,14 +44,13 @@ class StorageWriter {
   absl::Status Write(const RowsToWrite& rows, host::MonotonicTime deadline);
 
  private:
-  struct Channel;
   absl::Status WriteOnce(const RowsToWrite& rows, const std::vector<std::string>& encoded,
                          std::chrono::milliseconds timeout);
 
   const AccessToken token_;
   const host::Clock& clock_;
   const StorageOptions options_;
-  const std::unique_ptr<Channel> channel_;
+  const std::unique_ptr<StorageChannel> channel_;
 };
 
 }  // namespace afluente::warehouse::bigquery

@@ -3,6 +3,39 @@
 locals {
   units  = { Mi = 1, Gi = 1024 }
   memory = { for name, size in { instance = var.resources.memory, process = var.memory_limit } : name => tonumber(regex("^[0-9]+", size)) * local.units[regex("Mi|Gi", size)] }
+
+  environment = {
+    AFLUENTE_WAREHOUSE   = "bigquery"
+    AFLUENTE_SECRET_FILE = "/secrets/api/key"
+  }
+}
+
+# Signs the cursors and tags of all instances. Its first value is chance and lies in the state; a version added by hand is
+# taken by the next revision, and pages that were begun before answer 400 then.
+resource "google_secret_manager_secret" "cursor_key" {
+  project   = var.project_id
+  secret_id = "${var.name}-cursor-key"
+  labels    = var.labels
+
+  replication {
+    auto {}
+  }
+}
+
+resource "google_secret_manager_secret_version" "cursor_key" {
+  secret      = google_secret_manager_secret.cursor_key.id
+  secret_data = substr(sha256("${uuid()}${uuid()}"), 0, 32)
+
+  lifecycle {
+    ignore_changes = [secret_data]
+  }
+}
+
+resource "google_secret_manager_secret_iam_member" "api_reads_key" {
+  project   = var.project_id
+  secret_id = google_secret_manager_secret.cursor_key.secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = "serviceAccount:${var.service_account}"
 }
 
 resource "google_cloud_run_v2_service" "api" {
@@ -33,6 +66,19 @@ resource "google_cloud_run_v2_service" "api" {
         container_port = var.resources.port
       }
 
+      dynamic "env" {
+        for_each = local.environment
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      volume_mounts {
+        name       = "cursor-key"
+        mount_path = dirname(local.environment.AFLUENTE_SECRET_FILE)
+      }
+
       resources {
         limits            = { cpu = var.resources.cpu, memory = var.resources.memory }
         startup_cpu_boost = true
@@ -53,7 +99,21 @@ resource "google_cloud_run_v2_service" "api" {
         }
       }
     }
+
+    volumes {
+      name = "cursor-key"
+      secret {
+        secret = google_secret_manager_secret.cursor_key.secret_id
+        items {
+          version = "latest"
+          path    = basename(local.environment.AFLUENTE_SECRET_FILE)
+        }
+      }
+    }
   }
+
+  # The first revision mounts the key.
+  depends_on = [google_secret_manager_secret_version.cursor_key, google_secret_manager_secret_iam_member.api_reads_key]
 
   lifecycle {
     # Cloud Build delivers: its gcloud writes these, and Terraform must not undo them.

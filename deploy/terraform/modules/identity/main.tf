@@ -4,6 +4,7 @@ locals {
   accounts = {
     api      = "Answers queries: reads the pipeline's datasets."
     function = "Stores messages: writes the pipeline's tables."
+    ingest   = "Takes what comes over HTTP or MQTT: publishes to the pipeline's topics."
     push     = "Pub/Sub's identity when it calls the function; may call it and nothing else."
     build    = "Builds, pushes and deploys images."
     smoke    = "Asks the API for its health through Identity-Aware Proxy before traffic moves."

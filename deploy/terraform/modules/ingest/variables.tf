@@ -54,3 +54,21 @@ variable "publishers" {
     error_message = "publishers: allUsers would let the whole internet publish."
   }
 }
+
+variable "service" {
+  description = "The service of POST /ingest/{topic}; null: there is none."
+  type = object({
+    name                = string
+    region              = string
+    image               = string
+    account             = string
+    max_instances       = number
+    memory              = string
+    deletion_protection = bool
+  })
+
+  validation {
+    condition     = var.service == null || length(var.publishers) > 0
+    error_message = "sources.http needs access.roles.publisher: nobody could call the service."
+  }
+}

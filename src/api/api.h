@@ -19,6 +19,7 @@ struct Endpoint;
 }
 namespace afluente::telemetry {
 class Metrics;
+class Tracer;
 }
 namespace afluente::warehouse {
 class Warehouse;
@@ -40,6 +41,7 @@ struct ApiOptions {
   Identify identify;
   size_t cache_bytes_max = 64 << 20;
   const host::Clock* clock = nullptr;  // the system's when nullptr; outlives the Api
+  telemetry::Tracer* tracer = nullptr;  // outlives the Api; nullptr: no traces
 };
 
 // The HTTP API: the spec's endpoints, /health, /openapi.json and /docs. Made by roles/, which also

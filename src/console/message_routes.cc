@@ -19,6 +19,7 @@
 #include "spec/spec.h"
 #include "telemetry/metric_names.h"
 #include "telemetry/metrics.h"
+#include "telemetry/trace_context.h"
 #include "warehouse/catalog.h"
 
 namespace afluente::console {
@@ -55,14 +56,6 @@ absl::StatusOr<Found> FindMessage(const std::string& id, const ConsolePorts& por
   return absl::NotFoundError(absl::StrCat(id, ": no topic here has given this id"));
 }
 
-warehouse::Parameter Text(const char* name, const std::string& text) {
-  warehouse::Parameter parameter;
-  parameter.name = name;
-  parameter.type.kind = schema::TypeKind::kString;
-  parameter.value.data = text;
-  return parameter;
-}
-
 std::optional<uint64_t> BacklogOf(const std::string& function, const ConsolePorts& ports) {
   for (const auto& [labels, backlog] : ports.metrics.Gauges(telemetry::kFunctionBacklog)) {
     if (labels == telemetry::Labels{{"function", function}}) return static_cast<uint64_t>(backlog);
@@ -90,7 +83,7 @@ absl::StatusOr<json> OutcomeOf(const std::string& id, const Found& found,
         ReadRows(ports,
                  absl::StrCat("SELECT error, attempts, failed_at, state FROM `", letters,
                               "` WHERE message_id = @id AND function = @function"),
-                 {Text("id", id), Text("function", function.name)}, kRowsShown));
+                 {TextParameter("id", id), TextParameter("function", function.name)}, kRowsShown));
   }
   if (ports.catalog.FindTable({ports.spec.project, function.dataset, function.table})) {
     AFLUENTE_ASSIGN_OR_RETURN(
@@ -98,7 +91,7 @@ absl::StatusOr<json> OutcomeOf(const std::string& id, const Found& found,
         ReadRows(ports,
                  absl::StrCat("SELECT * FROM `", function.dataset, ".", function.table,
                               "` WHERE _message_id = @id ORDER BY _message_row"),
-                 {Text("id", id)}, kRowsShown));
+                 {TextParameter("id", id)}, kRowsShown));
   }
   if (!outcome["rows"].empty()) {
     outcome["outcome"] = "stored";
@@ -128,6 +121,10 @@ absl::StatusOr<std::string> Follow(const std::string& id, const ConsolePorts& po
         schema::FormatRfc3339(found.message->publish_time.time_since_epoch().count());
     answer["ordering_key"] = found.message->ordering_key;
     answer["attributes"] = std::move(attributes);
+    const std::string* trace =
+        event::FindAttribute(found.message->attributes, telemetry::kTraceAttribute);
+    const auto context = trace == nullptr ? std::nullopt : telemetry::ParseTraceparent(*trace);
+    if (context) answer["trace_id"] = context->trace_id;
     answer["data"] = absl::Base64Escape(found.message->data);
     answer["sequence"] = found.message->sequence;
   }

@@ -42,6 +42,7 @@ struct Outcome {
 struct Attempt {
   std::shared_ptr<const event::Message> message;
   int64_t number = 1;  // 1: the first one
+  host::WallTime began{};  // set where traces are wanted
 };
 
 struct Decision {

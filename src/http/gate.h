@@ -12,11 +12,15 @@
 
 namespace afluente::http {
 
+// Where the proxy's assertion is.
+inline constexpr char kAssertionHeader[] = "x-goog-iap-jwt-assertion";
+
 // What someone wants at a door that asks who comes.
 struct Knock {
   std::string authorization;  // the field's value, "Bearer ..."; empty: there is none, or several
   Role role = Role::kAdmin;
   std::vector<std::string> datasets = {};  // that are read
+  bool asks = false;  // nothing is done: a refusal is the answer and no event
 };
 
 // Port: says who may do what at a door that left loopback. Thread-safe. A door holds a pointer to
@@ -39,6 +43,10 @@ using RoleOf = std::function<std::optional<Role>(const Request&)>;
 // Authorization may carry the proxy's assertion (x-goog-iap-jwt-assertion) in its place. `refusal`
 // as in ServerOptions: 401, 403 or 503.
 Handler GuardByGate(Gate& gate, Handler inner, RoleOf role_of, RefusalForm refusal = nullptr);
+
+// What such a request knocks with.
+std::string AuthorizationOf(const Headers& headers);
+bool HasAssertion(const Headers& headers);
 
 // Exactly one field of that name, else "".
 std::string OnlyField(const Headers& headers, std::string_view name);

@@ -243,6 +243,7 @@ void Router::Handle(Request request, Responder responder) const {
       if (!value.ok()) return Refuse(Problem(value.status()), responder);
       parameters.emplace(std::string(name), *std::move(value));
     }
+    if (request.matched_route != nullptr) *request.matched_route = route->pattern;
     return route->handler(std::move(request), std::move(parameters), std::move(responder));
   }
   if (allowed.empty()) {

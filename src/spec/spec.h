@@ -100,6 +100,12 @@ struct Function {
   Start start = Start::kEarliest;
 };
 
+// Where spans go: an OTLP receiver.
+struct Traces {
+  std::string endpoint;
+  double sample_ratio = 1;  // of the traces that begin here
+};
+
 struct Limits {
   uint64_t memory_bytes = uint64_t{2} << 30;
   int threads = 1;
@@ -118,6 +124,7 @@ struct Spec {
   std::optional<Access> access;  // nullopt: identity is off, and every door stays on loopback
   std::optional<Tls> tls;
   Sources sources;
+  std::optional<Traces> traces;  // nullopt: none, unless the environment names a receiver
   Limits limits;
 };
 

@@ -1,5 +1,5 @@
 import {useEffect, useMemo, useRef, useState} from 'preact/hooks';
-import {get, query, useResource} from './api';
+import {get, useResource} from './api';
 import {LiveChart} from './chart';
 import {bytes, compact, count, duration, rate} from './format';
 import {now, second, values} from './live';
@@ -34,21 +34,10 @@ export function usePipeline() {
   return useResource<Pipeline>('pipeline', signal => get('/v1/pipeline', signal), 10_000);
 }
 
-export interface Letters {function: string; n: number}
-
 // How many dead letters of each function wait for somebody.
 export function useDeadLetters(pipeline: Pipeline | undefined) {
-  const tables = [...new Set(pipeline?.functions.map(each => each.dead_letter_table) ?? [])];
-  return useResource<Map<string, number>>(`letters ${tables.join()}`, async signal => {
-    const found = new Map<string, number>();
-    for (const table of tables) {
-      const result = await query(
-        `SELECT function, COUNT(*) AS n FROM \`${table}\` WHERE state = 'dead' GROUP BY function`, [], 1000, signal)
-        .catch(() => undefined);
-      for (const row of result?.rows ?? []) found.set(String(row.function), Number(row.n));
-    }
-    return found;
-  }, 5_000);
+  return useResource<Map<string, number>>(`letters ${pipeline?.project}`, async signal =>
+    new Map(Object.entries(await get<Record<string, number>>('/v1/dead-letters/counts', signal))), 5_000);
 }
 
 type Level = 'bad' | 'warn' | '';

@@ -41,7 +41,7 @@ const SPANISH: Record<string, string> = {
   'Requests': 'Peticiones', 'Result': 'Resultado', 'Retained': 'Retenidos', 'Retry': 'Reintentar', 'Retry these': 'Reintentar estos',
   'Retry with this data': 'Reintentar con estos datos', 'Roles': 'Papeles', 'Rows': 'Filas', 'Run': 'Ejecutar', 'Running…': 'En curso…',
   'Save': 'Guardar', 'Save as': 'Guardar como', 'Saved': 'Guardadas', 'Schema': 'Esquema', 'Search': 'Buscar', 'Seek': 'Mover',
-  'Since (UTC)': 'Desde (UTC)', 'Skip to the content': 'Ir al contenido', 'Slow requests': 'Peticiones lentas', 'Snapshot': 'Instantánea',
+  'Since (UTC)': 'Desde (UTC)', 'Sign out': 'Cerrar sesión', 'Skip to the content': 'Ir al contenido', 'Slow requests': 'Peticiones lentas', 'Snapshot': 'Instantánea',
   'Snapshot of': 'Instantánea de', 'Snapshots': 'Instantáneas', 'Sources': 'Fuentes', 'Statement': 'Sentencia', 'Status': 'Estado',
   'Stored': 'Guardados', 'Subscription': 'Suscripción', 'Subscriptions': 'Suscripciones', 'System': 'Sistema', 'Table': 'Tabla',
   'Tables': 'Tablas', 'Take snapshot': 'Tomar instantánea', 'That is no time.': 'Eso no es una hora.',
@@ -55,11 +55,11 @@ const SPANISH: Record<string, string> = {
   'The specification has no function.': 'La especificación no tiene funciones.',
   'This instance cannot retry dead letters.': 'Esta instancia no puede reintentar mensajes fallidos.',
   'This instance cannot try a transform.': 'Esta instancia no puede probar una transformación.', 'Threads': 'Hilos',
-  'To a moment (UTC)': 'A un momento (UTC)', 'Topic': 'Tema', 'Topics': 'Temas',
-  'Transform': 'Transformación', 'Try it': 'Probar', 'Try on retained messages': 'Probar con mensajes retenidos', 'Type': 'Tipo',
+  'This needs the role': 'Hace falta el papel', 'To a moment (UTC)': 'A un momento (UTC)', 'Topic': 'Tema', 'Topics': 'Temas',
+  'Trace': 'Traza', 'Transform': 'Transformación', 'Try it': 'Probar', 'Try on retained messages': 'Probar con mensajes retenidos', 'Type': 'Tipo',
   'Up': 'Eje vertical', 'Up for': 'En marcha', 'Warehouse': 'Almacén', 'What': 'Qué', 'What became of it': 'Qué fue de él',
   'What needs you': 'Qué necesita atención', 'When': 'Cuándo', 'Who': 'Quién', 'Who may use the API': 'Quién puede usar la API', 'Why': 'Por qué',
-  'a request or message id, for example': 'un id de petición o de mensaje, por ejemplo', 'bars': 'barras', 'behind by': 'con un retraso de',
+  'a request, message or trace id, for example': 'un id de petición, de mensaje o de traza, por ejemplo', 'bars': 'barras', 'behind by': 'con un retraso de',
   'bytes': 'bytes', 'change it, then retry': 'cámbielos y reintente', 'columns': 'columnas', 'dead letters': 'fallidos', 'detached': 'separada',
   'does not match the filter': 'no pasa el filtro', 'dropped': 'descartados', 'dropped by the transform': 'descartado por la transformación',
   'empty: one is given': 'vacío: se le da uno', 'endpoint': 'punto de acceso', 'errors': 'errores', 'exactly once': 'exactamente una vez',
@@ -71,7 +71,7 @@ const SPANISH: Record<string, string> = {
   'of one core': 'de un núcleo', 'on disk': 'en disco', 'optional': 'opcional', 'ordered': 'en orden', 'pending': 'pendientes', 'pull': 'a petición',
   'push': 'envío', 'requests': 'peticiones', 'required': 'obligatoria', 'resident': 'residente', 'retried': 'reintentado', 'row in': 'fila en',
   'rows': 'filas', 'rows changed': 'filas cambiadas', 'rows/s': 'filas/s', 'saved': 'guardadas', 'source': 'fuente', 'stored': 'guardados',
-  'subscription': 'suscripción', 'table': 'tabla', 'text': 'texto', 'topic': 'tema', 'until': 'hasta',
+  'subscription': 'suscripción', 'table': 'tabla', 'text': 'texto', 'topic': 'tema', 'until': 'hasta', 'you are': 'usted es',
 };
 
 export type Language = 'en' | 'es';

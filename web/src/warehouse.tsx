@@ -4,6 +4,7 @@ import {useEffect, useMemo, useRef, useState} from 'preact/hooks';
 import {get, Problem, query, useResource, type Result} from './api';
 import {RowsChart} from './chart';
 import {bytes, count, toCsv} from './format';
+import {Act} from './me';
 import {download, Empty, Facts, Failure, Field, Loaded, Notice, Tabs, VirtualList} from './parts';
 import {place, to} from './route';
 import {t} from './text';
@@ -138,7 +139,7 @@ function Query({schema}: {schema: Record<string, string[]>}) {
       <Editor label={t('Statement')} value={sql} turn={turn} change={setSql} run={run} schema={schema} mark={mark} /></Suspense></div>
     <div class="inline">
       {state.running ? <button type="button" class="primary" onClick={() => state.running!.abort()}>{t('Cancel')}</button>
-        : <button type="button" class="primary" onClick={run}>{t('Run')} <kbd>Ctrl ↵</kbd></button>}
+        : <Act role="operate" primary act={run}>{t('Run')} <kbd>Ctrl ↵</kbd></Act>}
       {saved.length > 0 && <Field label={t('Saved')}>{id => <select id={id} value="" onChange={event => {
         const found = saved.find(each => each.name === event.currentTarget.value);
         if (found) { replace(found.sql); setName(found.name); }

@@ -13,7 +13,6 @@
 namespace afluente::roles {
 namespace {
 
-constexpr char kCursorPrefix[] = "afluente-forward-";
 // Pub/Sub's longest: an outage may last.
 constexpr std::chrono::hours kRetention{31 * 24};
 constexpr std::chrono::seconds kAckDeadline{600};
@@ -70,7 +69,7 @@ absl::Status Forwards::Start(const spec::Spec& spec, broker::Subscriptions& subs
     source::ForwardSettings settings;
     settings.topic = absl::StrCat("projects/", spec.project, "/topics/", topic.name);
     settings.subscription =
-        absl::StrCat("projects/", spec.project, "/subscriptions/", kCursorPrefix, topic.name);
+        absl::StrCat("projects/", spec.project, "/subscriptions/", spec::kForwardPrefix, topic.name);
     settings.remote_topic = topic.forward->topic;
     settings.rate = topic.forward->rate;
     AFLUENTE_RETURN_IF_ERROR(EnsureCursor(settings, subscriptions));

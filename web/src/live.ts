@@ -14,7 +14,7 @@ export function onEvent(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
-const BEGINNINGS = ['pubsub/', 'topic/', 'subscription/', 'function/', 'endpoint/', 'system/'];
+const BEGINNINGS = ['source/', 'pubsub/', 'topic/', 'subscription/', 'function/', 'endpoint/', 'system/'];
 
 export function connect() {
   const source = new EventSource(here(`/v1/events?match=${encodeURIComponent(BEGINNINGS.join('\n'))}`));

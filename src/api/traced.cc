@@ -37,19 +37,20 @@ http::Handler Traced(telemetry::Tracer& tracer, http::Handler handler) {
     request.headers.Set(kTraceparent, FormatTraceparent(span.context));
     request.matched_route = std::make_shared<std::string>();
     auto route = request.matched_route;
-    handler(std::move(request), [&tracer, route = std::move(route), span = std::move(span),
-                                 responder = std::move(responder)](http::Response response) mutable {
-      response.headers.Set(kTraceparent, FormatTraceparent(span.context));
-      if (!route->empty()) {
-        span.name = schema::Concat(span.name, " ", *route);
-        span.attributes.emplace_back("http.route", *route);
-      }
-      span.attributes.emplace_back("http.response.status_code", int64_t{response.status});
-      if (response.status >= 500) span.error = schema::Concat("HTTP ", response.status);
-      span.end = tracer.clock().Now();
-      tracer.End(std::move(span));
-      responder(std::move(response));
-    });
+    handler(std::move(request),
+            [&tracer, route = std::move(route), span = std::move(span),
+             responder = std::move(responder)](http::Response response) mutable {
+              response.headers.Set(kTraceparent, FormatTraceparent(span.context));
+              if (!route->empty()) {
+                span.name = schema::Concat(span.name, " ", *route);
+                span.attributes.emplace_back("http.route", *route);
+              }
+              span.attributes.emplace_back("http.response.status_code", int64_t{response.status});
+              if (response.status >= 500) span.error = schema::Concat("HTTP ", response.status);
+              span.end = tracer.clock().Now();
+              tracer.End(std::move(span));
+              responder(std::move(response));
+            });
   };
 }
 

@@ -22,7 +22,8 @@ absl::Status BadMessage(size_t index, std::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("Message ", index, " ", std::string(what), "."));
 }
 
-// Google's clients send the trace context of a message so; what a schema says is the topic's to set.
+// Google's clients send the trace context of a message so; what a schema says is the topic's to
+// set.
 bool IsClientsOwn(absl::string_view key) {
   return absl::StartsWith(key, "googclient_") && !absl::StartsWith(key, "googclient_schema");
 }

@@ -65,20 +65,19 @@ void TracingPublisher::Publish(std::string_view topic, std::vector<event::Draft>
     span.name = "publish " + name;
     span.kind = telemetry::SpanKind::kProducer;
     span.start = start;
-    span.attributes = {
-        {"messaging.system", "gcp_pubsub"},
-        {"messaging.operation.name", "publish"},
-        {"messaging.operation.type", "send"},
-        {"messaging.destination.name", name},
-        {"messaging.message.body.size", static_cast<int64_t>(batch[i].data.size())}};
+    span.attributes = {{"messaging.system", "gcp_pubsub"},
+                       {"messaging.operation.name", "publish"},
+                       {"messaging.operation.type", "send"},
+                       {"messaging.destination.name", name},
+                       {"messaging.message.body.size", static_cast<int64_t>(batch[i].data.size())}};
     if (batch[i].ordering_key.empty()) continue;
     span.attributes.emplace_back("messaging.gcp_pubsub.message.ordering_key",
                                  batch[i].ordering_key);
   }
   if (!sampled) return publisher_.Publish(topic, std::move(batch), std::move(done));
   publisher_.Publish(topic, std::move(batch),
-                     [&tracer = tracer_, spans = std::move(spans),
-                      done = std::move(done)](absl::StatusOr<std::vector<std::string>> ids) mutable {
+                     [&tracer = tracer_, spans = std::move(spans), done = std::move(done)](
+                         absl::StatusOr<std::vector<std::string>> ids) mutable {
                        const host::WallTime end = tracer.clock().Now();
                        for (size_t i = 0; i < spans.size(); ++i) {
                          Span& span = spans[i];

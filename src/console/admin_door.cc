@@ -90,21 +90,21 @@ void AskNext(http::Gate& gate, std::shared_ptr<const std::string> authorization,
   }
   http::Knock knock{*authorization, kAsked[may.size()]};
   knock.asks = true;
-  gate.Check(std::move(knock),
-             [&gate, authorization, email = std::move(email), may = std::move(may),
-              respond = std::move(respond)](const absl::StatusOr<std::string>& caller) mutable {
-               may.push_back(caller.ok());
-               if (caller.ok()) email = *caller;
-               AskNext(gate, std::move(authorization), std::move(email), std::move(may),
-                       std::move(respond));
-             });
+  gate.Check(std::move(knock), [&gate, authorization, email = std::move(email),
+                                may = std::move(may), respond = std::move(respond)](
+                                   const absl::StatusOr<std::string>& caller) mutable {
+    may.push_back(caller.ok());
+    if (caller.ok()) email = *caller;
+    AskNext(gate, std::move(authorization), std::move(email), std::move(may), std::move(respond));
+  });
 }
 
 void AddMe(http::Router& router, const AdminPorts& ports) {
   const auto me = [gate = ports.gate, proxied = ports.proxied_gate](
                       http::Request request, http::PathParameters, http::Responder respond) {
-    http::Gate* const judge =
-        gate != nullptr ? gate : http::HasAssertion(request.headers) ? proxied : nullptr;
+    http::Gate* const judge = gate != nullptr                       ? gate
+                              : http::HasAssertion(request.headers) ? proxied
+                                                                    : nullptr;
     if (judge == nullptr) {
       return respond(http::Response::Json(200, Dump({{"identity", false},
                                                      {"view", true},
@@ -141,8 +141,7 @@ std::optional<http::Role> RoleOfRequest(const http::Request& request) {
   }
   const std::string& path = request.path;
   // The API itself asks who tries it.
-  const bool reads =
-      request.method == "GET" || request.method == "HEAD" || path == "/v1/api/try";
+  const bool reads = request.method == "GET" || request.method == "HEAD" || path == "/v1/api/try";
   if (reads) return http::Role::kViewer;
   if (path == "/v1/topic/publish") return http::Role::kPublisher;
   return path.starts_with("/v1/testing/") ? http::Role::kAdmin : http::Role::kOperator;

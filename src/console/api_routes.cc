@@ -144,10 +144,9 @@ absl::StatusOr<std::string> Identity(const ConsolePorts& ports) {
 void AddApiRoutes(Routes& routes) {
   const ConsolePorts& ports = routes.ports();
   routes.Get("/v1/api", [&ports](const http::Request&) { return Endpoints(ports); });
-  routes.Post("/v1/api/try",
-              [&ports](const http::Request& request, const json& body) {
-                return Try(request, body, ports);
-              });
+  routes.Post("/v1/api/try", [&ports](const http::Request& request, const json& body) {
+    return Try(request, body, ports);
+  });
   routes.Get("/v1/identity", [&ports](const http::Request&) { return Identity(ports); });
 }
 

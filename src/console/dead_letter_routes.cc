@@ -73,7 +73,8 @@ absl::StatusOr<std::string> Letters(const http::Request& request, const ConsoleP
                             "ordering_key FROM ",
                             table, " WHERE function = @name AND state = 'dead' AND ", kReason,
                             " = @reason ORDER BY failed_at DESC LIMIT ", kLettersMax),
-               {TextParameter("name", function), TextParameter("reason", QueryValue(request, "reason").value_or(""))},
+               {TextParameter("name", function),
+                TextParameter("reason", QueryValue(request, "reason").value_or(""))},
                kLettersMax));
   return Dump({{"rows", std::move(rows)}});
 }

@@ -188,9 +188,9 @@ void AddTopicRoutes(Routes& routes) {
               [&ports](const http::Request&, const json& body) { return Publish(body, ports); });
   routes.Post("/v1/subscription/seek",
               [&ports](const http::Request&, const json& body) { return Seek(body, ports); });
-  routes.Post(
-      "/v1/subscription/snapshot",
-      [&ports](const http::Request&, const json& body) { return CreateSnapshot(body, ports); });
+  routes.Post("/v1/subscription/snapshot", [&ports](const http::Request&, const json& body) {
+    return CreateSnapshot(body, ports);
+  });
   routes.Post("/v1/snapshot/delete",
               [&ports](const http::Request&, const json& body) -> absl::StatusOr<std::string> {
                 AFLUENTE_ASSIGN_OR_RETURN(const std::string name, StringField(body, "name"));

@@ -20,7 +20,7 @@ struct Knock {
   std::string authorization;  // the field's value, "Bearer ..."; empty: there is none, or several
   Role role = Role::kAdmin;
   std::vector<std::string> datasets = {};  // that are read
-  bool asks = false;  // nothing is done: a refusal is the answer and no event
+  bool asks = false;                       // nothing is done: a refusal is the answer and no event
 };
 
 // Port: says who may do what at a door that left loopback. Thread-safe. A door holds a pointer to

@@ -7,8 +7,8 @@
 
 namespace afluente::http {
 
-// From now on TraceFields names traces as Cloud Logging does, in this project. Once, before requests
-// come.
+// From now on TraceFields names traces as Cloud Logging does, in this project. Once, before
+// requests come.
 void NameTraces(const std::string& project);
 
 // What ties a log line to its request: "trace_id", or in Cloud Logging

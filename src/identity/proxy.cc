@@ -188,7 +188,8 @@ class DecidingProxy final : public Proxy {
     }
     if (WantsPage(visit->request)) return SignIn(visit);
     // The API says which origins' pages may ask; it learns of nobody here.
-    if (http::IsPreflight(visit->request) && !IsForConsole(visit->request)) return visit->done(Onward(*visit));
+    if (http::IsPreflight(visit->request) && !IsForConsole(visit->request))
+      return visit->done(Onward(*visit));
     Refuse(*visit, 401, "sign in, or send an ID token", "no identity");
   }
 

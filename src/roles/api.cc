@@ -75,8 +75,8 @@ absl::Status Open(const ApiRoleOptions& options, const spec::Spec& spec, const s
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.door, OpenApiDoor(spec,
                                 {serving.engine->warehouse(), *serving.workers, serving.metrics,
-                                 *serving.io_threads, serving.doorkeeper.get(), serving.tls, nullptr,
-                                 TracerOf(serving.traces)},
+                                 *serving.io_threads, serving.doorkeeper.get(), serving.tls,
+                                 nullptr, TracerOf(serving.traces)},
                                 secret_file, listen));
   return absl::OkStatus();
 }

@@ -25,7 +25,7 @@ struct Spec;
 namespace afluente::telemetry {
 class Metrics;
 class Tracer;
-}
+}  // namespace afluente::telemetry
 namespace afluente::warehouse {
 class Warehouse;
 struct TableName;

@@ -68,8 +68,8 @@ absl::Status Forwards::Start(const spec::Spec& spec, broker::Subscriptions& subs
     if (!topic.forward) continue;
     source::ForwardSettings settings;
     settings.topic = absl::StrCat("projects/", spec.project, "/topics/", topic.name);
-    settings.subscription =
-        absl::StrCat("projects/", spec.project, "/subscriptions/", spec::kForwardPrefix, topic.name);
+    settings.subscription = absl::StrCat("projects/", spec.project, "/subscriptions/",
+                                         spec::kForwardPrefix, topic.name);
     settings.remote_topic = topic.forward->topic;
     settings.rate = topic.forward->rate;
     AFLUENTE_RETURN_IF_ERROR(EnsureCursor(settings, subscriptions));

@@ -124,12 +124,9 @@ void Pipeline::OpenConnections(const spec::Spec& spec, State& state) {
   state.connections = http::ConnectionPool::Create(*state.io_threads, options);
 }
 
-absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
-                                                         const std::string& data_dir,
-                                                         const host::Clock& clock,
-                                                         telemetry::Metrics& metrics,
-                                                         const BeforeCleaning& before_cleaning,
-                                                         telemetry::Tracer* tracer) {
+absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(
+    const spec::Spec& spec, const std::string& data_dir, const host::Clock& clock,
+    telemetry::Metrics& metrics, const BeforeCleaning& before_cleaning, telemetry::Tracer* tracer) {
   auto state = std::make_unique<State>();
   AFLUENTE_ASSIGN_OR_RETURN(state->directory, host::DataDirectory::Open(data_dir));
   broker::BrokerOptions broker_options;

@@ -37,7 +37,7 @@ class ProxyDoor {
     std::string listen;
     std::string api;  // HOST:PORT
     std::string data_dir;
-    std::string console = "";  // HOST:PORT of the admin door; empty: the proxy leads to none
+    std::string console = "";         // HOST:PORT of the admin door; empty: the proxy leads to none
     std::string api_tls_host = "";    // whom the API must prove to be; empty: without TLS
     std::string api_host_field = "";  // sent as Host; empty: the caller's
     // What assertions say; empty: Google's issuer and the project's audience.

@@ -12,10 +12,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "cli/version.h"
 #include "host/check.h"
 #include "http/client.h"
 #include "http/target.h"
+#include "roles/version.h"
 #include "spec/spec.h"
 #include "spec/text_forms.h"
 #include "telemetry/log.h"
@@ -64,9 +64,8 @@ absl::StatusOr<http::Headers> ReadHeaders() {
   for (const auto& pair : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
     const std::pair<std::string, std::string> parts = absl::StrSplit(pair, absl::MaxSplits('=', 1));
     AFLUENTE_ASSIGN_OR_RETURN(
-        std::string value,
-        http::DecodeText(std::string(absl::StripAsciiWhitespace(parts.second)), false,
-                         "OTEL_EXPORTER_OTLP_HEADERS"));
+        std::string value, http::DecodeText(std::string(absl::StripAsciiWhitespace(parts.second)),
+                                            false, "OTEL_EXPORTER_OTLP_HEADERS"));
     const std::string name(absl::StripAsciiWhitespace(parts.first));
     const bool plain = value.find_first_of("\r\n") == std::string::npos;
     if (name.empty() || name.find_first_of(" \r\n:") != std::string::npos || !plain) {
@@ -115,8 +114,8 @@ absl::StatusOr<TraceTarget> FindTraceTarget(const spec::Spec& spec) {
   target.url = FindUrl(spec);
   if (target.url.empty()) return target;
   if (!spec::IsHttpUrl(target.url)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("OTEL_EXPORTER_OTLP_ENDPOINT ", target.url, ": expected an http: or https: URL"));
+    return absl::InvalidArgumentError(absl::StrCat("OTEL_EXPORTER_OTLP_ENDPOINT ", target.url,
+                                                   ": expected an http: or https: URL"));
   }
   const std::string protocol = OtlpVariable("PROTOCOL");
   if (!protocol.empty() && protocol != "http/json") {
@@ -143,7 +142,7 @@ absl::StatusOr<std::unique_ptr<TraceExport>> TraceExport::Open(const spec::Spec&
 TraceExport::TraceExport(TraceTarget target, std::string project, const host::Clock& clock,
                          telemetry::Metrics& metrics)
     : target_(std::move(target)),
-      resource_{target_.service, cli::kVersion, std::move(project)},
+      resource_{target_.service, kVersion, std::move(project)},
       tracer_(clock, target_.sample_ratio, metrics) {
   thread_ = std::thread([this] { Run(); });
 }

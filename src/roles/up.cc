@@ -279,8 +279,8 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
         std::make_unique<TestingParts>(broker, serving.pipeline->subscriptions(), serving.clock);
   }
   if (serving.traces) {
-    serving.tracing_publisher = std::make_unique<broker::TracingPublisher>(
-        PublisherOf(serving), *serving.traces->tracer());
+    serving.tracing_publisher =
+        std::make_unique<broker::TracingPublisher>(PublisherOf(serving), *serving.traces->tracer());
   }
   if (spec.access) {
     AFLUENTE_ASSIGN_OR_RETURN(

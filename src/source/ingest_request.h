@@ -18,7 +18,7 @@ struct IngestRequest {
   bool atomic = false;
   // On every message; with the request's trace context (traceparent), where it has one.
   event::Attributes attributes;
-  std::string ordering_key;      // likewise
+  std::string ordering_key;  // likewise
   std::string idempotency_key;
 };
 

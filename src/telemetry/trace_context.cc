@@ -26,8 +26,8 @@ std::optional<TraceContext> ParseTraceparent(std::string_view text) {
   const std::string_view trace = text.substr(kVersionDigits + 1, kTraceDigits);
   const std::string_view span = text.substr(kVersionDigits + 1 + kTraceDigits + 1, kSpanDigits);
   const std::string_view flags = text.substr(kSize - 2, 2);
-  const bool dashes = text[kVersionDigits] == '-' && text[kVersionDigits + 1 + kTraceDigits] == '-' &&
-                      text[kSize - 3] == '-';
+  const bool dashes = text[kVersionDigits] == '-' &&
+                      text[kVersionDigits + 1 + kTraceDigits] == '-' && text[kSize - 3] == '-';
   if (!dashes || !IsHex(version) || version == "ff" || !IsId(trace) || !IsId(span) ||
       !IsHex(flags)) {
     return std::nullopt;

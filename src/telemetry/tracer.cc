@@ -65,8 +65,7 @@ void AppendSpan(std::string& out, const Span& span) {
   out += ",\"kind\":" + std::to_string(static_cast<int>(span.kind));
   AppendField(out, "startTimeUnixNano", std::to_string(Nanoseconds(span.start)));
   // A clock that was set back makes no span end before it began.
-  AppendField(out, "endTimeUnixNano",
-              std::to_string(Nanoseconds(std::max(span.start, span.end))));
+  AppendField(out, "endTimeUnixNano", std::to_string(Nanoseconds(std::max(span.start, span.end))));
   out += ",\"attributes\":[";
   for (const auto& [key, value] : span.attributes) AppendAttribute(out, key, value);
   out += ']';

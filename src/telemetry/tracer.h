@@ -19,7 +19,13 @@ class Counter;
 class Metrics;
 
 // The numbers are OTLP's.
-enum class SpanKind : uint8_t { kInternal = 1, kServer = 2, kClient = 3, kProducer = 4, kConsumer = 5 };
+enum class SpanKind : uint8_t {
+  kInternal = 1,
+  kServer = 2,
+  kClient = 3,
+  kProducer = 4,
+  kConsumer = 5
+};
 
 // Something that took time, as a trace shows it. Names of attributes are OpenTelemetry's semantic
 // conventions' where there is one.

@@ -51,7 +51,8 @@ absl::Status AddUserProperties(const Route& route, const Properties& properties,
   for (const Property& property : properties) {
     if (property.id != PropertyId::kUserProperty) continue;
     // W3C's "Trace Context: MQTT protocol" puts it there.
-    const bool trace = property.text == "traceparent" && telemetry::ParseTraceparent(property.value);
+    const bool trace =
+        property.text == "traceparent" && telemetry::ParseTraceparent(property.value);
     const std::string name = trace ? std::string(telemetry::kTraceAttribute) : property.text;
     if (name.empty() || absl::StartsWith(name, "mqtt_") || name == kDeliveryAttribute ||
         route.attributes.contains(name)) {

@@ -249,3 +249,22 @@ def test_everything_is_reached_by_keyboard(console):
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("tab", name="Publish")).to_be_focused()
     expect(page.get_by_role("tab", name="Publish")).to_have_attribute("aria-selected", "true")
+
+
+def test_the_editor_says_what_a_statement_reads(console, orders):
+    page = console.open("warehouse")
+    page.locator(".editor .cm-content").click()
+    page.keyboard.insert_text("SELECT order_id FROM sales.orders")
+    expect(page.locator(".scan")).to_have_text(re.compile(r"reads at most [\d.,]+ ?(B|KB|kB|KiB)"))
+    answer = orders.instance.admin("/v1/warehouse/dry-run?sql=SELECT%20order_id%20FROM%20sales.orders").json()
+    assert answer["tables"] == ["sales.orders"] and answer["statement_type"] == "SELECT"
+    assert answer["bytes"] >= 40 * (8 + 8 + 8)  # forty rows: two numbers and a date each, names beside
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text("SELECT nothing FROM sales.nowhere")
+    expect(page.locator(".scan")).to_have_count(0)
+
+
+def test_the_picture_has_every_source(console, orders):
+    page = console.open("pipeline")
+    for source in ("Pub/Sub", "HTTP"):
+        expect(page.locator(".node", has_text=source).first).to_be_visible()

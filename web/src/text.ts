@@ -69,7 +69,7 @@ const SPANISH: Record<string, string> = {
   'messages failed and wait': 'mensajes fallaron y esperan', 'more topics': 'más temas', 'more were left out': 'hay más, omitidas',
   'no answer': 'sin respuesta', 'no trace of it is left': 'no queda rastro de él', 'nobody took a message for': 'nadie ha tomado un mensaje en',
   'of one core': 'de un núcleo', 'on disk': 'en disco', 'optional': 'opcional', 'ordered': 'en orden', 'pending': 'pendientes', 'pull': 'a petición',
-  'push': 'envío', 'requests': 'peticiones', 'required': 'obligatoria', 'resident': 'residente', 'retried': 'reintentado', 'row in': 'fila en',
+  'push': 'envío', 'requests': 'peticiones', 'reads at most': 'lee como mucho', 'reads no table': 'no lee ninguna tabla', 'required': 'obligatoria', 'resident': 'residente', 'retried': 'reintentado', 'row in': 'fila en',
   'rows': 'filas', 'rows changed': 'filas cambiadas', 'rows/s': 'filas/s', 'saved': 'guardadas', 'source': 'fuente', 'stored': 'guardados',
   'subscription': 'suscripción', 'table': 'tabla', 'text': 'texto', 'topic': 'tema', 'until': 'hasta', 'you are': 'usted es',
 };

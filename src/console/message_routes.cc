@@ -68,7 +68,14 @@ bool Matches(const spec::Function& function, const event::Message& message) {
   return filter.ok() && filter->Matches(message.attributes);
 }
 
-// What one function made of it: stored, dead_letter, pending, filtered or dropped.
+// Whether a dead letter still stands: a retry that stored or dropped it has ended it.
+bool IsDead(const json& letters) {
+  return std::any_of(letters.begin(), letters.end(),
+                     [](const json& letter) { return letter["state"] != "retried"; });
+}
+
+// What one function made of it: stored, dead_letter, pending, filtered, dropped, self_stored (a
+// function without a table, which may have dropped it too), or unknown.
 absl::StatusOr<json> OutcomeOf(const std::string& id, const Found& found,
                                const spec::Function& function, const ConsolePorts& ports) {
   json outcome = {{"function", function.name},
@@ -95,15 +102,17 @@ absl::StatusOr<json> OutcomeOf(const std::string& id, const Found& found,
   }
   if (!outcome["rows"].empty()) {
     outcome["outcome"] = "stored";
-  } else if (!outcome["dead_letters"].empty()) {
+  } else if (IsDead(outcome["dead_letters"])) {
     outcome["outcome"] = "dead_letter";
+  } else if (!outcome["dead_letters"].empty()) {
+    outcome["outcome"] = function.table.empty() ? "self_stored" : "dropped";
   } else if (found.message == nullptr) {
     outcome["outcome"] = "unknown";
   } else if (!Matches(function, *found.message)) {
     outcome["outcome"] = "filtered";
   } else {
     const bool pending = backlog && found.message->sequence + *backlog > found.published;
-    outcome["outcome"] = pending ? "pending" : "dropped";
+    outcome["outcome"] = pending ? "pending" : function.table.empty() ? "self_stored" : "dropped";
   }
   return outcome;
 }

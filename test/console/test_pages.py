@@ -3,7 +3,9 @@ import base64
 import json
 import re
 
-from instance import wait_until
+import pytest
+import requests
+from instance import Instance, wait_until
 from playwright.sync_api import expect
 
 
@@ -268,3 +270,37 @@ def test_the_picture_has_every_source(console, orders):
     page = console.open("pipeline")
     for source in ("Pub/Sub", "HTTP"):
         expect(page.locator(".node", has_text=source).first).to_be_visible()
+
+
+SKIPPING = """
+project: shop
+topics: {Orders: {message_retention_duration: 86400s}}
+datasets: {sales: {tables: {orders: {schema: [{name: order_id, type: INT64}]}}}}
+functions: {store: {topic: Orders, table: sales.orders, transform: {sql: store.sql}}}
+"""
+SKIPPING_FILES = {"store.sql": "SELECT CAST(JSON_VALUE(data, '$.order_id') AS INT64) AS order_id FROM messages "
+                               "WHERE JSON_VALUE(data, '$.skip') IS NULL\n"}
+
+
+@pytest.fixture
+def launch_sql(tmp_path):
+    instance = Instance(tmp_path, SKIPPING, SKIPPING_FILES)
+    instance.start()
+    data = base64.b64encode(b'{"order_id": "one"}').decode()
+    answer = instance.rest("POST", "projects/shop/topics/Orders:publish", {"messages": [{"data": data}]})
+    instance.drain()
+    yield instance, answer.json()["messageIds"][0]
+    instance.discard()
+    Instance.alive.remove(instance)
+
+
+def test_a_message_that_was_dropped_when_it_was_retried(launch_sql):
+    """Its old dead letter is history: what became of it is that it was dropped."""
+    instance, letter = launch_sql
+    outcome = lambda: instance.admin(f"/v1/message?id={letter}").json()["outcomes"][0]  # noqa: E731
+    assert outcome()["outcome"] == "dead_letter"
+    body = {"messages": [{"id": letter, "data": base64.b64encode(b'{"order_id": "1", "skip": true}').decode()}]}
+    answer = requests.post(instance.doors["admin"] + "/v1/functions/store/dead-letters/retry", json=body, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert outcome()["outcome"] == "dropped" and outcome()["dead_letters"][0]["state"] == "retried"
+    assert instance.balance("store")["dropped"] == 1

@@ -17,7 +17,7 @@ interface Followed {
 
 const WORDS: Record<string, string> = {
   stored: 'stored', dead_letter: 'failed', pending: 'pending', filtered: 'does not match the filter', dropped: 'dropped by the transform',
-  unknown: 'no trace of it is left',
+  unknown: 'no trace of it is left', self_stored: 'left to the function itself',
 };
 
 function OutcomeView({of}: {of: Outcome}) {

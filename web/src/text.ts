@@ -64,7 +64,7 @@ const SPANISH: Record<string, string> = {
   'does not match the filter': 'no pasa el filtro', 'dropped': 'descartados', 'dropped by the transform': 'descartado por la transformación',
   'empty: one is given': 'vacío: se le da uno', 'endpoint': 'punto de acceso', 'errors': 'errores', 'exactly once': 'exactamente una vez',
   'failed': 'fallidos', 'failed again': 'fallaron otra vez', 'Stored now': 'Guardado ahora', 'It would be': 'Quedaría', 'of': 'de',
-  'messages would change': 'mensajes cambiarían', 'dead': 'otra vez fallido', 'self_stored': 'guardado por sí mismo', 'forward': 'reenvío', 'free': 'libre', 'function': 'función', 'key=value, one a line': 'clave=valor, uno por línea', 'last': 'último',
+  'messages would change': 'mensajes cambiarían', 'dead': 'otra vez fallido', 'self_stored': 'guardado por sí mismo', 'forward': 'reenvío', 'free': 'libre', 'function': 'función', 'key=value, one a line': 'clave=valor, uno por línea', 'last': 'último', 'left to the function itself': 'en manos de la propia función',
   'live': 'en vivo', 'message failed and waits': 'mensaje falló y espera', 'messages': 'mensajes',
   'messages failed and wait': 'mensajes fallaron y esperan', 'more topics': 'más temas', 'more were left out': 'hay más, omitidas',
   'no answer': 'sin respuesta', 'no trace of it is left': 'no queda rastro de él', 'nobody took a message for': 'nadie ha tomado un mensaje en',

@@ -53,7 +53,7 @@ class TracingPublisherTest : public ::testing::Test {
 
 TEST_F(TracingPublisherTest, AMessageWithoutATraceGetsOne) {
   const auto spans = Publish({{"a", {}, ""}, {"b", {{"k", "v"}}, "key"}});
-  ASSERT_EQ(spans.size(), 2);
+  ASSERT_EQ(spans.size(), 2u);
   for (size_t i = 0; i < 2; ++i) {
     const auto context = ContextOf(kept_.taken[i]);
     ASSERT_TRUE(context);
@@ -69,7 +69,7 @@ TEST_F(TracingPublisherTest, AMessageWithoutATraceGetsOne) {
 
 TEST_F(TracingPublisherTest, APublishersTraceIsKept) {
   const auto spans = Publish({{"a", {{"googclient_traceparent", kParent}}, ""}});
-  ASSERT_EQ(spans.size(), 1);
+  ASSERT_EQ(spans.size(), 1u);
   EXPECT_EQ(spans[0].context.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
   EXPECT_EQ(spans[0].parent_span_id, "00f067aa0ba902b7");
   EXPECT_EQ(kept_.taken[0].attributes, (event::Attributes{{"googclient_traceparent", kParent}}));
@@ -92,7 +92,7 @@ TEST_F(TracingPublisherTest, AMessageAtItsLimitsIsStillTaken) {
 TEST_F(TracingPublisherTest, ARefusalIsTheSpansError) {
   kept_.refusal = absl::UnavailableError("the disk refused");
   const auto spans = Publish({{"a", {}, ""}});
-  ASSERT_EQ(spans.size(), 1);
+  ASSERT_EQ(spans.size(), 1u);
   EXPECT_EQ(spans[0].error, "the disk refused");
 }
 

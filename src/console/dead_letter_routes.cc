@@ -19,10 +19,13 @@ constexpr uint64_t kLettersMax = 200;
 // A reason without the parts that differ from message to message.
 constexpr char kReason[] = R"(REGEXP_REPLACE(error, r'\b[0-9]+\b|"[^"]*"', '…'))";
 
-// The table of a function's dead letters, quoted; NOT_FOUND for a function that there is not.
+// The table of a function's dead letters, quoted; empty while there is none. NOT_FOUND for a
+// function that there is not.
 absl::StatusOr<std::string> TableOf(const std::string& function, const ConsolePorts& ports) {
   for (const spec::Function& each : ports.spec.functions) {
-    if (each.name == function) return absl::StrCat("`", each.dataset, ".dead_letters`");
+    if (each.name != function) continue;
+    if (!ports.catalog.FindTable({ports.spec.project, each.dataset, "dead_letters"})) return "";
+    return absl::StrCat("`", each.dataset, ".dead_letters`");
   }
   return absl::NotFoundError(absl::StrCat("function: there is none called ", function));
 }
@@ -48,6 +51,7 @@ absl::StatusOr<std::string> Counts(const ConsolePorts& ports) {
 absl::StatusOr<std::string> Reasons(const http::Request& request, const ConsolePorts& ports) {
   const std::string function = QueryValue(request, "function").value_or("");
   AFLUENTE_ASSIGN_OR_RETURN(const std::string table, TableOf(function, ports));
+  if (table.empty()) return Dump({{"rows", json::array()}});
   AFLUENTE_ASSIGN_OR_RETURN(
       json rows,
       ReadRows(ports,
@@ -65,6 +69,7 @@ absl::StatusOr<std::string> Reasons(const http::Request& request, const ConsoleP
 absl::StatusOr<std::string> Letters(const http::Request& request, const ConsolePorts& ports) {
   const std::string function = QueryValue(request, "function").value_or("");
   AFLUENTE_ASSIGN_OR_RETURN(const std::string table, TableOf(function, ports));
+  if (table.empty()) return Dump({{"rows", json::array()}});
   AFLUENTE_ASSIGN_OR_RETURN(
       json rows,
       ReadRows(ports,

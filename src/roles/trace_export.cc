@@ -1,6 +1,8 @@
 #include "roles/trace_export.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -158,12 +160,14 @@ void TraceExport::Run() {
   while (true) {
     const bool last = tracer_.stopped();
     const std::vector<telemetry::Span> spans = tracer_.Take(kSpansMax, kPatience);
-    if (!spans.empty()) Send(spans);
-    if (last && spans.empty()) return;
+    const bool sent = spans.empty() || Send(spans);
+    // A receiver that is away must not hold up the end.
+    if (last && !sent) tracer_.Lost(tracer_.Take(SIZE_MAX, milliseconds(0)).size());
+    if (last && (spans.empty() || !sent)) return;
   }
 }
 
-void TraceExport::Send(const std::vector<telemetry::Span>& spans) {
+bool TraceExport::Send(const std::vector<telemetry::Span>& spans) {
   const std::string body = telemetry::ToOtlpJson(spans, resource_);
   absl::Status sent = Post(body, spans.size());
   for (const milliseconds pause : kBackoff) {
@@ -172,11 +176,13 @@ void TraceExport::Send(const std::vector<telemetry::Span>& spans) {
   }
   if (!sent.ok()) tracer_.Lost(spans.size());
   // One line when it begins, one when it ends.
-  if (sent.ok() != told_) return;
+  if (sent.ok() && told_) telemetry::Log(telemetry::Severity::kInfo, "traces are taken again");
+  if (!sent.ok() && !told_) {
+    telemetry::Log(telemetry::Severity::kWarning, "traces are lost",
+                   {{"endpoint", target_.url}, {"error", std::string(sent.message())}});
+  }
   told_ = !sent.ok();
-  if (sent.ok()) return telemetry::Log(telemetry::Severity::kInfo, "traces are taken again");
-  telemetry::Log(telemetry::Severity::kWarning, "traces are lost",
-                 {{"endpoint", target_.url}, {"error", std::string(sent.message())}});
+  return sent.ok();
 }
 
 absl::Status TraceExport::Post(const std::string& body, size_t spans) {

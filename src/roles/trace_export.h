@@ -50,7 +50,8 @@ class TraceExport {
   TraceExport(TraceTarget target, std::string project, const host::Clock& clock,
               telemetry::Metrics& metrics);
   void Run();
-  void Send(const std::vector<telemetry::Span>& spans);
+  // False when they are lost.
+  bool Send(const std::vector<telemetry::Span>& spans);
   // One request; UNAVAILABLE when another one may succeed.
   absl::Status Post(const std::string& body, size_t spans);
 

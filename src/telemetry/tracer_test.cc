@@ -32,8 +32,8 @@ TEST(Tracer, AFullQueueDropsAndCounts) {
   Metrics metrics;
   Tracer tracer(clock, 1, metrics);
   for (size_t i = 0; i < Tracer::kWaitingMax + 3; ++i) tracer.End(Named(tracer.Begin(), "x"));
-  EXPECT_EQ(Count(metrics, "queue_full"), 3);
-  EXPECT_EQ(tracer.Take(10, milliseconds(0)).size(), 10);
+  EXPECT_EQ(Count(metrics, "queue_full"), 3u);
+  EXPECT_EQ(tracer.Take(10, milliseconds(0)).size(), 10u);
   EXPECT_EQ(tracer.Take(SIZE_MAX, milliseconds(0)).size(), Tracer::kWaitingMax - 10);
   EXPECT_TRUE(tracer.Take(SIZE_MAX, milliseconds(0)).empty());
 }
@@ -82,7 +82,7 @@ TEST(Tracer, AStoppedOneDoesNotWait) {
   Tracer tracer(clock, 1, metrics);
   tracer.End(Named(tracer.Begin(), "last"));
   tracer.Stop();
-  EXPECT_EQ(tracer.Take(5, std::chrono::hours(1)).size(), 1);
+  EXPECT_EQ(tracer.Take(5, std::chrono::hours(1)).size(), 1u);
   EXPECT_TRUE(tracer.Take(5, std::chrono::hours(1)).empty());
 }
 
@@ -104,7 +104,7 @@ TEST(Tracer, WritesOtlp) {
   EXPECT_EQ(resource["resource"]["attributes"][0],
             (nlohmann::json{{"key", "service.name"}, {"value", {{"stringValue", "afluente"}}}}));
   const auto& spans = resource["scopeSpans"][0]["spans"];
-  ASSERT_EQ(spans.size(), 2);
+  ASSERT_EQ(spans.size(), 2u);
   EXPECT_EQ(spans[0]["traceId"], span.context.trace_id);
   EXPECT_EQ(spans[0]["parentSpanId"], "53995c3f42cd8ad8");
   EXPECT_EQ(spans[0]["name"], span.name);

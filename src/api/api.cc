@@ -142,7 +142,7 @@ class RoutedApi final : public Api {
   http::Handler handler() override {
     http::Handler guarded = WithRequestId(Guarded());
     if (options_.tracer == nullptr) return guarded;
-    return Traced(*options_.tracer, std::move(guarded));
+    return Traced(*options_.tracer, router_, std::move(guarded));
   }
 
  private:

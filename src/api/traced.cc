@@ -1,9 +1,9 @@
 #include "api/traced.h"
 
-#include <memory>
 #include <string>
 #include <utility>
 
+#include "http/router.h"
 #include "schema/text.h"
 #include "telemetry/tracer.h"
 
@@ -30,27 +30,23 @@ telemetry::Span BeginSpan(const telemetry::Tracer& tracer, const http::Request& 
 
 }  // namespace
 
-http::Handler Traced(telemetry::Tracer& tracer, http::Handler handler) {
-  return [&tracer, handler = std::move(handler)](http::Request request, http::Responder responder) {
+http::Handler Traced(telemetry::Tracer& tracer, const http::Router& routes, http::Handler handler) {
+  return [&tracer, &routes, handler = std::move(handler)](http::Request request,
+                                                          http::Responder responder) {
     telemetry::Span span = BeginSpan(tracer, request);
-    span.name = request.method;
+    const std::string route = span.context.sampled ? routes.PatternOf(request) : "";
+    span.name = route.empty() ? request.method : schema::Concat(request.method, " ", route);
+    if (!route.empty()) span.attributes.emplace_back("http.route", route);
     request.headers.Set(kTraceparent, FormatTraceparent(span.context));
-    request.matched_route = std::make_shared<std::string>();
-    auto route = request.matched_route;
-    handler(std::move(request),
-            [&tracer, route = std::move(route), span = std::move(span),
-             responder = std::move(responder)](http::Response response) mutable {
-              response.headers.Set(kTraceparent, FormatTraceparent(span.context));
-              if (!route->empty()) {
-                span.name = schema::Concat(span.name, " ", *route);
-                span.attributes.emplace_back("http.route", *route);
-              }
-              span.attributes.emplace_back("http.response.status_code", int64_t{response.status});
-              if (response.status >= 500) span.error = schema::Concat("HTTP ", response.status);
-              span.end = tracer.clock().Now();
-              tracer.End(std::move(span));
-              responder(std::move(response));
-            });
+    handler(std::move(request), [&tracer, span = std::move(span), responder = std::move(responder)](
+                                    http::Response response) mutable {
+      response.headers.Set(kTraceparent, FormatTraceparent(span.context));
+      span.attributes.emplace_back("http.response.status_code", int64_t{response.status});
+      if (response.status >= 500) span.error = schema::Concat("HTTP ", response.status);
+      span.end = tracer.clock().Now();
+      tracer.End(std::move(span));
+      responder(std::move(response));
+    });
   };
 }
 

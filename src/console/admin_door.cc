@@ -89,10 +89,9 @@ void AskNext(http::Gate& gate, std::shared_ptr<const std::string> authorization,
                                                    {"administer", bool{may[3]}}})));
   }
   http::Knock knock{*authorization, kAsked[may.size()]};
-  knock.asks = true;
-  gate.Check(std::move(knock), [&gate, authorization, email = std::move(email),
-                                may = std::move(may), respond = std::move(respond)](
-                                   const absl::StatusOr<std::string>& caller) mutable {
+  gate.Ask(std::move(knock), [&gate, authorization, email = std::move(email), may = std::move(may),
+                              respond = std::move(respond)](
+                                 const absl::StatusOr<std::string>& caller) mutable {
     may.push_back(caller.ok());
     if (caller.ok()) email = *caller;
     AskNext(gate, std::move(authorization), std::move(email), std::move(may), std::move(respond));

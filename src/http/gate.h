@@ -20,7 +20,6 @@ struct Knock {
   std::string authorization;  // the field's value, "Bearer ..."; empty: there is none, or several
   Role role = Role::kAdmin;
   std::vector<std::string> datasets = {};  // that are read
-  bool asks = false;                       // nothing is done: a refusal is the answer and no event
 };
 
 // Port: says who may do what at a door that left loopback. Thread-safe. A door holds a pointer to
@@ -34,6 +33,8 @@ class Gate {
   // first. UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE with words that the caller may see;
   // the reasons are in the log.
   virtual void Check(Knock knock, Decided decided) = 0;
+  // The same for who only asks what they may: a refusal is the answer, and nothing for the log.
+  virtual void Ask(Knock knock, Decided decided) = 0;
 };
 
 // The role that a request needs; nullopt: none, as for probes.

@@ -39,9 +39,6 @@ struct Request {
   bool tls = false;  // it came under TLS
   // Cancelled when the peer goes before its answer. Shared with the connection; may be nullptr.
   std::shared_ptr<host::Cancellation> cancellation = nullptr;
-  // Where a router leaves the pattern that fitted, for whoever stands before it. Shared with them;
-  // nullptr: nobody asks.
-  std::shared_ptr<std::string> matched_route = nullptr;
 };
 
 class BodyStream;

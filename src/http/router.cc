@@ -243,7 +243,6 @@ void Router::Handle(Request request, Responder responder) const {
       if (!value.ok()) return Refuse(Problem(value.status()), responder);
       parameters.emplace(std::string(name), *std::move(value));
     }
-    if (request.matched_route != nullptr) *request.matched_route = route->pattern;
     return route->handler(std::move(request), std::move(parameters), std::move(responder));
   }
   if (allowed.empty()) {
@@ -253,6 +252,19 @@ void Router::Handle(Request request, Responder responder) const {
       Problem(405, "Method Not Allowed", absl::StrCat("allowed: ", absl::StrJoin(allowed, ", ")));
   response.headers.Add("Allow", absl::StrJoin(allowed, ", "));
   Refuse(std::move(response), responder);
+}
+
+std::string Router::PatternOf(const Request& request) const {
+  if (request.path.empty() || request.path.front() != '/') return "";
+  const std::vector<std::string_view> texts = SplitPath(request.path);
+  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  for (const auto& route : routes_) {
+    Captures captures;
+    if (route->method == method && route->Match(request.path, texts, captures)) {
+      return route->pattern;
+    }
+  }
+  return "";
 }
 
 void Router::Refuse(Response response, Responder& responder) const {

@@ -124,8 +124,8 @@ struct Spec {
   std::optional<Access> access;  // nullopt: identity is off, and every door stays on loopback
   std::optional<Tls> tls;
   Sources sources;
-  std::optional<Traces> traces;  // nullopt: none, unless the environment names a receiver
   Limits limits;
+  std::optional<Traces> traces;  // nullopt: none, unless the environment names a receiver
 };
 
 // Reads and validates a file and the SQL files that it names (relative to it). INVALID_ARGUMENT

@@ -1,5 +1,5 @@
 # Afluente: `make run` and `make test` do everything on a fresh machine.
-.PHONY: run demo test build data bench compatibility format lint soak screenshots clean
+.PHONY: run demo test build data bench compatibility format lint soak screenshots docs clean
 
 run: build data
 	tools/run-example flights
@@ -39,6 +39,10 @@ soak: build
 screenshots: build
 	tools/bootstrap test
 	build/python-test/bin/python -m pytest -q test/console/screenshots.py
+
+docs: build
+	tools/bootstrap docs
+	tools/docs
 
 clean:
 	rm -rf build

@@ -74,12 +74,13 @@ def fresh_section(fresh, _folder):
 def write(parts):
     """The whole report from all that was ever kept of bench/run's parts, in the order of the sections."""
     import bigquery_bench
+    import console
     import door
     import function
     import report_topic  # here: they use the functions above
 
     sections = {"start": start_section, **report_topic.SECTIONS, "flights": flights_section, "function": function.section, "fresh": fresh_section, "api": api_section,
-                "door": door.section, "bigquery": bigquery_bench.section}
+                "door": door.section, "console": console.section, "bigquery": bigquery_bench.section}
     text = ["# Benchmarks\n", "Made by `make bench` (and `tools/soak bench`, the long parts); do not edit. Medians of several rounds, all systems in turn within a "
             "round. Ratios within one run are what counts: the machine drifts.\n"]
     for part, section in sections.items():

@@ -12,6 +12,7 @@
 #include "api/openapi.h"
 #include "api/request_id.h"
 #include "api/request_metrics.h"
+#include "api/traced.h"
 #include "host/check.h"
 #include "host/clock.h"
 #include "host/random.h"
@@ -139,15 +140,21 @@ class RoutedApi final : public Api {
   void StopTails() override { tail_.Stop(); }
 
   http::Handler handler() override {
+    http::Handler guarded = WithRequestId(Guarded());
+    if (options_.tracer == nullptr) return guarded;
+    return Traced(*options_.tracer, router_, std::move(guarded));
+  }
+
+ private:
+  http::Handler Guarded() {
     http::Handler routed = [this](http::Request request, http::Responder responder) {
       router_.Handle(std::move(request), std::move(responder));
     };
     // A page of another site cannot add the assertion, so that it is guard enough.
-    if (options_.guard) return WithRequestId(options_.guard(std::move(routed)));
-    return WithRequestId(http::GuardLoopback(std::move(routed), options_.hosts, kHealth, origins_));
+    if (options_.guard) return options_.guard(std::move(routed));
+    return http::GuardLoopback(std::move(routed), options_.hosts, kHealth, origins_);
   }
 
- private:
   absl::Status AddPage(const std::string& path, http::Response response) {
     auto& measured = *pages_.emplace_back(std::make_unique<RequestMetrics>(metrics_, path));
     return router_.Add(

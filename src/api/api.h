@@ -19,7 +19,8 @@ struct Endpoint;
 }
 namespace afluente::telemetry {
 class Metrics;
-}
+class Tracer;
+}  // namespace afluente::telemetry
 namespace afluente::warehouse {
 class Warehouse;
 }
@@ -39,7 +40,8 @@ struct ApiOptions {
   Guard guard;
   Identify identify;
   size_t cache_bytes_max = 64 << 20;
-  const host::Clock* clock = nullptr;  // the system's when nullptr; outlives the Api
+  const host::Clock* clock = nullptr;   // the system's when nullptr; outlives the Api
+  telemetry::Tracer* tracer = nullptr;  // outlives the Api; nullptr: no traces
 };
 
 // The HTTP API: the spec's endpoints, /health, /openapi.json and /docs. Made by roles/, which also

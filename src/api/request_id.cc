@@ -6,6 +6,7 @@
 #include "host/random.h"
 #include "http/problem.h"
 #include "schema/text.h"
+#include "telemetry/trace_context.h"
 
 namespace afluente::api {
 
@@ -26,7 +27,11 @@ http::Handler WithRequestId(http::Handler handler) {
     const std::string* given = request.headers.Find("X-Request-Id");
     const bool keep =
         given != nullptr && request.headers.Count("X-Request-Id") == 1 && IsRequestId(*given);
-    std::string id = keep ? *given : host::RandomHex(16);
+    // A trace's id is as good, and finds the rest of the trace too.
+    const std::string* parent = request.headers.Find("traceparent");
+    const auto trace =
+        keep || parent == nullptr ? std::nullopt : telemetry::ParseTraceparent(*parent);
+    std::string id = keep ? *given : trace ? trace->trace_id : host::RandomHex(16);
     request.headers.Set("X-Request-Id", id);
     handler(std::move(request), [id = std::move(id), responder = std::move(responder)](
                                     http::Response response) mutable {

@@ -22,6 +22,12 @@ absl::Status BadMessage(size_t index, std::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("Message ", index, " ", std::string(what), "."));
 }
 
+// Google's clients send the trace context of a message so; what a schema says is the topic's to
+// set.
+bool IsClientsOwn(absl::string_view key) {
+  return absl::StartsWith(key, "googclient_") && !absl::StartsWith(key, "googclient_schema");
+}
+
 absl::Status CheckAttributes(size_t index, event::Attributes& attributes) {
   if (attributes.size() > kAttributesMax) {
     return BadMessage(index, absl::StrCat("has too many attributes: ", attributes.size(),
@@ -35,7 +41,7 @@ absl::Status CheckAttributes(size_t index, event::Attributes& attributes) {
       return TooLong(index, "attribute value", value.size(), kAttributeValueBytesMax);
     if (!IsValidUtf8(key) || !IsValidUtf8(value))
       return BadMessage(index, "has an attribute that is not valid UTF-8");
-    if (absl::StartsWith(key, "goog")) {
+    if (absl::StartsWith(key, "goog") && !IsClientsOwn(key)) {
       return BadMessage(index, absl::StrCat("has the attribute key \"", key,
                                             "\": keys that start with goog are reserved"));
     }

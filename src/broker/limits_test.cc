@@ -25,6 +25,7 @@ TEST(Limits, MessagesAtTheLimitPassAndOverItAreRefused) {
   event::Attributes hundred;
   for (int i = 0; i < 100; ++i) hundred.emplace_back("k" + std::to_string(i), "v");
   EXPECT_TRUE(CheckOne({"x", hundred, ""}).ok());
+  EXPECT_TRUE(CheckOne({"x", {{"googclient_traceparent", "v"}}, ""}).ok());
   hundred.emplace_back("one-more", "v");
   const event::Draft bad[] = {
       {"", {}, ""},
@@ -33,6 +34,7 @@ TEST(Limits, MessagesAtTheLimitPassAndOverItAreRefused) {
       {"x", {}, std::string(1025, 'o')},
       {"x", {{"", "v"}}, ""},
       {"x", {{"google", "v"}}, ""},
+      {"x", {{"googclient_schemaname", "v"}}, ""},
       {"x", {{"k", "\xff"}}, ""},
       {"x", {{"\xc0\x80", "v"}}, ""},
       {"x", {}, "\xed\xa0\x80"},

@@ -19,9 +19,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "cli/version.h"
 #include "host/data_directory.h"
 #include "host/file_system.h"
+#include "roles/version.h"
 #include "warehouse/duckdb/duckdb_database.h"
 
 namespace afluente::cli {
@@ -127,7 +127,7 @@ Finding CheckDirectory(const Patient& patient) {
     return {"data directory", Verdict::kBad,
             absl::StrCat(directory, ": ", std::string(database.status().message()))};
   return {"data directory", Verdict::kGood,
-          absl::StrCat(directory, ": of a version that ", kVersion, " reads")};
+          absl::StrCat(directory, ": of a version that ", roles::kVersion, " reads")};
 }
 
 Finding CheckDisk(const Patient& patient) {

@@ -7,8 +7,8 @@
 #include "absl/strings/str_split.h"
 #include "cli/admin_client.h"
 #include "cli/commands.h"
-#include "cli/version.h"
 #include "roles/spec_catalog.h"
+#include "roles/version.h"
 #include "spec/init.h"
 #include "spec/spec.h"
 
@@ -82,7 +82,7 @@ int RunInit(const std::string& directory) {
 }
 
 int RunVersion(bool json) {
-  std::printf(json ? "{\"version\": \"%s\"}\n" : "afluente %s\n", kVersion);
+  std::printf(json ? "{\"version\": \"%s\"}\n" : "afluente %s\n", roles::kVersion);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "console/admin_door.h"
 
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -91,19 +92,78 @@ void AddPushIssuer(http::Router& router, const std::shared_ptr<const AdminPorts>
   AFLUENTE_CHECK(router.Add("GET", "/.well-known/openid-configuration", discovery).ok());
 }
 
-// nullopt: what probes and those who verify pushes ask for.
+constexpr http::Role kAsked[] = {http::Role::kViewer, http::Role::kPublisher, http::Role::kOperator,
+                                 http::Role::kAdmin};
+
+// Asks the gate for one role after the other.
+void AskNext(http::Gate& gate, std::shared_ptr<const std::string> authorization, std::string email,
+             std::vector<bool> may, http::Responder respond) {
+  if (may.size() == std::size(kAsked)) {
+    return respond(http::Response::Json(200, Dump({{"identity", true},
+                                                   {"email", email},
+                                                   {"view", bool{may[0]}},
+                                                   {"publish", bool{may[1]}},
+                                                   {"operate", bool{may[2]}},
+                                                   {"administer", bool{may[3]}}})));
+  }
+  http::Knock knock{*authorization, kAsked[may.size()]};
+  gate.Ask(std::move(knock), [&gate, authorization, email = std::move(email), may = std::move(may),
+                              respond = std::move(respond)](
+                                 const absl::StatusOr<std::string>& caller) mutable {
+    may.push_back(caller.ok());
+    if (caller.ok()) email = *caller;
+    AskNext(gate, std::move(authorization), std::move(email), std::move(may), std::move(respond));
+  });
+}
+
+void AddMe(http::Router& router, const AdminPorts& ports) {
+  const auto me = [gate = ports.gate, proxied = ports.proxied_gate](
+                      http::Request request, http::PathParameters, http::Responder respond) {
+    http::Gate* const judge = gate != nullptr                       ? gate
+                              : http::HasAssertion(request.headers) ? proxied
+                                                                    : nullptr;
+    if (judge == nullptr) {
+      return respond(http::Response::Json(200, Dump({{"identity", false},
+                                                     {"view", true},
+                                                     {"publish", true},
+                                                     {"operate", true},
+                                                     {"administer", true}})));
+    }
+    AskNext(*judge, std::make_shared<const std::string>(http::AuthorizationOf(request.headers)), "",
+            {}, std::move(respond));
+  };
+  AFLUENTE_CHECK(router.Add("GET", "/v1/me", me).ok());
+}
+
+// Who is let in to `open`: see AdminPorts.
+http::Handler Guarded(const AdminPorts& ports, const http::Handler& open) {
+  if (ports.gate != nullptr) return http::GuardByGate(*ports.gate, open, RoleOfRequest);
+  http::Handler here = http::GuardLoopback(open);
+  if (ports.proxied_gate == nullptr) return here;
+  http::Handler proxied = http::GuardByGate(*ports.proxied_gate, open, RoleOfRequest);
+  return [here = std::move(here), proxied = std::move(proxied)](http::Request request,
+                                                                http::Responder respond) {
+    const http::Handler& next = http::HasAssertion(request.headers) ? proxied : here;
+    next(std::move(request), std::move(respond));
+  };
+}
+
+}  // namespace
+
 std::optional<http::Role> RoleOfRequest(const http::Request& request) {
   static constexpr std::string_view kOpen[] = {"/healthz", "/readyz", kPushKeysPath,
                                                "/.well-known/openid-configuration"};
   for (const std::string_view path : kOpen) {
     if (request.path == path) return std::nullopt;
   }
-  if (request.path == "/v1/backup") return http::Role::kAdmin;
-  const bool reads = request.method == "GET" || request.method == "HEAD";
-  return reads ? http::Role::kViewer : http::Role::kOperator;
+  const std::string& path = request.path;
+  if (path == "/v1/backup") return http::Role::kAdmin;
+  // The API itself asks who tries it.
+  const bool reads = request.method == "GET" || request.method == "HEAD" || path == "/v1/api/try";
+  if (reads) return http::Role::kViewer;
+  if (path == "/v1/topic/publish") return http::Role::kPublisher;
+  return path.starts_with("/v1/testing/") ? http::Role::kAdmin : http::Role::kOperator;
 }
-
-}  // namespace
 
 std::string BalancesToJson(const std::vector<function::Balance>& balances) {
   nlohmann::json functions = nlohmann::json::array();
@@ -166,6 +226,7 @@ http::Handler AdminDoor(AdminPorts ports) {
                                   });
                })
           .ok());
+  AddMe(router, *shared);
   AddPeek(router, shared);
   AddBackup(router, shared);
   AddFunctionRoutes(router, shared->functions, shared->workers, shared->project);
@@ -178,8 +239,7 @@ http::Handler AdminDoor(AdminPorts ports) {
     if (!taken.ok()) return responder(http::Problem(taken));
     router.Handle(std::move(request), std::move(responder));
   };
-  if (shared->gate == nullptr) return http::GuardLoopback(std::move(handler));
-  return http::GuardByGate(*shared->gate, std::move(handler), RoleOfRequest);
+  return Guarded(*shared, handler);
 }
 
 }  // namespace afluente::console

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,9 @@ struct AdminPorts {
   std::shared_ptr<const TestingPorts> testing = nullptr;
   Console* console = nullptr;  // the browser's side; nullptr: none
   http::Gate* gate = nullptr;  // outlives the door; null: everybody on this machine
+  // Beside everybody on this machine those whom the built-in proxy sends, who carry its assertion;
+  // null: there is none. Outlives the door.
+  http::Gate* proxied_gate = nullptr;
 };
 
 // The admin door: /metrics, /healthz, /readyz, and what client commands ask of a running instance:
@@ -58,9 +62,13 @@ struct AdminPorts {
 // documents that verify the tokens of pushes (/.well-known/openid-configuration, /oauth2/v3/certs);
 // with testing ports /v1/testing/ too, with a console its pages and routes. What changes something
 // comes from its own pages or from no page at all. Without a gate it answers to loopback names
-// only; with one, reading needs the role viewer, a backup admin and everything else operator, but
-// for probes and the pushes' keys.
+// only; with one, RoleOfRequest says which role a request needs. GET /v1/me: what its caller may
+// do.
 http::Handler AdminDoor(AdminPorts ports);
+
+// Reading needs the role viewer, publishing publisher, a backup and faults of tests admin, and
+// everything else operator; nullopt: probes and the pushes' keys.
+std::optional<http::Role> RoleOfRequest(const http::Request& request);
 
 // The balances as `afluente check --json` prints them.
 std::string BalancesToJson(const std::vector<function::Balance>& balances);

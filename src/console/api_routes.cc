@@ -8,6 +8,7 @@
 #include "console/part_routes.h"
 #include "host/check.h"
 #include "http/client.h"
+#include "http/gate.h"
 #include "schema/format_value.h"
 #include "spec/spec.h"
 #include "telemetry/metric_names.h"
@@ -68,15 +69,21 @@ absl::StatusOr<std::string> Endpoints(const ConsolePorts& ports) {
                {"slow", LinesOf("\"message\":\"slow request\"", kSlowShown)}});
 }
 
-// Asks the own API's door and nobody else: the caller gives the path alone.
-absl::StatusOr<std::string> Try(const json& body, const ConsolePorts& ports) {
+// Asks the own API's door and nobody else, as the caller: who gives the path alone.
+absl::StatusOr<std::string> Try(const http::Request& request, const json& body,
+                                const ConsolePorts& ports) {
   AFLUENTE_ASSIGN_OR_RETURN(const std::string path, StringField(body, "path"));
   const bool plain = path.starts_with('/') && !path.starts_with("//") &&
                      path.find_first_of(" \t\r\n") == std::string::npos;
   if (!plain) return absl::InvalidArgumentError("$.path: expected a path that begins with /");
+  http::Headers caller;
+  if (const std::string assertion = http::OnlyField(request.headers, http::kAssertionHeader);
+      !assertion.empty()) {
+    caller.Add(http::kAssertionHeader, assertion);
+  }
   const auto begin = std::chrono::steady_clock::now();
   AFLUENTE_ASSIGN_OR_RETURN(const http::Response answer,
-                            http::Fetch("GET", ports.api + path, "", {}, kTryTimeout));
+                            http::Fetch("GET", ports.api + path, "", caller, kTryTimeout));
   const auto took = std::chrono::steady_clock::now() - begin;
   json headers = json::object();
   for (const auto& [name, value] : answer.headers.entries()) headers[name] = value;
@@ -137,8 +144,9 @@ absl::StatusOr<std::string> Identity(const ConsolePorts& ports) {
 void AddApiRoutes(Routes& routes) {
   const ConsolePorts& ports = routes.ports();
   routes.Get("/v1/api", [&ports](const http::Request&) { return Endpoints(ports); });
-  routes.Post("/v1/api/try", Access::kView,
-              [&ports](const http::Request&, const json& body) { return Try(body, ports); });
+  routes.Post("/v1/api/try", [&ports](const http::Request& request, const json& body) {
+    return Try(request, body, ports);
+  });
   routes.Get("/v1/identity", [&ports](const http::Request&) { return Identity(ports); });
 }
 

@@ -1,12 +1,8 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "absl/status/status.h"
-#include "http/message.h"
 
 namespace afluente::broker {
 class Broker;
@@ -32,11 +28,6 @@ class Warehouse;
 
 namespace afluente::console {
 
-// What an action asks of its caller where identity is on (access.roles).
-enum class Access { kView, kOperate, kAdminister };
-// OK, or why not, in words that the caller may see. Empty: identity is off.
-using Authorize = std::function<absl::Status(const http::Request&, Access)>;
-
 // What the console reads and acts on; all outlive it.
 struct ConsolePorts {
   const spec::Spec& spec;
@@ -50,7 +41,6 @@ struct ConsolePorts {
   std::string data_dir;
   std::string api;         // http://HOST:PORT
   std::string_view pages;  // the archive that web/pack.mjs wrote; empty: no pages
-  Authorize authorize = nullptr;
 };
 
 // The console's server side: JSON routes under /v1/, charts of the last hour, server-sent events

@@ -19,6 +19,7 @@
 #include "spec/spec.h"
 #include "telemetry/metric_names.h"
 #include "telemetry/metrics.h"
+#include "telemetry/trace_context.h"
 #include "warehouse/catalog.h"
 
 namespace afluente::console {
@@ -55,14 +56,6 @@ absl::StatusOr<Found> FindMessage(const std::string& id, const ConsolePorts& por
   return absl::NotFoundError(absl::StrCat(id, ": no topic here has given this id"));
 }
 
-warehouse::Parameter Text(const char* name, const std::string& text) {
-  warehouse::Parameter parameter;
-  parameter.name = name;
-  parameter.type.kind = schema::TypeKind::kString;
-  parameter.value.data = text;
-  return parameter;
-}
-
 std::optional<uint64_t> BacklogOf(const std::string& function, const ConsolePorts& ports) {
   for (const auto& [labels, backlog] : ports.metrics.Gauges(telemetry::kFunctionBacklog)) {
     if (labels == telemetry::Labels{{"function", function}}) return static_cast<uint64_t>(backlog);
@@ -75,7 +68,14 @@ bool Matches(const spec::Function& function, const event::Message& message) {
   return filter.ok() && filter->Matches(message.attributes);
 }
 
-// What one function made of it: stored, dead_letter, pending, filtered or dropped.
+// Whether a dead letter still stands: a retry that stored or dropped it has ended it.
+bool IsDead(const json& letters) {
+  return std::any_of(letters.begin(), letters.end(),
+                     [](const json& letter) { return letter["state"] != "retried"; });
+}
+
+// What one function made of it: stored, dead_letter, pending, filtered, dropped, self_stored (a
+// function without a table, which may have dropped it too), or unknown.
 absl::StatusOr<json> OutcomeOf(const std::string& id, const Found& found,
                                const spec::Function& function, const ConsolePorts& ports) {
   json outcome = {{"function", function.name},
@@ -90,7 +90,7 @@ absl::StatusOr<json> OutcomeOf(const std::string& id, const Found& found,
         ReadRows(ports,
                  absl::StrCat("SELECT error, attempts, failed_at, state FROM `", letters,
                               "` WHERE message_id = @id AND function = @function"),
-                 {Text("id", id), Text("function", function.name)}, kRowsShown));
+                 {TextParameter("id", id), TextParameter("function", function.name)}, kRowsShown));
   }
   if (ports.catalog.FindTable({ports.spec.project, function.dataset, function.table})) {
     AFLUENTE_ASSIGN_OR_RETURN(
@@ -98,19 +98,21 @@ absl::StatusOr<json> OutcomeOf(const std::string& id, const Found& found,
         ReadRows(ports,
                  absl::StrCat("SELECT * FROM `", function.dataset, ".", function.table,
                               "` WHERE _message_id = @id ORDER BY _message_row"),
-                 {Text("id", id)}, kRowsShown));
+                 {TextParameter("id", id)}, kRowsShown));
   }
   if (!outcome["rows"].empty()) {
     outcome["outcome"] = "stored";
-  } else if (!outcome["dead_letters"].empty()) {
+  } else if (IsDead(outcome["dead_letters"])) {
     outcome["outcome"] = "dead_letter";
+  } else if (!outcome["dead_letters"].empty()) {
+    outcome["outcome"] = function.table.empty() ? "self_stored" : "dropped";
   } else if (found.message == nullptr) {
     outcome["outcome"] = "unknown";
   } else if (!Matches(function, *found.message)) {
     outcome["outcome"] = "filtered";
   } else {
     const bool pending = backlog && found.message->sequence + *backlog > found.published;
-    outcome["outcome"] = pending ? "pending" : "dropped";
+    outcome["outcome"] = pending ? "pending" : function.table.empty() ? "self_stored" : "dropped";
   }
   return outcome;
 }
@@ -128,6 +130,10 @@ absl::StatusOr<std::string> Follow(const std::string& id, const ConsolePorts& po
         schema::FormatRfc3339(found.message->publish_time.time_since_epoch().count());
     answer["ordering_key"] = found.message->ordering_key;
     answer["attributes"] = std::move(attributes);
+    const std::string* trace =
+        event::FindAttribute(found.message->attributes, telemetry::kTraceAttribute);
+    const auto context = trace == nullptr ? std::nullopt : telemetry::ParseTraceparent(*trace);
+    if (context) answer["trace_id"] = context->trace_id;
     answer["data"] = absl::Base64Escape(found.message->data);
     answer["sequence"] = found.message->sequence;
   }

@@ -15,5 +15,6 @@ void AddWarehouseRoutes(Routes& routes);
 void AddApiRoutes(Routes& routes);
 void AddSystemRoutes(Routes& routes);
 void AddMessageRoutes(Routes& routes);
+void AddDeadLetterRoutes(Routes& routes);
 
 }  // namespace afluente::console

@@ -78,15 +78,40 @@ json TopicsOf(const ConsolePorts& ports, size_t& others) {
   return topics;
 }
 
+// The doors that messages come by, and the topics that they lead to (null: any).
+json SourcesOf(const spec::Spec& spec) {
+  json sources = {{{"name", "Pub/Sub"}, {"kind", "pubsub"}, {"topics", nullptr}},
+                  {{"name", "HTTP"}, {"kind", "http"}, {"topics", nullptr}}};
+  if (!spec.sources.mqtt) return sources;
+  std::set<std::string> topics;
+  for (const spec::MqttRoute& route : spec.sources.mqtt->routes) topics.insert(route.topic);
+  sources.push_back({{"name", "MQTT"}, {"kind", "mqtt"}, {"topics", topics}});
+  return sources;
+}
+
+// Where a topic's messages go on to, by the subscription that its forward reads.
+const spec::Forward* ForwardOf(const std::string& subscription, const spec::Spec& spec) {
+  for (const spec::Topic& topic : spec.topics) {
+    if (topic.forward && subscription == spec::kForwardPrefix + topic.name) return &*topic.forward;
+  }
+  return nullptr;
+}
+
 json SubscriptionsOf(const ConsolePorts& ports) {
   json subscriptions = json::array();
   const auto page = ports.broker.ListSubscriptions("projects/" + ports.spec.project, 100, "");
   if (!page.ok()) return subscriptions;
   for (const broker::SubscriptionSettings& each : page->items) {
-    const char* kind = each.push ? "push" : each.bigquery ? "table" : "pull";
-    subscriptions.push_back({{"name", ShortName(each.name, ports.spec.project)},
+    const std::string name = ShortName(each.name, ports.spec.project);
+    const spec::Forward* forward = ForwardOf(name, ports.spec);
+    const char* kind = forward != nullptr ? "forward"
+                       : each.push        ? "push"
+                       : each.bigquery    ? "table"
+                                          : "pull";
+    subscriptions.push_back({{"name", name},
                              {"topic", ShortName(each.topic, ports.spec.project)},
-                             {"kind", kind}});
+                             {"kind", kind},
+                             {"to", forward == nullptr ? "" : forward->topic}});
   }
   return subscriptions;
 }
@@ -111,7 +136,7 @@ absl::StatusOr<std::string> Pipeline(const ConsolePorts& ports) {
       tables.push_back({{"name", absl::StrCat(dataset.name, ".", table.name)}});
   }
   return Dump({{"project", spec.project},
-               {"sources", json::array({{{"name", "Pub/Sub"}, {"kind", "pubsub"}}})},
+               {"sources", SourcesOf(spec)},
                {"topics", std::move(topics)},
                {"other_topics", others},
                {"subscriptions", SubscriptionsOf(ports)},

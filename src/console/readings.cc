@@ -90,6 +90,7 @@ telemetry::History::Values Readings::Take() {
   last_ = now;
   values_.clear();
   TakeBroker();
+  TakeSources();
   TakeApi();
   TakeMachine();
   return std::exchange(values_, {});
@@ -153,6 +154,21 @@ void Readings::TakeFunctions(const broker::BrokerStats& stats) {
       Add(absl::StrCat("function/", name, "/age"),
           AgeOfOldest(topic, published[topic], static_cast<uint64_t>(backlog)));
     }
+  }
+}
+
+void Readings::TakeSources() {
+  constexpr std::pair<const char*, std::string_view> kSources[] = {
+      {"source/pubsub/rate", telemetry::kPubsubPublishedMessages},
+      {"source/http/rate", telemetry::kIngestMessages},
+      {"source/mqtt/rate", telemetry::kMqttMessages}};
+  for (const auto& [name, metric] : kSources) {
+    uint64_t messages = 0;
+    for (const auto& [labels, count] : ports_.metrics.Counters(metric)) {
+      const std::string outcome = LabelOf(labels, "outcome");
+      if (outcome.empty() || outcome == "accepted") messages += count;
+    }
+    AddRate(name, messages);
   }
 }
 

@@ -40,6 +40,7 @@ class Readings {
   void AddLatencies(const std::string& name, const std::vector<uint64_t>& counts);
   void TakeBroker();
   void TakeFunctions(const broker::BrokerStats& stats);
+  void TakeSources();
   void TakeApi();
   void TakeMachine();
   // Seconds since the first message that the function has not decided was published.

@@ -14,23 +14,15 @@ namespace afluente::console {
 void Routes::Get(const std::string& path, Read work) {
   const auto handler = [&ports = ports_, work = std::move(work)](
                            http::Request request, http::PathParameters, http::Responder respond) {
-    if (ports.authorize != nullptr) {
-      const absl::Status allowed = ports.authorize(request, Access::kView);
-      if (!allowed.ok()) return respond(http::Problem(allowed));
-    }
     AnswerFromWorker(ports.workers, std::move(respond),
                      [work, request = std::move(request)] { return work(request); });
   };
   AFLUENTE_CHECK(router_.Add("GET", path, handler).ok());
 }
 
-void Routes::Post(const std::string& path, Access access, Change work) {
-  const auto handler = [&ports = ports_, access, work = std::move(work)](
+void Routes::Post(const std::string& path, Change work) {
+  const auto handler = [&ports = ports_, work = std::move(work)](
                            http::Request request, http::PathParameters, http::Responder respond) {
-    if (ports.authorize != nullptr) {
-      const absl::Status allowed = ports.authorize(request, access);
-      if (!allowed.ok()) return respond(http::Problem(allowed));
-    }
     AnswerFromWorker(ports.workers, std::move(respond),
                      [work, request = std::move(request)]() -> absl::StatusOr<std::string> {
                        const auto body = nlohmann::json::parse(request.body, nullptr, false);

@@ -12,7 +12,8 @@
 
 namespace afluente::console {
 
-// Adds routes that answer JSON from a worker, each behind its role.
+// Adds routes that answer JSON from a worker. Who may use them is the door's to say: reading is a
+// viewer's, everything else as RoleOfRequest has it.
 class Routes {
  public:
   using Read = std::function<absl::StatusOr<std::string>(const http::Request&)>;
@@ -22,7 +23,7 @@ class Routes {
   Routes(http::Router& router, const ConsolePorts& ports) : router_(router), ports_(ports) {}
   void Get(const std::string& path, Read work);
   // The body is a JSON object.
-  void Post(const std::string& path, Access access, Change work);
+  void Post(const std::string& path, Change work);
   const ConsolePorts& ports() const { return ports_; }
 
  private:

@@ -184,14 +184,14 @@ void AddTopicRoutes(Routes& routes) {
     const std::string name = QueryValue(request, "name").value_or("");
     return OneTopic(WholeName(name, "topics", ports.spec.project), ports);
   });
-  routes.Post("/v1/topic/publish", Access::kOperate,
+  routes.Post("/v1/topic/publish",
               [&ports](const http::Request&, const json& body) { return Publish(body, ports); });
-  routes.Post("/v1/subscription/seek", Access::kOperate,
+  routes.Post("/v1/subscription/seek",
               [&ports](const http::Request&, const json& body) { return Seek(body, ports); });
-  routes.Post(
-      "/v1/subscription/snapshot", Access::kOperate,
-      [&ports](const http::Request&, const json& body) { return CreateSnapshot(body, ports); });
-  routes.Post("/v1/snapshot/delete", Access::kOperate,
+  routes.Post("/v1/subscription/snapshot", [&ports](const http::Request&, const json& body) {
+    return CreateSnapshot(body, ports);
+  });
+  routes.Post("/v1/snapshot/delete",
               [&ports](const http::Request&, const json& body) -> absl::StatusOr<std::string> {
                 AFLUENTE_ASSIGN_OR_RETURN(const std::string name, StringField(body, "name"));
                 AFLUENTE_RETURN_IF_ERROR(

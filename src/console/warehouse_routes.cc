@@ -1,3 +1,4 @@
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "host/check.h"
 #include "spec/spec.h"
 #include "warehouse/catalog.h"
+#include "warehouse/jobs/table_sizes.h"
 #include "warehouse/row_json.h"
 
 namespace afluente::console {
@@ -106,6 +108,19 @@ absl::StatusOr<std::string> OneTable(const std::string& name, const ConsolePorts
   return Dump(answer);
 }
 
+// What a statement would read, as BigQuery's dry run has it: all of its tables' bytes.
+absl::StatusOr<std::string> DryRun(const std::string& sql, warehouse::jobs::TableSizes& sizes,
+                                   const ConsolePorts& ports) {
+  AFLUENTE_ASSIGN_OR_RETURN(const auto facts,
+                            ports.warehouse.Describe({sql, ports.spec.project, ""}, {}));
+  json tables = json::array();
+  for (const warehouse::TableName& name : facts.tables_read)
+    tables.push_back(absl::StrCat(name.dataset, ".", name.table));
+  return Dump({{"statement_type", facts.statement_type},
+               {"bytes", sizes.BytesOf(facts.tables_read)},
+               {"tables", std::move(tables)}});
+}
+
 }  // namespace
 
 absl::StatusOr<json> ReadRows(const ConsolePorts& ports, const std::string& sql,
@@ -131,6 +146,11 @@ absl::StatusOr<json> ReadRows(const ConsolePorts& ports, const std::string& sql,
 
 void AddWarehouseRoutes(Routes& routes) {
   const ConsolePorts& ports = routes.ports();
+  // Shared: a route is copied.
+  auto sizes = std::make_shared<warehouse::jobs::TableSizes>(ports.warehouse, ports.catalog);
+  routes.Get("/v1/warehouse/dry-run", [&ports, sizes](const http::Request& request) {
+    return DryRun(QueryValue(request, "sql").value_or(""), *sizes, ports);
+  });
   routes.Get("/v1/warehouse", [&ports](const http::Request&) { return Datasets(ports); });
   routes.Get("/v1/warehouse/table", [&ports](const http::Request& request) {
     return OneTable(QueryValue(request, "name").value_or(""), ports);

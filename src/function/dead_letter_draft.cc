@@ -13,7 +13,8 @@ event::Draft DeadLetterDraft(const event::Message& message, const std::string& t
   event::Draft draft =
       event::DeadLetterDraft(message, parts.size() > 1 ? parts[1] : "", function, attempts);
   // What a schema left there is the broker's to set, and no publisher's.
-  std::erase_if(draft.attributes, [](const auto& each) { return each.first.starts_with("goog"); });
+  std::erase_if(draft.attributes,
+                [](const auto& each) { return each.first.starts_with("googclient_schema"); });
   return draft;
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "schema/format_value.h"
 #include "telemetry/json_string.h"
+#include "telemetry/trace_context.h"
 
 namespace afluente::function {
 namespace {
@@ -60,6 +61,10 @@ http::OutgoingRequest EventRequest(const EventTarget& target, const Attempt& att
   http::OutgoingRequest request;
   request.url = target.url;
   request.body = PushBody(target, attempt, time);
+  const std::string* trace = event::FindAttribute(message.attributes, telemetry::kTraceAttribute);
+  if (trace != nullptr && telemetry::ParseTraceparent(*trace)) {
+    request.headers.Add("traceparent", *trace);
+  }
   if (target.format != EventFormat::kCloudeventsStructured) {
     request.headers.Add("Content-Type", "application/json");
   }

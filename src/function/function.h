@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "function/balance.h"
+#include "function/dead_letter_log.h"
 #include "function/settings.h"
 #include "function/state.h"
 #include "function/transform.h"
@@ -160,6 +161,7 @@ class Function {
   State state_ ABSL_GUARDED_BY(step_mutex_);
   std::optional<Unsettled> unsettled_ ABSL_GUARDED_BY(step_mutex_);
   std::optional<Ahead> ahead_ ABSL_GUARDED_BY(step_mutex_);
+  DeadLetterLog dead_letter_log_ ABSL_GUARDED_BY(step_mutex_);
   std::unique_ptr<broker::TopicReader> reader_ ABSL_GUARDED_BY(step_mutex_);
   std::unique_ptr<broker::TopicReader> audit_reader_ ABSL_GUARDED_BY(step_mutex_);
 

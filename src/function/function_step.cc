@@ -6,6 +6,7 @@
 
 #include "broker/topics.h"
 #include "function/commit_draft.h"
+#include "function/decision_traces.h"
 #include "function/function.h"
 #include "function/function_instruments.h"
 #include "function/journal_walk.h"
@@ -49,6 +50,9 @@ absl::StatusOr<bool> Function::Step(bool stopping) {
     return read.status();
   }
   const bool tried = !attempts.empty();
+  if (settings_.tracer != nullptr) {
+    for (Attempt& attempt : attempts) attempt.began = clock_.Now();
+  }
   std::vector<Decision> decisions = transform_->Run(std::move(attempts));
   if (decisions.empty() && *read == 0 && !tried) {
     if (!state_.waiting.empty() || stopping) return false;
@@ -100,6 +104,8 @@ absl::StatusOr<size_t> Function::TakeNew(size_t max, std::vector<Attempt>& attem
 
 absl::Status Function::Settle(std::vector<Decision> decisions) {
   CommitDraft draft(settings_, clock_);
+  DecisionTraces traces(settings_);
+  std::vector<const Decision*> dead;
   Unsettled end{{}, state_};
   WaitingSet& waiting = end.next.waiting;
   int64_t failed = 0;
@@ -115,6 +121,7 @@ absl::Status Function::Settle(std::vector<Decision> decisions) {
     }
     const bool again = decision.outcome.kind == Outcome::Kind::kAttemptFailed &&
                        number < settings_.retry.attempts_max;
+    traces.Add(decision, again);
     if (again) {
       ++failed;
       waiting.Fail(message.sequence, key, number,
@@ -122,11 +129,13 @@ absl::Status Function::Settle(std::vector<Decision> decisions) {
       continue;
     }
     waiting.Erase(message.sequence);
+    if (decision.outcome.failed()) dead.push_back(&decision);
     draft.Add(decision);
   }
   instruments_->attempts_failed.Add(failed);
   end.commit = std::move(draft.commit());
   end.commit.state = end.next.Encode();
+  const host::WallTime commit_began = clock_.Now();
   absl::Status status = AppendAndLookAhead(end);
   if (absl::IsInvalidArgument(status) && !end.commit.rows.empty()) {
     draft.commit() = std::move(end.commit);
@@ -137,6 +146,8 @@ absl::Status Function::Settle(std::vector<Decision> decisions) {
     unsettled_ = std::move(end);
     return status;
   }
+  traces.End(commit_began);
+  for (const Decision* decision : dead) dead_letter_log_.Add(settings_.name, *decision);
   for (const Decision& decision : decisions) Remember(*decision.attempt.message);
   return status;
 }

@@ -7,6 +7,10 @@
 #include "function/waiting_set.h"
 #include "warehouse/table.h"
 
+namespace afluente::telemetry {
+class Tracer;
+}
+
 namespace afluente::function {
 
 struct Settings {
@@ -21,6 +25,7 @@ struct Settings {
   RetryPolicy retry;
   bool enable_message_ordering = false;
   bool start_latest = false;
+  telemetry::Tracer* tracer = nullptr;  // outlives the function; nullptr: no traces
   size_t batch_messages_max = 8192;
   size_t batch_bytes_max = 8 << 20;
 };

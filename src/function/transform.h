@@ -41,7 +41,8 @@ struct Outcome {
 // One try of one message. Shared with the journal's memory and whoever works on it.
 struct Attempt {
   std::shared_ptr<const event::Message> message;
-  int64_t number = 1;  // 1: the first one
+  int64_t number = 1;      // 1: the first one
+  host::WallTime began{};  // set where traces are wanted
 };
 
 struct Decision {

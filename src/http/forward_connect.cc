@@ -84,7 +84,8 @@ asio::awaitable<std::unique_ptr<beast::tcp_stream>> ForwardSession::Connect(cons
     idle.erase(idle.begin() + static_cast<ptrdiff_t>(i - 1));
     if (IsQuiet(*stream)) co_return stream;
   }
-  if (shared_->options.dial) co_return StreamOf(shard_.io, shared_->options.dial(peer_));
+  if (shared_->options.dial)
+    co_return StreamOf(shard_.io, shared_->options.dial(to.address, peer_));
   const auto endpoints = co_await Resolve(to.address);
   auto stream = std::make_unique<Stream>(shard_.io);
   for (const tcp::endpoint& endpoint : endpoints) {

@@ -46,9 +46,9 @@ struct ForwardingOptions {
   int connections_max = 10'000;
   // As ServerOptions'.
   std::shared_ptr<TlsIdentity> tls = nullptr;
-  // Instead of connecting to an address: a descriptor of a connection for `client`, as one end of
-  // a pair that a Server adopts; -1 when there is none. Null: connect.
-  std::function<int(const Peer& client)> dial = nullptr;
+  // Instead of connecting to an address (HOST:PORT): a descriptor of a connection for `client`, as
+  // one end of a pair that a Server adopts; -1 when there is none. Null: connect.
+  std::function<int(const std::string& address, const Peer& client)> dial = nullptr;
 };
 
 inline constexpr size_t kOwnBodyBytesMax = 64 << 10;

@@ -9,14 +9,6 @@
 namespace afluente::http {
 namespace {
 
-constexpr char kAssertionHeader[] = "x-goog-iap-jwt-assertion";
-
-std::string AuthorizationOf(const Headers& headers) {
-  if (headers.Find("Authorization") != nullptr) return OnlyField(headers, "Authorization");
-  const std::string assertion = OnlyField(headers, kAssertionHeader);
-  return assertion.empty() ? "" : absl::StrCat("Bearer ", assertion);
-}
-
 Response GateRefusal(RefusalForm form, const absl::Status& status) {
   const int code = StatusToHttp(status.code());
   Response response = Refusal(form, code, std::string(status.message()));
@@ -27,6 +19,14 @@ Response GateRefusal(RefusalForm form, const absl::Status& status) {
 }
 
 }  // namespace
+
+std::string AuthorizationOf(const Headers& headers) {
+  if (headers.Find("Authorization") != nullptr) return OnlyField(headers, "Authorization");
+  const std::string assertion = OnlyField(headers, kAssertionHeader);
+  return assertion.empty() ? "" : absl::StrCat("Bearer ", assertion);
+}
+
+bool HasAssertion(const Headers& headers) { return headers.Find(kAssertionHeader) != nullptr; }
 
 std::string OnlyField(const Headers& headers, std::string_view name) {
   const std::string* value = headers.Find(name);

@@ -12,6 +12,9 @@
 
 namespace afluente::http {
 
+// Where the proxy's assertion is.
+inline constexpr char kAssertionHeader[] = "x-goog-iap-jwt-assertion";
+
 // What someone wants at a door that asks who comes.
 struct Knock {
   std::string authorization;  // the field's value, "Bearer ..."; empty: there is none, or several
@@ -30,6 +33,8 @@ class Gate {
   // first. UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE with words that the caller may see;
   // the reasons are in the log.
   virtual void Check(Knock knock, Decided decided) = 0;
+  // The same for who only asks what they may: a refusal is the answer, and nothing for the log.
+  virtual void Ask(Knock knock, Decided decided) = 0;
 };
 
 // The role that a request needs; nullopt: none, as for probes.
@@ -39,6 +44,10 @@ using RoleOf = std::function<std::optional<Role>(const Request&)>;
 // Authorization may carry the proxy's assertion (x-goog-iap-jwt-assertion) in its place. `refusal`
 // as in ServerOptions: 401, 403 or 503.
 Handler GuardByGate(Gate& gate, Handler inner, RoleOf role_of, RefusalForm refusal = nullptr);
+
+// What such a request knocks with.
+std::string AuthorizationOf(const Headers& headers);
+bool HasAssertion(const Headers& headers);
 
 // Exactly one field of that name, else "".
 std::string OnlyField(const Headers& headers, std::string_view name);

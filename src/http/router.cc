@@ -254,6 +254,19 @@ void Router::Handle(Request request, Responder responder) const {
   Refuse(std::move(response), responder);
 }
 
+std::string Router::PatternOf(const Request& request) const {
+  if (request.path.empty() || request.path.front() != '/') return "";
+  const std::vector<std::string_view> texts = SplitPath(request.path);
+  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  for (const auto& route : routes_) {
+    Captures captures;
+    if (route->method == method && route->Match(request.path, texts, captures)) {
+      return route->pattern;
+    }
+  }
+  return "";
+}
+
 void Router::Refuse(Response response, Responder& responder) const {
   if (count_refusal_ != nullptr) count_refusal_(response.status);
   responder(std::move(response));

@@ -27,6 +27,8 @@ class Router {
   // Called with the status of each answer that the router gives itself; for counting.
   void OnRefusal(std::function<void(int status)> count) { count_refusal_ = std::move(count); }
   void Handle(Request request, Responder responder) const;
+  // The pattern of the route that would handle it; "" when there is none.
+  std::string PatternOf(const Request& request) const;
 
  private:
   void Refuse(Response response, Responder& responder) const;

@@ -17,7 +17,9 @@ Fields Of(const std::string& name, const std::string& value) {
 
 TEST(Trace, NamesTheTraceOfARequestInTheProject) {
   const std::string trace(32, 'a');
-  EXPECT_EQ(Of("X-Cloud-Trace-Context", trace + "/12;o=1"), Fields());
+  EXPECT_EQ(Of("X-Cloud-Trace-Context", trace + "/12;o=1"), (Fields{{"trace_id", trace}}));
+  EXPECT_EQ(Of("Traceparent", "00-" + trace + "-00f067aa0ba902b7-01"),
+            (Fields{{"trace_id", trace}}));
   NameTraces("p");
   const std::string name = "projects/p/traces/" + trace;
   EXPECT_EQ(Of("X-Cloud-Trace-Context", trace + "/12;o=1"),

@@ -19,25 +19,34 @@ constexpr char kNoKeys[] = "The keys that prove who sends a request cannot be ha
 }  // namespace
 
 void DoorGate::Check(http::Knock knock, Decided decided) {
+  Judge(std::move(knock), true, std::move(decided));
+}
+
+void DoorGate::Ask(http::Knock knock, Decided decided) {
+  Judge(std::move(knock), false, std::move(decided));
+}
+
+void DoorGate::Judge(http::Knock knock, bool acts, Decided decided) {
   const bool is_bearer =
       knock.authorization.size() > kBearer.size() &&
       schema::EqualsIgnoreCase(knock.authorization.substr(0, kBearer.size()), kBearer);
   if (!is_bearer) {
-    return decided(Decide(knock, absl::UnauthenticatedError("not exactly one bearer token")));
+    return decided(Decide(knock, acts, absl::UnauthenticatedError("not exactly one bearer token")));
   }
   std::string token = knock.authorization.substr(kBearer.size());
-  if (const auto verified = Verify(token, false)) return decided(Decide(knock, *verified));
+  if (const auto verified = Verify(token, false)) return decided(Decide(knock, acts, *verified));
   struct Waiting {
     http::Knock knock;
     Decided decided;
   };
   // Shared: when the pool refuses, there is still someone to tell.
   auto waiting = std::make_shared<Waiting>(Waiting{std::move(knock), std::move(decided)});
-  const bool taken = workers_.Submit([this, waiting, token = std::move(token)] {
-    waiting->decided(Decide(waiting->knock, *Verify(token, true)));
+  const bool taken = workers_.Submit([this, waiting, acts, token = std::move(token)] {
+    waiting->decided(Decide(waiting->knock, acts, *Verify(token, true)));
   });
   if (!taken) {
-    waiting->decided(Decide(waiting->knock, absl::UnavailableError("too many wait for keys")));
+    waiting->decided(
+        Decide(waiting->knock, acts, absl::UnavailableError("too many wait for keys")));
   }
 }
 
@@ -56,7 +65,7 @@ std::optional<absl::StatusOr<VerifiedTokenPtr>> DoorGate::Verify(const std::stri
   return refused;
 }
 
-absl::StatusOr<std::string> DoorGate::Decide(const http::Knock& knock,
+absl::StatusOr<std::string> DoorGate::Decide(const http::Knock& knock, bool acts,
                                              const absl::StatusOr<VerifiedTokenPtr>& token) const {
   absl::Status allowed = token.status();
   Caller caller;
@@ -68,6 +77,7 @@ absl::StatusOr<std::string> DoorGate::Decide(const http::Knock& knock,
     }
   }
   if (allowed.ok()) return caller.email;
+  if (!acts) return allowed;
   telemetry::Log(telemetry::Severity::kWarning, "request refused",
                  {{"log", "audit"},
                   {"door", door_},

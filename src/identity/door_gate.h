@@ -29,11 +29,14 @@ class DoorGate final : public http::Gate {
         workers_(workers) {}
 
   void Check(http::Knock knock, Decided decided) override;
+  void Ask(http::Knock knock, Decided decided) override;
 
  private:
+  // `acts`: a refusal is logged.
+  void Judge(http::Knock knock, bool acts, Decided decided);
   // nullopt, when `may_wait`, for a token whose keys must be fetched.
   std::optional<absl::StatusOr<VerifiedTokenPtr>> Verify(const std::string& token, bool may_wait);
-  absl::StatusOr<std::string> Decide(const http::Knock& knock,
+  absl::StatusOr<std::string> Decide(const http::Knock& knock, bool acts,
                                      const absl::StatusOr<VerifiedTokenPtr>& token) const;
 
   const std::string door_;

@@ -33,6 +33,7 @@ using schema::Concat;
 constexpr char kOwnPath[] = "/_afluente/";
 constexpr char kCallbackPath[] = "/_afluente/callback";
 constexpr char kLogoutPath[] = "/_afluente/logout";
+constexpr char kConsolePath[] = "/_afluente/console/";
 constexpr char kKeysPath[] = "/iap/verify/public_key-jwk";
 constexpr std::string_view kLogin = "login";
 constexpr std::chrono::seconds kLoginTime{600};
@@ -132,8 +133,12 @@ class DecidingProxy final : public Proxy {
       keys.headers.Add("Cache-Control", "public, max-age=300");
       return visit->done(std::move(keys));
     }
-    if (request.path.starts_with(kOwnPath)) return Own(visit);
+    if (request.path.starts_with(kOwnPath) && !IsForConsole(request)) return Own(visit);
     Identify(visit);
+  }
+
+  bool IsForConsole(const http::Request& request) const {
+    return !options_.console.empty() && request.path.starts_with(kConsolePath);
   }
 
   void Own(const VisitPtr& visit) {
@@ -148,6 +153,9 @@ class DecidingProxy final : public Proxy {
     }
     if (request.path == kCallbackPath && request.method == "GET") return Callback(visit);
     if (request.path == kLogoutPath) return Logout(visit);
+    if (!options_.console.empty() && Concat(request.path, "/") == kConsolePath) {
+      return visit->done(Redirect(kConsolePath));
+    }
     visit->done(http::Problem(404, "Not Found", "the proxy has nothing here"));
   }
 
@@ -180,7 +188,8 @@ class DecidingProxy final : public Proxy {
     }
     if (WantsPage(visit->request)) return SignIn(visit);
     // The API says which origins' pages may ask; it learns of nobody here.
-    if (http::IsPreflight(visit->request)) return visit->done(Onward(*visit));
+    if (http::IsPreflight(visit->request) && !IsForConsole(visit->request))
+      return visit->done(Onward(*visit));
     Refuse(*visit, 401, "sign in, or send an ID token", "no identity");
   }
 
@@ -235,14 +244,22 @@ class DecidingProxy final : public Proxy {
     visit->done(std::move(to));
   }
 
+  // The admin door's own path, and the query.
+  static std::string ConsoleTarget(const http::Request& request) {
+    const size_t query = request.target.find('?');
+    return Concat(request.path.substr(sizeof kConsolePath - 2),
+                  query == std::string::npos ? "" : request.target.substr(query));
+  }
+
   // The request without anything about who sends it.
   http::ForwardTo Onward(const Visit& visit) const {
     http::ForwardTo to;
-    to.address = options_.upstream;
-    to.tls_host = options_.upstream_tls_host;
-    to.target = visit.request.target;
+    const bool console = IsForConsole(visit.request);
+    to.address = console ? options_.console : options_.upstream;
+    if (!console) to.tls_host = options_.upstream_tls_host;
+    to.target = console ? ConsoleTarget(visit.request) : visit.request.target;
     to.headers = Cleaned(visit);
-    if (!options_.upstream_host.empty()) to.headers.Set("Host", options_.upstream_host);
+    if (!console && !options_.upstream_host.empty()) to.headers.Set("Host", options_.upstream_host);
     to.headers.Add("X-Forwarded-For", visit.request.remote_address);
     to.headers.Add("X-Forwarded-Host", visit.host);
     to.headers.Add("X-Forwarded-Proto", visit.secure ? "https" : "http");

@@ -25,6 +25,8 @@ struct ProxyOptions {
   std::vector<std::string> hosts;      // names it answers to besides loopback
   std::string upstream_tls_host = "";  // whom the API must prove to be; empty: without TLS
   std::string upstream_host = "";      // sent as Host; empty: the caller's
+  // HOST:PORT of the admin door, which /_afluente/console/ leads to; empty: nowhere.
+  std::string console = "";
 };
 
 // What the proxy needs; all outlive it.
@@ -41,7 +43,8 @@ struct ProxyPorts {
 // The identity-aware proxy as decisions about requests: who sends it (an ID token or a session),
 // may they come in at all, and what is sent on. One line of the audit log a decision. The
 // endpoint's own rule is the API's to apply, which knows the route. Sessions live in signed
-// cookies, and end with the process.
+// cookies, and end with the process. The console is behind it too: what its caller may do there is
+// the admin door's to say.
 class Proxy {
  public:
   static std::unique_ptr<Proxy> Create(ProxyOptions options, ProxyPorts ports);

@@ -17,6 +17,7 @@
 #include "roles/api_door.h"
 #include "roles/cloud_run.h"
 #include "roles/doorkeeper.h"
+#include "roles/trace_export.h"
 #include "roles/warehouse_engine.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
@@ -34,6 +35,7 @@ struct ApiServing {
   host::SystemClock clock;
   host::PosixFileSystem files;
   telemetry::Metrics metrics;
+  std::unique_ptr<TraceExport> traces;  // nullptr: nobody wants traces
   std::unique_ptr<WarehouseEngine> engine;
   std::shared_ptr<http::TlsIdentity> tls;  // shared with the server; nullptr: plain
   std::unique_ptr<http::IoThreads> io_threads;
@@ -53,6 +55,8 @@ std::string SecretFile(const ApiRoleOptions& options) {
 absl::Status Open(const ApiRoleOptions& options, const spec::Spec& spec, const std::string& listen,
                   ApiServing& serving) {
   AFLUENTE_RETURN_IF_ERROR(CheckAddress(spec, "--api-listen", listen));
+  AFLUENTE_ASSIGN_OR_RETURN(serving.traces,
+                            TraceExport::Open(spec, serving.clock, serving.metrics));
   AFLUENTE_ASSIGN_OR_RETURN(serving.engine,
                             WarehouseEngine::Open(options.warehouse, spec, options.data_dir,
                                                   options.google, serving.clock, serving.metrics));
@@ -71,7 +75,8 @@ absl::Status Open(const ApiRoleOptions& options, const spec::Spec& spec, const s
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.door, OpenApiDoor(spec,
                                 {serving.engine->warehouse(), *serving.workers, serving.metrics,
-                                 *serving.io_threads, serving.doorkeeper.get(), serving.tls},
+                                 *serving.io_threads, serving.doorkeeper.get(), serving.tls,
+                                 nullptr, TracerOf(serving.traces)},
                                 secret_file, listen));
   return absl::OkStatus();
 }

@@ -21,6 +21,7 @@ absl::StatusOr<ApiDoor> OpenApiDoor(const spec::Spec& spec, const ApiDoorParts& 
   api_options.title = spec.project;
   api_options.endpoints.project = spec.project;
   api_options.endpoints.freshness = parts.freshness;
+  api_options.tracer = parts.tracer;
   if (spec.access) api_options.hosts = spec.access->hosts;
   if (parts.doorkeeper != nullptr) {
     api_options.guard = parts.doorkeeper->guard();

@@ -24,7 +24,8 @@ struct Spec;
 }
 namespace afluente::telemetry {
 class Metrics;
-}
+class Tracer;
+}  // namespace afluente::telemetry
 namespace afluente::warehouse {
 class Warehouse;
 struct TableName;
@@ -51,6 +52,7 @@ struct ApiDoorParts {
   std::shared_ptr<http::TlsIdentity> tls;  // shared by all doors; nullptr: plain
   // As EndpointOptions'.
   std::function<std::optional<host::WallTime>(const warehouse::TableName&)> freshness = nullptr;
+  telemetry::Tracer* tracer = nullptr;  // nullptr: no traces
 };
 
 // Listens on `address`. `secret_file` signs cursors and tags; made where it is missing.

@@ -115,7 +115,14 @@ api::Identify Doorkeeper::identify() {
 }
 
 http::Gate* Doorkeeper::GateOf(const std::string& door, const std::string& address) {
-  if (IsLoopback(address)) return nullptr;
+  return IsLoopback(address) ? nullptr : MakeGate(door);
+}
+
+http::Gate* Doorkeeper::ProxiedGate(const std::string& door) {
+  return state_->assertion_keys == nullptr ? nullptr : MakeGate(door);
+}
+
+http::Gate* Doorkeeper::MakeGate(const std::string& door) {
   std::vector<identity::Verifier*> verifiers = {state_->verifier.get()};
   if (state_->login != nullptr) verifiers.push_back(&state_->login->verifier());
   state_->door_gates.push_back(std::make_unique<identity::DoorGate>(

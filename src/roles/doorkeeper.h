@@ -43,6 +43,8 @@ class Doorkeeper {
   // The gate of a door besides the API ("pubsub"), or nullptr: on loopback nobody is asked. Not
   // thread-safe.
   http::Gate* GateOf(const std::string& door, const std::string& address);
+  // The same for what the built-in proxy sends to a door on loopback; nullptr: there is no proxy.
+  http::Gate* ProxiedGate(const std::string& door);
 
   const identity::Policy& policy() const;
   // Where people sign in; nullptr where the specification names no login.
@@ -54,6 +56,7 @@ class Doorkeeper {
 
  private:
   struct State;
+  http::Gate* MakeGate(const std::string& door);
   explicit Doorkeeper(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

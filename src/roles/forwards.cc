@@ -15,7 +15,6 @@
 namespace afluente::roles {
 namespace {
 
-constexpr char kCursorPrefix[] = "afluente-forward-";
 // Pub/Sub's longest: an outage may last.
 constexpr std::chrono::hours kRetention{31 * 24};
 constexpr std::chrono::seconds kAckDeadline{600};
@@ -81,8 +80,8 @@ absl::Status Forwards::Start(const spec::Spec& spec, broker::Broker& broker,
     if (!topic.forward) continue;
     source::ForwardSettings settings;
     settings.topic = absl::StrCat("projects/", spec.project, "/topics/", topic.name);
-    settings.subscription =
-        absl::StrCat("projects/", spec.project, "/subscriptions/", kCursorPrefix, topic.name);
+    settings.subscription = absl::StrCat("projects/", spec.project, "/subscriptions/",
+                                         spec::kForwardPrefix, topic.name);
     settings.remote_topic = topic.forward->topic;
     settings.rate = topic.forward->rate;
     settings.refused_topic =

@@ -146,11 +146,9 @@ void Pipeline::OpenConnections(const spec::Spec& spec, State& state) {
   state.connections = http::ConnectionPool::Create(*state.io_threads, options);
 }
 
-absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
-                                                         const std::string& data_dir,
-                                                         const host::Clock& clock,
-                                                         telemetry::Metrics& metrics,
-                                                         const BeforeCleaning& before_cleaning) {
+absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(
+    const spec::Spec& spec, const std::string& data_dir, const host::Clock& clock,
+    telemetry::Metrics& metrics, const BeforeCleaning& before_cleaning, telemetry::Tracer* tracer) {
   auto state = std::make_unique<State>();
   AFLUENTE_ASSIGN_OR_RETURN(state->directory, host::DataDirectory::Open(data_dir));
   broker::BrokerOptions broker_options;
@@ -182,6 +180,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const spec::Spec& spec,
   const TransformParts parts{spec, state->database->batch_sql_compiler(), *state->connections};
   for (const spec::Function& function : spec.functions) {
     AFLUENTE_ASSIGN_OR_RETURN(auto settings, MakeSettings(function, spec.project));
+    settings.tracer = tracer;
     AFLUENTE_ASSIGN_OR_RETURN(auto transform, MakeTransform(function, parts));
     AFLUENTE_ASSIGN_OR_RETURN(
         auto worker,

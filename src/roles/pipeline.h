@@ -26,6 +26,7 @@ struct Spec;
 
 namespace afluente::telemetry {
 class Metrics;
+class Tracer;
 }  // namespace afluente::telemetry
 
 namespace afluente::warehouse {
@@ -47,12 +48,13 @@ class Pipeline {
 
   // `spec` outlives the pipeline. Opens the directory, creates what the specification names and is
   // not there yet, and opens the functions (not started). INVALID_ARGUMENT or FAILED_PRECONDITION
-  // when the specification does not fit what is stored.
+  // when the specification does not fit what is stored. `tracer` outlives it; nullptr: no traces.
   static absl::StatusOr<std::unique_ptr<Pipeline>> Open(const spec::Spec& spec,
                                                         const std::string& data_dir,
                                                         const host::Clock& clock,
                                                         telemetry::Metrics& metrics,
-                                                        const BeforeCleaning& before_cleaning = {});
+                                                        const BeforeCleaning& before_cleaning = {},
+                                                        telemetry::Tracer* tracer = nullptr);
   ~Pipeline();
 
   void StartFunctions();

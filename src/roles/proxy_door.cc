@@ -23,11 +23,11 @@
 namespace afluente::roles {
 namespace {
 
-// A connection to the API that leaves the process as little as its plain bytes do.
-int DialWithin(http::Server& api, const http::Peer& client) {
+// A connection to a door that leaves the process as little as its plain bytes do.
+int DialWithin(http::Server& door, const http::Peer& client) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) return -1;
-  api.Adopt(pair[1], {.address = client.address});
+  door.Adopt(pair[1], {.address = client.address});
   return pair[0];
 }
 
@@ -57,8 +57,10 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
   options.body_bytes_max = spec.limits.request_bytes;
   options.tls = machine.tls;
   if (machine.tls != nullptr && machine.api != nullptr) {
-    options.dial = [&api = *machine.api](const http::Peer& client) {
-      return DialWithin(api, client);
+    options.dial = [machine, console = addresses.console](const std::string& address,
+                                                          const http::Peer& client) {
+      const bool is_console = machine.console != nullptr && address == console;
+      return DialWithin(is_console ? *machine.console : *machine.api, client);
     };
   }
   state->server = http::ForwardingServer::Create(
@@ -92,7 +94,8 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
       addresses.issuer.empty() ? kAssertionIssuer : addresses.issuer,
       addresses.audience.empty() ? BuiltInAudience(spec.project) : addresses.audience);
   state->proxy = identity::Proxy::Create(
-      {addresses.api, access.hosts, addresses.api_tls_host, addresses.api_host_field},
+      {addresses.api, access.hosts, addresses.api_tls_host, addresses.api_host_field,
+       addresses.console},
       {doorkeeper.policy(), *state->assertions, *doorkeeper.assertion_keys(), *login,
        state->developer_issuer.get(), machine.workers, machine.clock});
   state->decide = state->proxy->decide();

@@ -37,6 +37,7 @@ class ProxyDoor {
     std::string listen;
     std::string api;  // HOST:PORT
     std::string data_dir;
+    std::string console = "";         // HOST:PORT of the admin door; empty: the proxy leads to none
     std::string api_tls_host = "";    // whom the API must prove to be; empty: without TLS
     std::string api_host_field = "";  // sent as Host; empty: the caller's
     // What assertions say; empty: Google's issuer and the project's audience.
@@ -49,7 +50,9 @@ class ProxyDoor {
     http::IoThreads& io_threads;
     host::WorkerPool& workers;
     std::shared_ptr<http::TlsIdentity> tls;  // shared by all doors; nullptr: plain
-    http::Server* api = nullptr;             // reached within the process when it speaks TLS
+    // Reached within the process when they speak TLS: the API's and the console's.
+    http::Server* api = nullptr;
+    http::Server* console = nullptr;
   };
   static absl::StatusOr<std::unique_ptr<ProxyDoor>> Open(const spec::Spec& spec,
                                                          const Addresses& addresses,

@@ -13,6 +13,7 @@
 #include "api/api.h"
 #include "broker/broker.h"
 #include "broker/push/push_service.h"
+#include "broker/tracing_publisher.h"
 #include "broker/wire/pubsub_door.h"
 #include "console/admin_door.h"
 #include "console/console.h"
@@ -41,6 +42,7 @@
 #include "roles/spec_catalog.h"
 #include "roles/storage_door.h"
 #include "roles/testing.h"
+#include "roles/trace_export.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -61,10 +63,12 @@ struct Serving {
   host::SystemClock system_clock;
   host::SteppedClock clock{system_clock};  // set forward with --testing alone
   telemetry::Metrics metrics;
+  std::unique_ptr<TraceExport> traces;  // nullptr: nobody wants traces
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<http::IoThreads> io_threads;
   std::unique_ptr<host::WorkerPool> workers;
   std::unique_ptr<TestingParts> testing;
+  std::unique_ptr<broker::TracingPublisher> tracing_publisher;  // with traces
   std::unique_ptr<http::ConnectionPool> connections;
   std::unique_ptr<PushTokens> push_tokens;
   std::unique_ptr<broker::push::PushService> push;
@@ -91,6 +95,7 @@ std::string WithPort(const std::string& address, uint16_t port) {
 }
 
 broker::Publisher& PublisherOf(Serving& serving) {
+  if (serving.tracing_publisher) return *serving.tracing_publisher;
   if (serving.testing) return serving.testing->publisher;
   return serving.pipeline->broker();
 }
@@ -176,6 +181,7 @@ absl::Status OpenAdmin(const UpOptions& options, const spec::Spec& spec, Serving
         [&serving](std::chrono::microseconds by) { StepClock(serving, by); }});
   }
   ports.gate = GateOf(serving.doorkeeper.get(), "admin", options.doors.admin);
+  if (serving.doorkeeper != nullptr) ports.proxied_gate = serving.doorkeeper->ProxiedGate("admin");
   http::ServerOptions server_options;
   server_options.tls = serving.tls;
   serving.admin_door =
@@ -193,7 +199,8 @@ absl::Status OpenApi(const UpOptions& options, const spec::Spec& spec, Serving& 
                    *serving.io_threads, serving.doorkeeper.get(), serving.tls,
                    [pipeline = serving.pipeline.get()](const warehouse::TableName& table) {
                      return pipeline->Freshness(table);
-                   }},
+                   },
+                   TracerOf(serving.traces)},
                   options.data_dir + "/api.key", options.doors.api));
   serving.doors.api = WithPort(options.doors.api, serving.api.port);
   return absl::OkStatus();
@@ -207,11 +214,12 @@ absl::Status OpenProxy(const UpOptions& options, const spec::Spec& spec, Serving
   addresses.listen = options.doors.proxy;
   addresses.api = serving.doors.api;
   addresses.data_dir = options.data_dir;
+  addresses.console = serving.doors.admin;
   AFLUENTE_ASSIGN_OR_RETURN(
       serving.proxy_door,
       ProxyDoor::Open(spec, addresses, *serving.doorkeeper,
                       {serving.files, serving.system_clock, *serving.io_threads, *serving.workers,
-                       serving.tls, serving.api.server.get()}));
+                       serving.tls, serving.api.server.get(), serving.admin_door.get()}));
   serving.doors.proxy = WithPort(options.doors.proxy, serving.proxy_door->port());
   return absl::OkStatus();
 }
@@ -277,11 +285,14 @@ absl::Status OpenSources(const UpOptions& options, const spec::Spec& spec, Servi
 }
 
 absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& serving) {
-  AFLUENTE_ASSIGN_OR_RETURN(serving.pipeline,
-                            Pipeline::Open(spec, options.data_dir, serving.clock, serving.metrics,
-                                           [&](broker::Broker& broker) {
-                                             return RecoverSources(options, spec, broker, serving);
-                                           }));
+  AFLUENTE_ASSIGN_OR_RETURN(serving.traces,
+                            TraceExport::Open(spec, serving.clock, serving.metrics));
+  AFLUENTE_ASSIGN_OR_RETURN(
+      serving.pipeline,
+      Pipeline::Open(
+          spec, options.data_dir, serving.clock, serving.metrics,
+          [&](broker::Broker& broker) { return RecoverSources(options, spec, broker, serving); },
+          TracerOf(serving.traces)));
   // The directory is ours now, so whatever file is there is a dead process's.
   RemoveReadyFiles(options);
   serving.io_threads =
@@ -291,6 +302,10 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
     broker::Broker& broker = serving.pipeline->broker();
     serving.testing =
         std::make_unique<TestingParts>(broker, serving.pipeline->subscriptions(), serving.clock);
+  }
+  if (serving.traces) {
+    serving.tracing_publisher =
+        std::make_unique<broker::TracingPublisher>(PublisherOf(serving), *serving.traces->tracer());
   }
   if (spec.access) {
     AFLUENTE_ASSIGN_OR_RETURN(
@@ -306,9 +321,9 @@ absl::Status Open(const UpOptions& options, const spec::Spec& spec, Serving& ser
   OpenPush(options, serving);
   AFLUENTE_RETURN_IF_ERROR(OpenPubsub(options, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenApi(options, spec, serving));
+  AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenProxy(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenBigquery(options, spec, serving));
-  AFLUENTE_RETURN_IF_ERROR(OpenAdmin(options, spec, serving));
   AFLUENTE_RETURN_IF_ERROR(OpenSources(options, spec, serving));
   serving.doors.project = spec.project;
   AFLUENTE_RETURN_IF_ERROR(RememberSpec(options));
@@ -342,6 +357,7 @@ void Close(const UpOptions& options, Serving& serving) {
   serving.bigquery_door.reset();  // its jobs have ended or were interrupted
   if (serving.pipeline) serving.pipeline->StopFunctions();
   serving.workers.reset();  // finishes the queries that were taken
+  if (serving.traces) serving.traces->Stop();
 }
 
 // Connections and segments are descriptors: take what the system allows.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "http/content_decoder.h"
 #include "source/delivery_log.h"
+#include "telemetry/trace_context.h"
 
 namespace afluente::source {
 namespace {
@@ -58,6 +59,13 @@ absl::Status ReadHeaders(const http::Headers& headers, IngestRequest& read) {
     const absl::Status status =
         AddAttribute(lower.substr(sizeof kAttributeHeader - 1), value, read.attributes);
     if (!status.ok()) return status;
+  }
+  const std::string trace = HeaderOf(headers, "traceparent");
+  const bool given = std::any_of(
+      read.attributes.begin(), read.attributes.end(),
+      [](const auto& attribute) { return attribute.first == telemetry::kTraceAttribute; });
+  if (!given && headers.Count("traceparent") == 1 && telemetry::ParseTraceparent(trace)) {
+    read.attributes.emplace_back(telemetry::kTraceAttribute, trace);
   }
   const std::string ordering = HeaderOf(headers, "X-Ordering-Key");
   if (!ordering.empty() && !read.ordering_key.empty()) {

@@ -16,8 +16,9 @@ struct IngestRequest {
   BodyForm form = BodyForm::kJsonLines;
   http::ContentCoding coding = http::ContentCoding::kIdentity;
   bool atomic = false;
-  event::Attributes attributes;  // on every message
-  std::string ordering_key;      // likewise
+  // On every message; with the request's trace context (traceparent), where it has one.
+  event::Attributes attributes;
+  std::string ordering_key;  // likewise
   std::string idempotency_key;
 };
 

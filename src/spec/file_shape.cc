@@ -33,7 +33,7 @@ constexpr TextForm kColumnName = {
     "^[A-Za-z_][A-Za-z0-9_]{0,299}$"};
 constexpr TextForm kParameterName = {"a parameter name (letters, digits and underscores)",
                                      IsColumnName, "^[A-Za-z_][A-Za-z0-9_]{0,299}$"};
-constexpr TextForm kFunctionUrl = {"an http: or https: URL", IsHttpUrl, "^https?://[^/?#\\s]+"};
+constexpr TextForm kHttpUrl = {"an http: or https: URL", IsHttpUrl, "^https?://[^/?#\\s]+"};
 constexpr TextForm kFunctionName = {
     "a function name (63 letters, digits, underscores and hyphens at most, a letter first)",
     IsFunctionName, "^[A-Za-z][A-Za-z0-9_-]{0,62}$"};
@@ -149,7 +149,7 @@ const Shape* Functions(Table* t) {
       {{"sql", t->Text("A file with a row-wise SELECT ... FROM messages.")},
        {"javascript", t->Text("A file with function name(message, metadata), as Pub/Sub's UDFs.")},
        {"function_name", t->Text("Of javascript: which function of the file.", kParameterName)},
-       {"http", t->Text("The URL of a function in any language.", kFunctionUrl)},
+       {"http", t->Text("The URL of a function in any language.", kHttpUrl)},
        {"format", t->Choice("Of http: how a message is sent; pubsub (its push request) by default.",
                             {"pubsub", "cloudevents_binary", "cloudevents_structured"})},
        {"concurrency",
@@ -287,6 +287,21 @@ const Shape* Limits(Table* t) {
                     {"request_bytes", t->Size("The largest request body.")}});
 }
 
+const Shape* Traces(Table* t) {
+  return t->Object(
+      "Where the traces of messages and requests go; left out: nowhere, unless "
+      "OTEL_EXPORTER_OTLP_ENDPOINT names a receiver.",
+      {{"endpoint",
+        t->Text("An OTLP receiver over HTTP, e.g. http://127.0.0.1:4318; spans are sent to its "
+                "/v1/traces as JSON.",
+                kHttpUrl),
+        true},
+       {"sample_ratio", t->Number(ShapeKind::kNumber,
+                                  "Of the traces that begin here, the share that is kept: 0 to 1, "
+                                  "1 by default.",
+                                  0, 1)}});
+}
+
 const Shape* Deploy(Table* t) {
   const Shape* api = t->Object(
       "The API on Cloud Run.",
@@ -311,6 +326,7 @@ const Shape* File(Table* t) {
                    {"tls", Tls(t)},
                    {"limits", Limits(t)},
                    {"sources", SourcesShape(t)},
+                   {"traces", Traces(t)},
                    {"deploy", Deploy(t)}},
                   {}));
 }

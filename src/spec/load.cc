@@ -61,6 +61,7 @@ absl::StatusOr<Spec> Load(const std::string& file) {
   read("access", ReadAccess);
   read("tls", ReadTls);
   read("sources", ReadSources);
+  read("traces", ReadTraces);
   if (absl::Status status = findings.ToStatus(file); !status.ok()) return status;
   return spec;
 }

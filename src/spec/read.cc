@@ -1,5 +1,6 @@
 #include "spec/read.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -126,6 +127,20 @@ void ReadSubscriptions(const YamlNode& subscriptions, Reading* reading) {
     subscription.enable_message_ordering = IsTrue(entry.value, "enable_message_ordering");
     reading->spec->subscriptions.push_back(std::move(subscription));
   }
+}
+
+void ReadTraces(const YamlNode& traces, Reading* reading) {
+  Traces read;
+  read.endpoint = TextOf(traces, "endpoint");
+  if (read.endpoint.find_first_of("?#") != std::string::npos) {
+    reading->findings->Add(PlaceOf(traces, "endpoint"),
+                           "traces.endpoint: expected a URL without a query or fragment");
+  }
+  // What is no number from 0 to 1 is CheckShape's finding.
+  if (traces.Find("sample_ratio") != nullptr) {
+    read.sample_ratio = std::strtod(TextOf(traces, "sample_ratio").c_str(), nullptr);
+  }
+  reading->spec->traces = std::move(read);
 }
 
 void ReadLimits(const YamlNode& limits, Reading* reading) {

@@ -39,6 +39,7 @@ void ReadParameters(const YamlEntry& endpoint, const std::vector<std::string>& i
 // After the topics.
 void ReadSources(const YamlNode& sources, Reading* reading);
 std::optional<Forward> ReadForward(const YamlNode& topic, Reading* reading);
+void ReadTraces(const YamlNode& traces, Reading* reading);
 void ReadLimits(const YamlNode& limits, Reading* reading);
 
 // Of a map's key; "" when it is missing or no scalar.

@@ -55,6 +55,8 @@ struct Forward {
   double rate = 0;       // messages a second; 0 = no limit
 };
 
+// What a forward's subscription is called, the topic's name after it.
+inline constexpr char kForwardPrefix[] = "afluente-forward-";
 // Google's Pub/Sub, for a `forward:` without `endpoint:`.
 inline constexpr char kGooglePubsub[] = "pubsub.googleapis.com:443";
 

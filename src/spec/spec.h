@@ -101,6 +101,12 @@ struct Function {
   Start start = Start::kEarliest;
 };
 
+// Where spans go: an OTLP receiver.
+struct Traces {
+  std::string endpoint;
+  double sample_ratio = 1;  // of the traces that begin here
+};
+
 struct Limits {
   uint64_t memory_bytes = uint64_t{2} << 30;
   int threads = 1;
@@ -121,6 +127,7 @@ struct Spec {
   std::optional<Tls> tls;
   Sources sources;
   Limits limits;
+  std::optional<Traces> traces;  // nullopt: none, unless the environment names a receiver
 };
 
 // Reads and validates a file and the SQL files that it names (relative to it). INVALID_ARGUMENT

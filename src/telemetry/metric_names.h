@@ -45,6 +45,9 @@ inline constexpr std::string_view kPubsubPublishedMessages =
     "afluente_pubsub_published_messages_total";
 inline constexpr std::string_view kPubsubRequests = "afluente_pubsub_requests_total";
 inline constexpr std::string_view kPubsubRequestSeconds = "afluente_pubsub_request_seconds";
+// Labels: outcome (exported; lost: queue_full, refused).
+inline constexpr std::string_view kTraceSpans = "afluente_trace_spans_total";
+inline constexpr std::string_view kTraceSpansHelp = "Spans of sampled traces, by outcome.";
 
 // As Prometheus' own clients name them.
 inline constexpr std::string_view kProcessCpuSeconds = "process_cpu_seconds_total";

@@ -18,7 +18,7 @@ STOP_SECONDS = 10
 
 def clean_environment():
     """The caller's environment without variables that would steer Afluente or the clients."""
-    steering = ("AFLUENTE_", "PUBSUB_", "BIGQUERY_", "K_")
+    steering = ("AFLUENTE_", "PUBSUB_", "BIGQUERY_", "K_", "OTEL_")
     return {k: v for k, v in os.environ.items() if not k.startswith(steering) and k != "PORT"}
 
 

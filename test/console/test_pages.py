@@ -3,7 +3,9 @@ import base64
 import json
 import re
 
-from instance import wait_until
+import pytest
+import requests
+from instance import Instance, wait_until
 from playwright.sync_api import expect
 
 
@@ -249,3 +251,56 @@ def test_everything_is_reached_by_keyboard(console):
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("tab", name="Publish")).to_be_focused()
     expect(page.get_by_role("tab", name="Publish")).to_have_attribute("aria-selected", "true")
+
+
+def test_the_editor_says_what_a_statement_reads(console, orders):
+    page = console.open("warehouse")
+    page.locator(".editor .cm-content").click()
+    page.keyboard.insert_text("SELECT order_id FROM sales.orders")
+    expect(page.locator(".scan")).to_have_text(re.compile(r"reads at most [\d.,]+ ?(B|KB|kB|KiB)"))
+    answer = orders.instance.admin("/v1/warehouse/dry-run?sql=SELECT%20order_id%20FROM%20sales.orders").json()
+    assert answer["tables"] == ["sales.orders"] and answer["statement_type"] == "SELECT"
+    assert answer["bytes"] >= 40 * (8 + 8 + 8)  # forty rows: two numbers and a date each, names beside
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text("SELECT nothing FROM sales.nowhere")
+    expect(page.locator(".scan")).to_have_count(0)
+
+
+def test_the_picture_has_every_source(console, orders):
+    page = console.open("pipeline")
+    for source in ("Pub/Sub", "HTTP"):
+        expect(page.locator(".node", has_text=source).first).to_be_visible()
+
+
+SKIPPING = """
+project: shop
+topics: {Orders: {message_retention_duration: 86400s}}
+datasets: {sales: {tables: {orders: {schema: [{name: order_id, type: INT64}]}}}}
+functions: {store: {topic: Orders, table: sales.orders, transform: {sql: store.sql}}}
+"""
+SKIPPING_FILES = {"store.sql": "SELECT CAST(JSON_VALUE(data, '$.order_id') AS INT64) AS order_id FROM messages "
+                               "WHERE JSON_VALUE(data, '$.skip') IS NULL\n"}
+
+
+@pytest.fixture
+def launch_sql(tmp_path):
+    instance = Instance(tmp_path, SKIPPING, SKIPPING_FILES)
+    instance.start()
+    data = base64.b64encode(b'{"order_id": "one"}').decode()
+    answer = instance.rest("POST", "projects/shop/topics/Orders:publish", {"messages": [{"data": data}]})
+    instance.drain()
+    yield instance, answer.json()["messageIds"][0]
+    instance.discard()
+    Instance.alive.remove(instance)
+
+
+def test_a_message_that_was_dropped_when_it_was_retried(launch_sql):
+    """Its old dead letter is history: what became of it is that it was dropped."""
+    instance, letter = launch_sql
+    outcome = lambda: instance.admin(f"/v1/message?id={letter}").json()["outcomes"][0]  # noqa: E731
+    assert outcome()["outcome"] == "dead_letter"
+    body = {"messages": [{"id": letter, "data": base64.b64encode(b'{"order_id": "1", "skip": true}').decode()}]}
+    answer = requests.post(instance.doors["admin"] + "/v1/functions/store/dead-letters/retry", json=body, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert outcome()["outcome"] == "dropped" and outcome()["dead_letters"][0]["state"] == "retried"
+    assert instance.balance("store")["dropped"] == 1

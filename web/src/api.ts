@@ -11,10 +11,15 @@ export class Problem extends Error {
 // False while the instance does not answer at all.
 export const reachable = signal(true);
 
+// The console may stand below another path, as the proxy has it.
+export function here(path: string): string {
+  return `.${path}`;
+}
+
 async function ask(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, init);
+    response = await fetch(here(path), init);
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error;
     reachable.value = false;

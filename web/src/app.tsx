@@ -1,6 +1,7 @@
 import type {FunctionComponent} from 'preact';
 import {useEffect} from 'preact/hooks';
 import {reachable} from './api';
+import {me} from './me';
 import {place, to} from './route';
 import {language, setLanguage, setTheme, t, theme} from './text';
 import {PipelinePage} from './pipeline';
@@ -35,6 +36,7 @@ export function App() {
       <nav aria-label={t('Parts')}>{PAGES.map(([each, title]) =>
         <a key={each} href={to(each)} aria-current={each === id ? 'page' : undefined}>{t(title)}</a>)}</nav>
       <div class="choices">
+        {me.value?.email && <span class="who">{me.value.email} <a href="/_afluente/logout">{t('Sign out')}</a></span>}
         <span class={reachable.value ? 'pulse' : 'pulse gone'} role="status">
           {reachable.value ? t('live') : t('no answer')}</span>
         <button type="button" class="small" onClick={() => setLanguage(language.value === 'en' ? 'es' : 'en')}>

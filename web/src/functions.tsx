@@ -1,9 +1,10 @@
 import {lazy, Suspense} from './lazy';
 import {useState} from 'preact/hooks';
-import {get, peek, post, Problem, query, useResource, type Row} from './api';
+import {get, peek, post, Problem, useResource, type Row} from './api';
 import {LiveChart} from './chart';
 import {compact, count, decodeBytes, decodeText, duration, encodeText, rate, time} from './format';
 import {now, second, values} from './live';
+import {Act} from './me';
 import {DataView, Empty, Facts, Failure, Field, Loaded, Notice, Panel, Tabs} from './parts';
 import {useDeadLetters, usePipeline, type FunctionPart} from './pipeline';
 import {place, to} from './route';
@@ -64,18 +65,6 @@ function BalancePanel({name}: {name: string}) {
   </Panel>;
 }
 
-// Reasons without the parts that differ from message to message.
-const GROUPS = (table: string) => `SELECT REGEXP_REPLACE(error, r'\\b[0-9]+\\b|"[^"]*"', '…') AS reason, COUNT(*) AS n, ` +
-  `MIN(failed_at) AS first, MAX(failed_at) AS last FROM \`${table}\` WHERE function = @name AND state = 'dead' ` +
-  'GROUP BY reason ORDER BY n DESC LIMIT 100';
-const LETTERS = (table: string) => 'SELECT message_id, publish_time, failed_at, error, attempts, TO_BASE64(data) AS data, ' +
-  `TO_JSON_STRING(attributes) AS attributes, ordering_key FROM \`${table}\` WHERE function = @name AND state = 'dead' ` +
-  `AND REGEXP_REPLACE(error, r'\\b[0-9]+\\b|"[^"]*"', '…') = @reason ORDER BY failed_at DESC LIMIT 200`;
-
-function textParameter(name: string, value: string) {
-  return {name, type: 'STRING', value};
-}
-
 function Letter({letter, name, done}: {letter: Row; name: string; done: (said: string) => void}) {
   const [open, setOpen] = useState(false);
   const bytes = decodeBytes(String(letter.data));
@@ -110,18 +99,18 @@ function Letter({letter, name, done}: {letter: Row; name: string; done: (said: s
         : <Field label={t('Data')} hint={t('change it, then retry')}>{field => <textarea id={field} rows={6} spellcheck={false} value={edited}
           onInput={event => setEdited(event.currentTarget.value)} />}</Field>}
       {problem && <Failure problem={problem.status === 404 ? new Problem(404, t('This instance cannot retry dead letters.')) : problem} />}
-      <div class="inline"><button type="button" class="primary" disabled={busy} onClick={retry}>
-        {edited !== text && text !== undefined ? t('Retry with this data') : t('Retry')}</button></div>
+      <div class="inline"><Act role="operate" primary busy={busy} act={retry}>
+        {edited !== text && text !== undefined ? t('Retry with this data') : t('Retry')}</Act></div>
     </div>}
   </li>;
 }
 
 function DeadLetters({of}: {of: FunctionPart}) {
-  const groups = useResource(`groups ${of.name}`, signal =>
-    query(GROUPS(of.dead_letter_table), [textParameter('name', of.name)], 100, signal), 4_000);
+  const of_function = `function=${encodeURIComponent(of.name)}`;
+  const groups = useResource(`groups ${of.name}`, signal => get<{rows: Row[]}>(`/v1/dead-letters/reasons?${of_function}`, signal), 4_000);
   const [reason, setReason] = useState<string>();
   const letters = useResource(`letters ${of.name} ${reason}`, async signal => (reason === undefined ? undefined
-    : query(LETTERS(of.dead_letter_table), [textParameter('name', of.name), textParameter('reason', reason)], 200, signal)));
+    : get<{rows: Row[]}>(`/v1/dead-letters?${of_function}&reason=${encodeURIComponent(reason)}`, signal)));
   const [said, setSaid] = useState('');
   const [problem, setProblem] = useState<Problem>();
   const done = (text: string) => { setSaid(text); letters.reload(); groups.reload(); };
@@ -145,8 +134,8 @@ function DeadLetters({of}: {of: FunctionPart}) {
         <button type="button" aria-expanded={reason === row.reason} onClick={() => setReason(reason === row.reason ? undefined : String(row.reason))}>
           <b>{count(Number(row.n))}</b><span>{String(row.reason)}</span><time>{t('last')} {time(String(row.last))}</time></button>
         {reason === row.reason && <Loaded of={letters}>{found => found === undefined ? null : <>
-          <div class="inline"><button type="button" onClick={() => retryAll(found.rows.map(each => String(each.message_id)))}>
-            {t('Retry these')} ({count(found.rows.length)})</button></div>
+          <div class="inline"><Act role="operate" act={() => retryAll(found.rows.map(each => String(each.message_id)))}>
+            {t('Retry these')} ({count(found.rows.length)})</Act></div>
           <ul class="messages">{found.rows.map(each =>
             <Letter key={String(each.message_id)} letter={each} name={of.name} done={done} />)}</ul></>}</Loaded>}
       </li>)}</ul>}</Loaded>
@@ -193,7 +182,7 @@ function TryTransform({of}: {of: FunctionPart}) {
     <p class="quiet">{of.transform_file || t('Messages are stored by column name; a transform can be tried all the same.')}</p>
     <div class="editor-box"><Suspense fallback={<p class="quiet">{t('Loading…')}</p>}>
       <Editor label={t('Transform')} value={text} change={setText} run={run} /></Suspense></div>
-    <div class="inline"><button type="button" class="primary" disabled={answer.busy} onClick={run}>{t('Try on retained messages')}</button>
+    <div class="inline"><Act role="operate" primary busy={answer.busy} act={run}>{t('Try on retained messages')}</Act>
       <label class="switch"><input type="checkbox" checked={script} onChange={event => setScript(event.currentTarget.checked)} /> JavaScript</label>
       <span class="quiet">{t('Nothing is stored.')}</span></div>
     {answer.problem && <Failure problem={answer.problem} />}

@@ -1,6 +1,6 @@
 // The charts' values as the instance sends them each second.
 import {signal} from '@preact/signals';
-import {reachable} from './api';
+import {here, reachable} from './api';
 
 export const values = new Map<string, number>();
 // The second of the last event; components that read it are drawn again each second.
@@ -14,10 +14,10 @@ export function onEvent(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
-const BEGINNINGS = ['pubsub/', 'topic/', 'subscription/', 'function/', 'endpoint/', 'system/'];
+const BEGINNINGS = ['source/', 'pubsub/', 'topic/', 'subscription/', 'function/', 'endpoint/', 'system/'];
 
 export function connect() {
-  const source = new EventSource(`/v1/events?match=${encodeURIComponent(BEGINNINGS.join('\n'))}`);
+  const source = new EventSource(here(`/v1/events?match=${encodeURIComponent(BEGINNINGS.join('\n'))}`));
   source.onopen = () => { reachable.value = true; };
   source.onmessage = event => {
     const message = JSON.parse(event.data);

@@ -1,3 +1,4 @@
+import type {ComponentChildren} from 'preact';
 import {useState} from 'preact/hooks';
 import {get, useResource, type Row} from './api';
 import {time} from './format';
@@ -11,12 +12,12 @@ interface Outcome {
 }
 interface Followed {
   message_id: string; topic: string; retained: boolean; publish_time?: string; ordering_key?: string;
-  attributes?: Record<string, string>; data?: string; sequence?: number; outcomes: Outcome[];
+  attributes?: Record<string, string>; data?: string; sequence?: number; trace_id?: string; outcomes: Outcome[];
 }
 
 const WORDS: Record<string, string> = {
   stored: 'stored', dead_letter: 'failed', pending: 'pending', filtered: 'does not match the filter', dropped: 'dropped by the transform',
-  unknown: 'no trace of it is left',
+  unknown: 'no trace of it is left', self_stored: 'left to the function itself',
 };
 
 function OutcomeView({of}: {of: Outcome}) {
@@ -46,6 +47,7 @@ export function MessagePage() {
         <Panel title={t('Published')}>
           <Facts facts={[[t('Topic'), <a href={to('topics', value.topic)}>{value.topic}</a>], [t('Published'), value.publish_time ?? '–'],
             ...(value.ordering_key ? [[t('Ordering key'), value.ordering_key] as [string, string]] : []),
+            ...(value.trace_id ? [[t('Trace'), <a href={to('system', value.trace_id)}>{value.trace_id}</a>] as [string, ComponentChildren]] : []),
             ...Object.entries(value.attributes ?? {})]} />
           {value.data === undefined ? <Empty>{t('The message itself is no longer retained.')}</Empty> : <DataView base64={value.data} />}
         </Panel>

@@ -1,5 +1,5 @@
 import {useEffect, useMemo, useRef, useState} from 'preact/hooks';
-import {get, query, useResource} from './api';
+import {get, useResource} from './api';
 import {LiveChart} from './chart';
 import {bytes, compact, count, duration, rate} from './format';
 import {now, second, values} from './live';
@@ -21,10 +21,10 @@ export interface FunctionPart {
 
 export interface Pipeline {
   project: string;
-  sources: {name: string; kind: string}[];
+  sources: {name: string; kind: string; topics: string[] | null}[];
   topics: {name: string; declared: boolean}[];
   other_topics: number;
-  subscriptions: {name: string; topic: string; kind: string}[];
+  subscriptions: {name: string; topic: string; kind: string; to: string}[];
   functions: FunctionPart[];
   tables: {name: string}[];
   endpoints: {path: string; summary: string; tables: string[]}[];
@@ -34,21 +34,10 @@ export function usePipeline() {
   return useResource<Pipeline>('pipeline', signal => get('/v1/pipeline', signal), 10_000);
 }
 
-export interface Letters {function: string; n: number}
-
 // How many dead letters of each function wait for somebody.
 export function useDeadLetters(pipeline: Pipeline | undefined) {
-  const tables = [...new Set(pipeline?.functions.map(each => each.dead_letter_table) ?? [])];
-  return useResource<Map<string, number>>(`letters ${tables.join()}`, async signal => {
-    const found = new Map<string, number>();
-    for (const table of tables) {
-      const result = await query(
-        `SELECT function, COUNT(*) AS n FROM \`${table}\` WHERE state = 'dead' GROUP BY function`, [], 1000, signal)
-        .catch(() => undefined);
-      for (const row of result?.rows ?? []) found.set(String(row.function), Number(row.n));
-    }
-    return found;
-  }, 5_000);
+  return useResource<Map<string, number>>(`letters ${pipeline?.project}`, async signal =>
+    new Map(Object.entries(await get<Record<string, number>>('/v1/dead-letters/counts', signal))), 5_000);
 }
 
 type Level = 'bad' | 'warn' | '';
@@ -68,7 +57,7 @@ function nodesOf(pipeline: Pipeline, letters: Map<string, number>): Node[] {
   const nodes: Node[] = [];
   for (const source of pipeline.sources) {
     nodes.push({id: `source ${source.name}`, column: 0, title: source.name, kind: t('source'), href: to('topics'), level: '',
-      line: `${rate(now('pubsub/rate'))} · ${bytes(now('pubsub/bytes'))}/s`});
+      line: rate(now(`source/${source.kind}/rate`))});
   }
   for (const topic of pipeline.topics) {
     nodes.push({id: `topic ${topic.name}`, column: 1, title: topic.name, kind: t('topic'), href: to('topics', topic.name),
@@ -89,9 +78,12 @@ function nodesOf(pipeline: Pipeline, letters: Map<string, number>): Node[] {
   }
   for (const each of pipeline.subscriptions) {
     const age = now(`subscription/${each.name}/age`);
-    nodes.push({id: `subscription ${each.name}`, column: 2, title: each.name, kind: t('subscription'),
+    const forward = each.kind === 'forward';
+    nodes.push({id: `subscription ${each.name}`, column: 2, title: forward ? `→ ${each.to}` : each.name,
+      kind: forward ? t('forward') : t('subscription'),
       href: to('topics', each.topic), level: age > WAITS_SECONDS ? 'warn' : '',
-      line: `${compact(now(`subscription/${each.name}/backlog`))} ${t('pending')} · ${duration(age)}`});
+      line: forward && age === 0 ? rate(now(`subscription/${each.name}/acked`))
+        : `${compact(now(`subscription/${each.name}/backlog`))} ${t('pending')} · ${duration(age)}`});
   }
   for (const table of pipeline.tables) {
     const rows = pipeline.functions.filter(each => each.table === table.name)
@@ -114,8 +106,10 @@ function edgesOf(pipeline: Pipeline, letters: Map<string, number>): Edge[] {
     edges.push({from, to: target, label, active, level});
   for (const topic of pipeline.topics) {
     const speed = now(`topic/${topic.name}/rate`);
-    for (const source of pipeline.sources)
-      add(`source ${source.name}`, `topic ${topic.name}`, speed > 0 ? rate(speed) : '', speed > 0);
+    for (const source of pipeline.sources.filter(each => each.topics === null || each.topics.includes(topic.name))) {
+      const active = speed > 0 && now(`source/${source.kind}/rate`) > 0;
+      add(`source ${source.name}`, `topic ${topic.name}`, active ? rate(speed) : '', active);
+    }
   }
   for (const each of pipeline.functions) {
     const stored = now(`function/${each.name}/stored`);

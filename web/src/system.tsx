@@ -3,6 +3,7 @@ import {get, useResource} from './api';
 import {LiveChart} from './chart';
 import {bytes, compact, duration, time} from './format';
 import {Empty, Facts, Field, Loaded, Panel} from './parts';
+import {place} from './route';
 import {t} from './text';
 
 interface System {
@@ -12,10 +13,10 @@ interface System {
 }
 
 function Logs() {
-  const [contains, setContains] = useState('');
+  const [contains, setContains] = useState(place.value.part);  // a link may name an id
   const logs = useResource<{lines: Record<string, string>[]}>(`logs ${contains}`,
     signal => get(`/v1/logs?max=200&contains=${encodeURIComponent(contains)}`, signal), 3_000);
-  return <Panel title={t('Log')} actions={<Field label={t('Contains')} hint={t('a request or message id, for example')}>{id =>
+  return <Panel title={t('Log')} actions={<Field label={t('Contains')} hint={t('a request, message or trace id, for example')}>{id =>
     <input id={id} type="search" value={contains} onInput={event => setContains(event.currentTarget.value)} />}</Field>}>
     <Loaded of={logs}>{value => value.lines.length === 0 ? <Empty>{t('No line.')}</Empty>
       : <div class="scroll" tabIndex={0} role="region" aria-label={t('Log')}><table class="log"><tbody>{value.lines.map((line, i) => {

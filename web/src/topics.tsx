@@ -3,6 +3,7 @@ import {get, peek, post, Problem, useResource, type Message} from './api';
 import {LiveChart} from './chart';
 import {compact, count, decodeBytes, decodeText, duration, rate, time} from './format';
 import {second, values} from './live';
+import {Act} from './me';
 import {DataView, Dialog, Empty, Facts, Failure, Field, Loaded, Notice, Panel, Tabs, VirtualList} from './parts';
 import {place, to} from './route';
 import {t} from './text';
@@ -121,7 +122,7 @@ function Publish({topic, done}: {topic: string; done: () => void}) {
         onInput={event => setAttributes(event.currentTarget.value)} />}</Field>
       <Field label={t('Ordering key')}>{id => <input id={id} value={key} onInput={event => setKey(event.currentTarget.value)} />}</Field>
     </div>
-    <div class="inline"><button type="submit" class="primary">{t('Publish')}</button>
+    <div class="inline"><Act role="publish" primary>{t('Publish')}</Act>
       {answer.id && <p class="notice" role="status">{t('Published as')} <a href={to('message', answer.id)}>{answer.id}</a></p>}
       {answer.problem && <Failure problem={answer.problem} />}</div>
   </form>;
@@ -152,8 +153,8 @@ function SubscriptionActions({subscription, snapshots, done}:
   };
   const title = action === 'seek' ? `${t('Seek')} ${subscription.name}` : `${t('Snapshot of')} ${subscription.name}`;
   return <>
-    <button type="button" class="small" onClick={() => setAction('seek')} aria-label={`${t('Seek')} ${subscription.name}`}>{t('Seek')}</button>
-    <button type="button" class="small" onClick={() => setAction('snapshot')} aria-label={`${t('Snapshot of')} ${subscription.name}`}>{t('Snapshot')}</button>
+    <Act role="operate" small act={() => setAction('seek')} label={`${t('Seek')} ${subscription.name}`}>{t('Seek')}</Act>
+    <Act role="operate" small act={() => setAction('snapshot')} label={`${t('Snapshot of')} ${subscription.name}`}>{t('Snapshot')}</Act>
     <Dialog title={title} open={action !== ''} close={() => setAction('')}>
       <form class="stack" onSubmit={act}>
         {action === 'seek' ? <>
@@ -190,8 +191,8 @@ function Subscriptions({topic, done}: {topic: Topic; done: () => void}) {
     {said && <Notice text={said} />}
     {topic.snapshots.length > 0 && <><h3>{t('Snapshots')}</h3><ul class="plain">{topic.snapshots.map(each => <li key={each.name}>
       <b>{each.name}</b> <span class="quiet">{t('until')} {time(each.expire_time)}</span>{' '}
-      <button type="button" class="small" aria-label={`${t('Delete')} ${each.name}`}
-        onClick={() => post('/v1/snapshot/delete', {name: each.name}).then(done)}>{t('Delete')}</button></li>)}</ul></>}
+      <Act role="operate" small label={`${t('Delete')} ${each.name}`}
+        act={() => post('/v1/snapshot/delete', {name: each.name}).then(done)}>{t('Delete')}</Act></li>)}</ul></>}
   </>;
 }
 

@@ -4,6 +4,7 @@ import {useEffect, useMemo, useRef, useState} from 'preact/hooks';
 import {get, Problem, query, useResource, type Result} from './api';
 import {RowsChart} from './chart';
 import {bytes, count, toCsv} from './format';
+import {Act} from './me';
 import {download, Empty, Facts, Failure, Field, Loaded, Notice, Tabs, VirtualList} from './parts';
 import {place, to} from './route';
 import {t} from './text';
@@ -109,6 +110,25 @@ export function markOf(message: string): Mark | undefined {
   return found ? {line: Number(found[1]), column: Number(found[2]), message} : undefined;
 }
 
+interface DryRun {statement_type: string; bytes: number; tables: string[]}
+
+const PAUSE = 600;
+const DRY_RUN_MAX = 8_000;  // characters; more does not fit a request's head
+
+// What the statement would read, once its writer pauses; undefined while it is none that can be read.
+function useDryRun(sql: string): DryRun | undefined {
+  const [found, setFound] = useState<DryRun>();
+  useEffect(() => {
+    setFound(undefined);
+    if (sql.trim() === '' || encodeURIComponent(sql).length > DRY_RUN_MAX) return undefined;
+    const abort = new AbortController();
+    const timer = window.setTimeout(() => get<DryRun>(`/v1/warehouse/dry-run?sql=${encodeURIComponent(sql)}`, abort.signal)
+      .then(setFound, () => undefined), PAUSE);
+    return () => { window.clearTimeout(timer); abort.abort(); };
+  }, [sql]);
+  return found;
+}
+
 function Query({schema}: {schema: Record<string, string[]>}) {
   const [sql, setSql] = useState(() => localStorage.getItem(LAST) ?? '');
   const [turn, setTurn] = useState(0);
@@ -120,6 +140,7 @@ function Query({schema}: {schema: Record<string, string[]>}) {
   text.current = sql;
   const chosen = place.value.part;
   useEffect(() => { if (chosen) replace(`SELECT *\nFROM \`${chosen}\`\nLIMIT 100`); }, [chosen]);
+  const scan = useDryRun(sql);
   const run = async () => {
     const abort = new AbortController();
     localStorage.setItem(LAST, text.current);
@@ -133,12 +154,15 @@ function Query({schema}: {schema: Record<string, string[]>}) {
   };
   const keep = (queries: Saved[]) => { setSaved(queries); localStorage.setItem(SAVED, JSON.stringify(queries)); };
   const mark = useMemo(() => (state.problem ? markOf(state.problem.message) : undefined), [state.problem]);
+  const reads = scan === undefined ? '' : scan.tables.length === 0 ? t('reads no table')
+    : `${t('reads at most')} ${bytes(scan.bytes)}`;
   return <>
     <div class="editor-box"><Suspense fallback={<p class="quiet">{t('Loading…')}</p>}>
       <Editor label={t('Statement')} value={sql} turn={turn} change={setSql} run={run} schema={schema} mark={mark} /></Suspense></div>
     <div class="inline">
       {state.running ? <button type="button" class="primary" onClick={() => state.running!.abort()}>{t('Cancel')}</button>
-        : <button type="button" class="primary" onClick={run}>{t('Run')} <kbd>Ctrl ↵</kbd></button>}
+        : <Act role="operate" primary act={run}>{t('Run')} <kbd>Ctrl ↵</kbd></Act>}
+      {reads && <span class="quiet scan" role="status">{reads}</span>}
       {saved.length > 0 && <Field label={t('Saved')}>{id => <select id={id} value="" onChange={event => {
         const found = saved.find(each => each.name === event.currentTarget.value);
         if (found) { replace(found.sql); setName(found.name); }

@@ -27,7 +27,7 @@ run "alerts" {
   }
 
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.alert)) == toset(["api_latency", "api_errors", "messages_absent", "backlog_age", "dead_letters", "function_errors", "bigquery_bytes"])
+    condition     = toset(keys(google_monitoring_alert_policy.alert)) == toset(["api_latency", "api_errors", "messages_absent", "backlog_age", "subscription_stuck", "dead_letters", "function_errors", "bigquery_bytes"])
     error_message = "An alert for each thing that can go wrong."
   }
   assert {
@@ -51,8 +51,8 @@ run "dashboard_and_budget" {
   }
 
   assert {
-    condition     = length(jsondecode(google_monitoring_dashboard.pipeline.dashboard_json).mosaicLayout.tiles) == 10
-    error_message = "Ten figures."
+    condition     = length(jsondecode(google_monitoring_dashboard.pipeline.dashboard_json).mosaicLayout.tiles) == 11
+    error_message = "Eleven figures."
   }
   assert {
     condition     = google_billing_budget.month[0].amount[0].specified_amount[0].units == "500" && google_billing_budget.month[0].budget_filter[0].projects == toset(["projects/42"])

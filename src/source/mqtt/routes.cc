@@ -9,6 +9,7 @@
 #include "host/check.h"
 #include "schema/format_value.h"
 #include "source/delivery_log.h"
+#include "telemetry/trace_context.h"
 
 namespace afluente::source::mqtt {
 namespace {
@@ -49,7 +50,10 @@ absl::Status AddUserProperties(const Route& route, const Properties& properties,
   Attributes users;
   for (const Property& property : properties) {
     if (property.id != PropertyId::kUserProperty) continue;
-    const std::string& name = property.text;
+    // W3C's "Trace Context: MQTT protocol" puts it there.
+    const bool trace =
+        property.text == "traceparent" && telemetry::ParseTraceparent(property.value);
+    const std::string name = trace ? std::string(telemetry::kTraceAttribute) : property.text;
     if (name.empty() || absl::StartsWith(name, "mqtt_") || name == kDeliveryAttribute ||
         route.attributes.contains(name)) {
       return absl::InvalidArgumentError(

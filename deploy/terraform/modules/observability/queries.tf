@@ -15,6 +15,7 @@ locals {
     api_errors       = "sum(rate(run_googleapis_com:request_count{${local.api},response_code_class=\"5xx\"}[5m])) / sum(rate(run_googleapis_com:request_count{${local.api}}[5m]))"
     messages         = local.published
     backlog_age      = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{${local.backlog}})"
+    subscription_age = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",${local.project},subscription_id!~\"${join("|", var.subscriptions)}\"})"
     dead_letters     = "sum by (topic_id) (increase(pubsub_googleapis_com:topic_message_sizes_count{${local.silent}}[10m]))"
     function_errors  = "sum by (service_name) (rate(run_googleapis_com:request_count{${local.worker},response_code_class=~\"4xx|5xx\"}[5m])) / sum by (service_name) (rate(run_googleapis_com:request_count{${local.worker}}[5m]))"
     function_latency = "histogram_quantile(0.95, sum by (service_name, le) (rate(run_googleapis_com:request_latencies_bucket{${local.worker}}[5m])))"
@@ -28,6 +29,7 @@ locals {
     { title = "API: share of errors", figure = "api_errors" },
     { title = "Messages received in 5 minutes", figure = "messages" },
     { title = "Function: oldest waiting message, seconds", figure = "backlog_age" },
+    { title = "Other subscriptions: oldest message, seconds", figure = "subscription_age" },
     { title = "Dead letters in 10 minutes", figure = "dead_letters" },
     { title = "Function: share of errors", figure = "function_errors" },
     { title = "Function: slowest 5 %, milliseconds", figure = "function_latency" },
@@ -55,6 +57,11 @@ locals {
       title = "Messages wait", severity = "ERROR", wait = "300s"
       query = "${local.figures.backlog_age} > ${local.t.backlog_age_seconds}"
       help  = "The function is slower than the publishers or fails. Look at its errors and its instances."
+    }
+    subscription_stuck = {
+      title = "A subscription is stuck", severity = "WARNING", wait = "600s"
+      query = "${local.figures.subscription_age} > ${local.t.subscription_age_seconds}"
+      help  = "Nobody acknowledges its messages. Is its subscriber running, and does it answer before the acknowledgement deadline?"
     }
     dead_letters = {
       title = "Dead letters", severity = "ERROR", wait = "0s"

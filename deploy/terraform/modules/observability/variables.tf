@@ -66,12 +66,13 @@ variable "budget" {
 variable "thresholds" {
   description = "What the alerts call too much."
   type = object({
-    api_latency_seconds   = number
-    api_error_ratio       = number
-    function_error_ratio  = number
-    backlog_age_seconds   = number
-    messages_absent_hours = number
-    bigquery_gib_an_hour  = number
+    api_latency_seconds      = number
+    api_error_ratio          = number
+    function_error_ratio     = number
+    backlog_age_seconds      = number
+    subscription_age_seconds = optional(number, 3600)
+    messages_absent_hours    = number
+    bigquery_gib_an_hour     = number
   })
   nullable = false
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-namespace afluente::cli {
+namespace afluente::roles {
 
 inline constexpr char kVersion[] = "0.1.0";
 
-}  // namespace afluente::cli
+}  // namespace afluente::roles

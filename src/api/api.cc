@@ -203,6 +203,7 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Create(const std::vector<spec::Endpoin
                                                  warehouse::Warehouse& warehouse,
                                                  host::WorkerPool& workers,
                                                  telemetry::Metrics& metrics, ApiOptions options) {
+  AFLUENTE_CHECK(options.endpoints.parquet != nullptr);
   auto api = std::make_unique<RoutedApi>(workers, metrics, std::move(options));
   for (const spec::Endpoint& endpoint : endpoints) {
     AFLUENTE_RETURN_IF_ERROR(api->AddEndpoint(endpoint, warehouse, workers));

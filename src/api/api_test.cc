@@ -44,6 +44,7 @@ class ApiTest : public testing::Test {
 
   absl::Status Create(ApiOptions options = {}) {
     workers_ = std::make_unique<host::WorkerPool>(1, queue_max_);
+    options.endpoints.parquet = &parquet_;
     auto api = Api::Create({endpoint_}, warehouse_, *workers_, metrics_, std::move(options));
     if (!api.ok()) return api.status();
     api_ = *std::move(api);
@@ -92,6 +93,7 @@ class ApiTest : public testing::Test {
 
   spec::Endpoint endpoint_;
   FakeWarehouse warehouse_;
+  FakeParquet parquet_;
   telemetry::Metrics metrics_;
   size_t queue_max_ = 16;
   std::unique_ptr<Api> api_;
@@ -269,7 +271,17 @@ TEST_F(ApiTest, FormatsByAccept) {
   EXPECT_EQ(*GetAs("text/html,application/xml;q=0.9,*/*;q=0.8").headers.Find("Content-Type"),
             "application/json");
   EXPECT_EQ(*GetAs("text/csv").headers.Find("Vary"), "Accept, Accept-Encoding");
+  EXPECT_EQ(GetAs("application/vnd.apache.parquet").body, "PAR1 2");
   EXPECT_EQ(GetAs("image/png").status, 406);
+}
+
+TEST_F(ApiTest, WhatIsCompressedWithinItselfIsNotCompressedAgain) {
+  EXPECT_FALSE(IsCompressible(AnswerFormat::kParquet));
+  EXPECT_TRUE(IsCompressible(AnswerFormat::kArrow));
+  ApiOptions few_bytes;
+  few_bytes.endpoints.answer_bytes_max = 20;
+  ASSERT_TRUE(Create(few_bytes).ok());
+  EXPECT_EQ(GetAs("application/vnd.apache.parquet").status, 422);
 }
 
 TEST_F(ApiTest, SuffixesOnlyWhereNoValueCouldHaveThem) {

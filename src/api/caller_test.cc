@@ -49,6 +49,7 @@ class CallerTest : public testing::Test {
     closed.parameters.push_back({"x", {TypeKind::kInt64, {}}});
     ApiOptions options;
     options.endpoints.caller_fields = "X-Test-Caller";
+    options.endpoints.parquet = &parquet_;
     if (identity) {
       options.guard = [](http::Handler inner) {
         return [inner](http::Request request, http::Responder responder) {
@@ -96,6 +97,7 @@ class CallerTest : public testing::Test {
   }
 
   FakeWarehouse warehouse_;
+  FakeParquet parquet_;
   host::WorkerPool workers_{1, 4};
   telemetry::Metrics metrics_;
   // Every answer is the caller's own email.

@@ -285,7 +285,7 @@ absl::StatusOr<http::Response> EndpointQuery::Run(const Question& question,
                                                   const warehouse::QueryLimits& limits) const {
   AFLUENTE_ASSIGN_OR_RETURN(const auto stream, Start(question, limits));
   const auto columns = Chosen(facts_.columns, question.fields);
-  const auto writer = MakeAnswerWriter(question.format, columns);
+  const auto writer = MakeAnswerWriter(question.format, columns, *options_.parquet);
   const TotalOrder order(facts_.columns, question.order);
   const size_t width = facts_.columns.size() + (question.page_rows ? order.key_count() : 0);
   std::optional<Position> position = question.after;

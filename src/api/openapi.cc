@@ -272,10 +272,9 @@ Json Responses(const ServedEndpoint& served) {
   const Json text = {{"schema", {{"type", "string"}}}};
   Json content = Json::object();
   for (const FormatName& offered : OfferedFormats()) {
-    const bool binary = offered.format == AnswerFormat::kArrow;
     content[std::string(offered.media_type)] = text;
     // OpenAPI 3.1 would have no schema here; generators know the older form.
-    if (binary) content[std::string(offered.media_type)]["schema"]["format"] = "binary";
+    if (offered.binary) content[std::string(offered.media_type)]["schema"]["format"] = "binary";
   }
   content["application/json"] = {{"schema", std::move(answer)}};
   if (served.query().deterministic()) {

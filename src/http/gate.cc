@@ -4,18 +4,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "http/problem.h"
 
 namespace afluente::http {
 namespace {
 
 constexpr char kAssertionHeader[] = "x-goog-iap-jwt-assertion";
-
-std::string AuthorizationOf(const Headers& headers) {
-  if (headers.Find("Authorization") != nullptr) return OnlyField(headers, "Authorization");
-  const std::string assertion = OnlyField(headers, kAssertionHeader);
-  return assertion.empty() ? "" : absl::StrCat("Bearer ", assertion);
-}
 
 Response GateRefusal(RefusalForm form, const absl::Status& status) {
   const int code = StatusToHttp(status.code());
@@ -31,6 +26,23 @@ Response GateRefusal(RefusalForm form, const absl::Status& status) {
 std::string OnlyField(const Headers& headers, std::string_view name) {
   const std::string* value = headers.Find(name);
   return value != nullptr && headers.Count(name) == 1 ? *value : "";
+}
+
+std::string AuthorizationOf(const Headers& headers) {
+  if (headers.Find("Authorization") != nullptr) return OnlyField(headers, "Authorization");
+  const std::string assertion = OnlyField(headers, kAssertionHeader);
+  return assertion.empty() ? "" : absl::StrCat("Bearer ", assertion);
+}
+
+absl::Status CheckAndWait(Gate& gate, Knock knock) {
+  absl::Status decision;
+  absl::Notification done;
+  gate.Check(std::move(knock), [&](const absl::StatusOr<std::string>& caller) {
+    decision = caller.status();
+    done.Notify();
+  });
+  done.WaitForNotification();
+  return decision;
 }
 
 Handler GuardByGate(Gate& gate, Handler inner, RoleOf role_of, RefusalForm refusal) {

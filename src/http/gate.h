@@ -40,6 +40,12 @@ using RoleOf = std::function<std::optional<Role>(const Request&)>;
 // as in ServerOptions: 401, 403 or 503.
 Handler GuardByGate(Gate& gate, Handler inner, RoleOf role_of, RefusalForm refusal = nullptr);
 
+// Blocks until the gate has decided.
+absl::Status CheckAndWait(Gate& gate, Knock knock);
+
+// What a request says of who sends it, for a Knock.
+std::string AuthorizationOf(const Headers& headers);
+
 // Exactly one field of that name, else "".
 std::string OnlyField(const Headers& headers, std::string_view name);
 

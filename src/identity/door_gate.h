@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "http/gate.h"
+#include "identity/any_verifier.h"
 #include "identity/policy.h"
-#include "identity/verifier.h"
 
 namespace afluente::host {
 class WorkerPool;
@@ -24,20 +24,18 @@ class DoorGate final : public http::Gate {
   DoorGate(std::string door, std::vector<Verifier*> verifiers, const Policy& policy,
            host::WorkerPool& workers)
       : door_(std::move(door)),
-        verifiers_(std::move(verifiers)),
+        verifier_(std::move(verifiers)),
         policy_(policy),
         workers_(workers) {}
 
   void Check(http::Knock knock, Decided decided) override;
 
  private:
-  // nullopt, when `may_wait`, for a token whose keys must be fetched.
-  std::optional<absl::StatusOr<VerifiedTokenPtr>> Verify(const std::string& token, bool may_wait);
   absl::StatusOr<std::string> Decide(const http::Knock& knock,
                                      const absl::StatusOr<VerifiedTokenPtr>& token) const;
 
   const std::string door_;
-  const std::vector<Verifier*> verifiers_;
+  AnyVerifier verifier_;
   const Policy& policy_;
   host::WorkerPool& workers_;
 };

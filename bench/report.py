@@ -55,6 +55,7 @@ def save(figure, folder, name):
 
 def write(results, folder, rounds, seconds):
     import bigquery_bench
+    import door
     import report_topic  # here: it uses the functions above
 
     parts = ["# Benchmarks\n", "Made by `make bench`; do not edit. "
@@ -79,6 +80,8 @@ def write(results, folder, rounds, seconds):
                      f"{sum(run['missing'] for run in fresh)} messages missing.\n")
     if "api" in results:
         parts.append(api_section(results["api"], folder))
+    if "door" in results:
+        parts.append(door.section(results["door"], table, number))
     if "bigquery" in results:
         parts.append(bigquery_bench.section(results["bigquery"], table, number))
     text = "\n".join(parts)

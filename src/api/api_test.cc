@@ -347,6 +347,33 @@ TEST_F(ApiTest, DescribesItself) {
   EXPECT_FALSE(row.contains("required"));  // ?fields= may leave any out
 }
 
+TEST_F(ApiTest, ExamplesAreTheAnswerToTheSpecificationsOwnValues) {
+  const auto example = [this] {
+    const auto document = nlohmann::json::parse(Get("/openapi.json").body);
+    const auto& get = document["paths"]["/app_info/{app_id}:{app_department}"]["get"];
+    return get["responses"]["200"]["content"]["application/json"]["example"];
+  };
+  ASSERT_TRUE(Create().ok());
+  EXPECT_EQ(example()["rows"][0]["user_email"], "text");
+  EXPECT_TRUE(warehouse_.asked().empty()) << "no value out of the data may be given away";
+  endpoint_.parameters[0].example = schema::Value(int64_t{7});
+  endpoint_.parameters[1].choices = {schema::Value(std::string("sales"))};
+  ASSERT_TRUE(Create().ok());
+  const auto found = example();
+  EXPECT_EQ(found["rows"][0]["user_email"], "a@x");
+  EXPECT_EQ(found["rows"][1]["action_id"], -9223372036854775807 - 1);
+  EXPECT_EQ(found["next_cursor"], nullptr);
+  ASSERT_EQ(warehouse_.asked().size(), 1u);
+  EXPECT_EQ(warehouse_.asked()[0].parameters[0].value, schema::Value(int64_t{7}));
+  EXPECT_EQ(warehouse_.asked()[0].parameters[1].value, schema::Value(std::string("sales")));
+  example();
+  EXPECT_EQ(warehouse_.asked().size(), 1u) << "kept for a while";
+  warehouse_.query_status = absl::InternalError("secret words");
+  ASSERT_TRUE(Create().ok());
+  EXPECT_EQ(example()["rows"][0]["user_email"], "text");
+  EXPECT_THAT(Get("/openapi.json").body, Not(HasSubstr("secret")));
+}
+
 TEST_F(ApiTest, DocsNeedNothingFromOutside) {
   ASSERT_TRUE(Create().ok());
   const http::Response page = Get("/docs");

@@ -26,6 +26,7 @@ absl::StatusOr<ApiDoor> OpenApiDoor(const spec::Spec& spec, const ApiDoorParts& 
   if (parts.doorkeeper != nullptr) {
     api_options.guard = parts.doorkeeper->guard();
     api_options.identify = parts.doorkeeper->identify();
+    api_options.may_use = parts.doorkeeper->may_use();
     api_options.endpoints.caller_fields =
         absl::StrCat("Authorization, Cookie, ", identity::kAssertionHeader);
   }

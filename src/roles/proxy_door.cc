@@ -38,7 +38,7 @@ struct ProxyDoor::State {
   std::unique_ptr<identity::KeyStore> id_token_keys;  // of the developer issuer
   std::unique_ptr<identity::DeveloperIssuer> developer_issuer;
   std::unique_ptr<identity::OpenIdProvider> provider;  // where people sign in there
-  identity::OpenIdProvider* login = nullptr;  // that one, or the specification's
+  identity::OpenIdProvider* login = nullptr;           // that one, or the specification's
   std::unique_ptr<identity::AssertionSigner> assertions;
   std::unique_ptr<identity::Proxy> proxy;
   http::Decide decide;

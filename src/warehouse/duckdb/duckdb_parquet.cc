@@ -75,13 +75,13 @@ size_t BytesOf(const ColumnVector& column) {
 }
 
 absl::StatusOr<std::string> ReadAll(const host::Descriptor& file) {
-  struct stat found {};
+  struct stat found{};
   if (fstat(file.get(), &found) != 0) return absl::InternalError("a file in memory has no size");
   std::string bytes(static_cast<size_t>(found.st_size), '\0');
   size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t got = pread(file.get(), bytes.data() + done, bytes.size() - done,
-                              static_cast<off_t>(done));
+    const ssize_t got =
+        pread(file.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
     if (got <= 0) return absl::InternalError("a file in memory cannot be read");
     done += static_cast<size_t>(got);
   }
@@ -145,9 +145,8 @@ class DuckdbParquetFile final : public ParquetFile {
       for (size_t row = from; row < to; ++row) values.push_back(ValueAt(batch.columns[i], row));
       std::vector<const schema::Value*> places;
       for (const schema::Value& value : values) places.push_back(&value);
-      AFLUENTE_RETURN_IF_ERROR(WriteVector(types_[i], places,
-                                           duckdb_data_chunk_get_vector(chunk.get(), i),
-                                           NullElements::kAllowed));
+      AFLUENTE_RETURN_IF_ERROR(WriteVector(
+          types_[i], places, duckdb_data_chunk_get_vector(chunk.get(), i), NullElements::kAllowed));
     }
     duckdb_data_chunk_set_size(chunk.get(), to - from);
     const bool done = duckdb_append_data_chunk(appender_.get(), chunk.get()) == DuckDBSuccess;

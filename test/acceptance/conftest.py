@@ -5,6 +5,7 @@ import pytest
 from google_clients import Clients
 from instance import BINARY, Instance
 from pipeline import EVENTS, EVENTS_FILES
+from playwright.sync_api import sync_playwright
 
 
 @pytest.hookimpl(wrapper=True)
@@ -61,3 +62,12 @@ def clients(shared):
     made = Clients(shared)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Debian's own browser, for pages."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()

@@ -9,13 +9,12 @@ import urllib.parse
 
 import pytest
 import requests
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from instance import Instance
 from pipeline import event, publish
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
 SECONDS = 60
 SPEC = """\
 project: test-project
@@ -47,14 +46,6 @@ FILES = {
     "readings.sql": "SELECT id, name FROM ds.readings",
 }
 ACCESS = 'access: {members: ["user:ana@ltm.example"]}\n'
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -123,18 +114,18 @@ def card(page, name):
 
 
 def fill_echo(echo):
-    expect(echo.get_by_label("place")).to_have_value("here/there")  # the specification's example
-    echo.get_by_label("place").fill("a/b c?d")
-    echo.get_by_label("big").fill("9007199254740993")
-    echo.get_by_label("kind").select_option(label="b&c")
-    echo.get_by_label("flag").select_option(label="true")
-    echo.get_by_label("day").fill("2026-02-28")
+    expect(echo.locator("[name=place]")).to_have_value("here/there")  # the specification's example
+    echo.locator("[name=place]").fill("a/b c?d")
+    echo.locator("[name=big]").fill("9007199254740993")
+    echo.locator("[name=kind]").select_option(label="b&c")
+    echo.locator("[name=flag]").select_option(label="true")
+    echo.locator("[name=day]").fill("2026-02-28")
     for name, values in (("ids", ["3", "1"]), ("words", ["x,y", "ñ"])):
         for place, value in enumerate(values):
             echo.get_by_role("button", name=f"Add a value of {name}").click()
             echo.get_by_label(f"{name} value").nth(place).fill(value)
-    echo.get_by_label("green").check()
-    echo.get_by_label("blue").check()
+    echo.locator("fieldset[name=tags]").get_by_label("green").check()
+    echo.locator("fieldset[name=tags]").get_by_label("blue").check()
 
 
 ECHOED = {"place": "a/b c?d", "big": 9007199254740993, "kind": "b&c", "flag": True, "day": "2026-02-28", "ids": [3, 1],
@@ -161,8 +152,8 @@ def test_every_control_sends_what_it_shows(page, prefixed):
     assert '"big":9007199254740993' in run.stdout and '"words":["x,y","ñ"]' in run.stdout
     # Left out again, and back to its default.
     echo.get_by_role("button", name="Remove this value of ids").first.click()
-    echo.get_by_label("flag").select_option(label="not sent")
-    echo.get_by_label("kind").select_option(label="default: a")
+    echo.locator("[name=flag]").select_option(label="not sent")
+    echo.locator("[name=kind]").select_option(label="default: a")
     with page.expect_response(lambda answer: "/echo/" in answer.url) as sent:
         echo.get_by_role("button", name="Send").click()
     assert sent.value.json()["rows"] == [{**ECHOED, "ids": [1], "flag": None, "kind": "a"}]
@@ -173,9 +164,9 @@ def test_copy_as_curl_copies(chromium, api):
     for page in a_page(chromium, permissions=["clipboard-read", "clipboard-write"]):
         page.goto(api.doors["api"] + "/docs")
         echo = card(page, "echo_place")
-        echo.get_by_label("place").fill("it's")
-        echo.get_by_label("big").fill("1")
-        echo.get_by_label("format").select_option(label="text/csv")
+        echo.locator("[name=place]").fill("it's")
+        echo.locator("[name=big]").fill("1")
+        echo.locator("[name=Accept]").select_option(label="text/csv")
         echo.get_by_role("button", name="Copy as curl").click()
         expect(echo.get_by_role("button", name="Copied")).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()")
@@ -189,7 +180,7 @@ def test_copy_as_curl_copies(chromium, api):
 def test_every_format_can_be_chosen_and_downloaded(page, api, kind, ending, begins):
     page.goto(api.doors["api"] + "/docs#readings")
     readings = card(page, "readings")
-    readings.get_by_label("format").select_option(label=kind)
+    readings.locator("[name=Accept]").select_option(label=kind)
     readings.get_by_role("button", name="Send").click()
     with page.expect_download() as loaded:
         readings.get_by_role("link", name="Download").click()
@@ -200,7 +191,6 @@ def test_every_format_can_be_chosen_and_downloaded(page, api, kind, ending, begi
 def test_pages_follow_each_other_and_new_rows_appear(page, api):
     page.goto(api.doors["api"] + "/docs#readings")
     readings = card(page, "readings")
-    readings.get_by_label("order_by").first.wait_for()
     readings.get_by_label("-id", exact=True).check()
     readings.get_by_role("button", name="Send").click()
     for first in (4, 2, 0):
@@ -208,9 +198,9 @@ def test_pages_follow_each_other_and_new_rows_appear(page, api):
         if first:
             readings.get_by_role("button", name="Next page").click()
     expect(readings.get_by_role("button", name="Next page")).to_be_hidden()
-    readings.get_by_label("cursor").fill("")
+    readings.locator("[name=cursor]").fill("")
     readings.get_by_label("-id", exact=True).uncheck()
-    readings.get_by_label("format").select_option(label="text/event-stream")
+    readings.locator("[name=Accept]").select_option(label="text/event-stream")
     readings.get_by_role("button", name="Send").click()
     expect(readings.get_by_text("New rows appear as they come.")).to_be_visible()
     publish(api, [event(id=77, name="fresh")])
@@ -222,14 +212,10 @@ def test_pages_follow_each_other_and_new_rows_appear(page, api):
 def test_the_keyboard_alone_is_enough(page, api):
     page.goto(api.doors["api"] + "/docs")
     page.get_by_label("Filter endpoints").wait_for()
-    card(page, "echo_place").get_by_label("place").focus()
-    for keys in ("5", "", "", "", ""):
-        page.keyboard.press("Tab")
-        if keys:
-            page.keyboard.type(keys)
+    card(page, "echo_place").locator("[name=place]").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.type("5")
     with page.expect_response(lambda answer: "/echo/" in answer.url) as sent:
-        page.keyboard.press("Shift+Tab")
-        card(page, "echo_place").get_by_label("big").focus()
         page.keyboard.press("Enter")
     assert sent.value.status == 200 and sent.value.json()["rows"][0]["big"] == 5
 

@@ -43,7 +43,7 @@ class Server:
 
 class Afluente(Server):
     def __init__(self, spec, name, keep=False):
-        self.data_dir = os.path.join(WORK, name)
+        self.spec, self.data_dir = spec, os.path.join(WORK, name)
         if not keep:
             shutil.rmtree(self.data_dir, ignore_errors=True)
         begin = time.monotonic()

@@ -59,7 +59,8 @@ const std::vector<FormatName>& OfferedFormats() {
       {AnswerFormat::kJson, "application/json", ".json"},
       {AnswerFormat::kNdjson, "application/x-ndjson", ".ndjson"},
       {AnswerFormat::kCsv, "text/csv", ".csv"},
-      {AnswerFormat::kArrow, "application/vnd.apache.arrow.stream", ".arrow"},
+      {AnswerFormat::kArrow, "application/vnd.apache.arrow.stream", ".arrow", true},
+      {AnswerFormat::kParquet, "application/vnd.apache.parquet", ".parquet", true},
   };
   return kFormats;
 }
@@ -80,7 +81,7 @@ std::string_view ContentType(AnswerFormat format) {
   return "";
 }
 
-bool IsCompressible(AnswerFormat) { return true; }
+bool IsCompressible(AnswerFormat format) { return format != AnswerFormat::kParquet; }
 
 std::optional<AnswerFormat> NegotiateFormat(std::string_view accept) {
   if (schema::StripSpace(accept).empty()) return AnswerFormat::kJson;

@@ -7,13 +7,14 @@
 
 namespace afluente::api {
 
-enum class AnswerFormat { kJson, kNdjson, kCsv, kArrow };
+enum class AnswerFormat { kJson, kNdjson, kCsv, kArrow, kParquet };
 
 // A format as requests and answers name it.
 struct FormatName {
   AnswerFormat format;
   std::string_view media_type;  // without parameters
   std::string_view suffix;      // of the path
+  bool binary = false;          // no text to look at
 };
 // In the order of preference.
 const std::vector<FormatName>& OfferedFormats();
@@ -21,7 +22,7 @@ const std::vector<FormatName>& OfferedFormats();
 std::string OfferedTypes();
 
 std::string_view ContentType(AnswerFormat format);
-// Compressing it again is worth the while.
+// What is compressed within itself is not compressed again.
 bool IsCompressible(AnswerFormat format);
 
 // The format that an Accept header (RFC 9110, 12.5.1) likes best, JSON where it does not care;

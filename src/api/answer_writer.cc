@@ -6,6 +6,7 @@
 #include "api/csv_writer.h"
 #include "telemetry/json_string.h"
 #include "warehouse/arrow/arrow_stream.h"
+#include "warehouse/parquet.h"
 #include "warehouse/row_json.h"
 
 namespace afluente::api {
@@ -99,10 +100,29 @@ class ArrowWriter final : public AnswerWriter {
   const absl::StatusOr<std::unique_ptr<warehouse::arrow::ArrowStream>> stream_;
 };
 
+class ParquetWriter final : public AnswerWriter {
+ public:
+  ParquetWriter(warehouse::ParquetFormat& format, const std::vector<schema::Column>& columns)
+      : file_(format.Begin(columns)) {}
+
+  absl::Status Append(const warehouse::ColumnBatch& batch) override {
+    return file_.ok() ? (*file_)->Append(batch) : file_.status();
+  }
+  size_t bytes() const override { return file_.ok() ? (*file_)->bytes() : 0; }
+  absl::StatusOr<std::string> Finish(const std::optional<std::string>&) override {
+    if (!file_.ok()) return file_.status();
+    return (*file_)->Finish();
+  }
+
+ private:
+  const absl::StatusOr<std::unique_ptr<warehouse::ParquetFile>> file_;
+};
+
 }  // namespace
 
 std::unique_ptr<AnswerWriter> MakeAnswerWriter(AnswerFormat format,
-                                               const std::vector<schema::Column>& columns) {
+                                               const std::vector<schema::Column>& columns,
+                                               warehouse::ParquetFormat& parquet) {
   switch (format) {
     case AnswerFormat::kJson:
       return std::make_unique<JsonWriter>(columns);
@@ -112,6 +132,8 @@ std::unique_ptr<AnswerWriter> MakeAnswerWriter(AnswerFormat format,
       return std::make_unique<CsvWriter>(columns);
     case AnswerFormat::kArrow:
       return std::make_unique<ArrowWriter>(columns);
+    case AnswerFormat::kParquet:
+      return std::make_unique<ParquetWriter>(parquet, columns);
   }
   return nullptr;
 }

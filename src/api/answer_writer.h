@@ -10,6 +10,10 @@
 #include "schema/type.h"
 #include "warehouse/column_batch.h"
 
+namespace afluente::warehouse {
+class ParquetFormat;
+}
+
 namespace afluente::api {
 
 enum class AnswerFormat;
@@ -24,8 +28,9 @@ class AnswerWriter {
   virtual absl::StatusOr<std::string> Finish(const std::optional<std::string>& next_cursor) = 0;
 };
 
-// `columns` must outlive the writer.
+// `columns` and `parquet` must outlive the writer.
 std::unique_ptr<AnswerWriter> MakeAnswerWriter(AnswerFormat format,
-                                               const std::vector<schema::Column>& columns);
+                                               const std::vector<schema::Column>& columns,
+                                               warehouse::ParquetFormat& parquet);
 
 }  // namespace afluente::api

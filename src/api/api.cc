@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include <set>
 #include <utility>
 
 #include "api/answer_cache.h"
@@ -8,8 +9,8 @@
 #include "api/docs_page.h"
 #include "api/endpoint.h"
 #include "api/endpoint_query.h"
+#include "api/live_document.h"
 #include "api/live_tail.h"
-#include "api/openapi.h"
 #include "api/request_id.h"
 #include "api/request_metrics.h"
 #include "api/traced.h"
@@ -34,6 +35,7 @@ constexpr char kDocsPolicy[] =
     "data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 constexpr char kHealth[] = "/health";
+constexpr char kDocument[] = "/openapi.json";
 // Where formats have suffixes of the path, so has the live tail.
 constexpr char kTailSuffix[] = ":tail";
 
@@ -55,6 +57,7 @@ class RoutedApi final : public Api {
  public:
   RoutedApi(host::WorkerPool& workers, telemetry::Metrics& metrics, ApiOptions options)
       : options_(std::move(options)),
+        workers_(workers),
         metrics_(metrics),
         clock_(options_.clock == nullptr ? kSystemClock : *options_.clock),
         cache_(options_.cache_bytes_max),
@@ -77,7 +80,7 @@ class RoutedApi final : public Api {
   absl::Status AddRoutes(ServedEndpoint* raw) {
     const spec::Endpoint& endpoint = raw->endpoint();
     if (endpoint.path == "/docs" || endpoint.path.starts_with("/docs/") ||
-        endpoint.path == kHealth || endpoint.path == "/openapi.json") {
+        endpoint.path == kHealth || endpoint.path == kDocument) {
       return absl::InvalidArgumentError(
           "/health, /openapi.json, /docs and /docs/... are the API's own paths");
     }
@@ -119,13 +122,15 @@ class RoutedApi final : public Api {
     std::vector<const ServedEndpoint*> endpoints;
     for (const auto& endpoint : endpoints_) endpoints.push_back(endpoint.get());
     AFLUENTE_RETURN_IF_ERROR(AddPage(kHealth, http::Response::Json(200, "{\"status\":\"ok\"}")));
-    AFLUENTE_RETURN_IF_ERROR(AddPage(
-        "/openapi.json",
-        Page("application/json", OpenApiDocument(endpoints, options_.title, options_.version))));
+    document_ = std::make_unique<LiveDocument>(std::move(endpoints), options_.title,
+                                               options_.version, workers_, clock_);
+    AFLUENTE_RETURN_IF_ERROR(AddDocument());
     AFLUENTE_RETURN_IF_ERROR(
         AddPage("/docs", Page("text/html; charset=utf-8", std::string(kDocsHtml))));
     AFLUENTE_RETURN_IF_ERROR(
         AddPage("/docs/app.js", Page("text/javascript; charset=utf-8", std::string(kDocsScript))));
+    AFLUENTE_RETURN_IF_ERROR(
+        AddPage("/docs/form.js", Page("text/javascript; charset=utf-8", std::string(kDocsForm))));
     AFLUENTE_RETURN_IF_ERROR(
         AddPage("/docs/style.css", Page("text/css; charset=utf-8", std::string(kDocsStyle))));
     // The page's own links are relative to "/docs".
@@ -170,6 +175,39 @@ class RoutedApi final : public Api {
         });
   }
 
+  absl::Status AddDocument() {
+    auto& measured = *pages_.emplace_back(std::make_unique<RequestMetrics>(metrics_, kDocument));
+    return router_.Add("GET", kDocument,
+                       [this, &measured](const http::Request& request, http::PathParameters,
+                                         http::Responder responder) {
+                         responder = measured.Measure(std::move(responder));
+                         const auto caller = CallerOf(request, kDocument);
+                         if (!caller.ok()) return responder(Refusal(caller.status()));
+                         document_->Answer(ShownTo(request), AsPage(std::move(responder)));
+                       });
+  }
+
+  // The endpoints whose rows may be in the document that answers a request.
+  std::set<std::string> ShownTo(const http::Request& request) const {
+    std::set<std::string> shown;
+    for (const auto& endpoint : endpoints_) {
+      const std::string& path = endpoint->endpoint().path;
+      if (!options_.may_use || options_.may_use(request, path)) shown.insert(path);
+    }
+    return shown;
+  }
+
+  http::Responder AsPage(http::Responder responder) const {
+    std::string vary = options_.endpoints.caller_fields;
+    return [vary = std::move(vary),
+            responder = std::move(responder)](http::Response response) mutable {
+      http::Response page = Page("application/json", std::move(response.body));
+      if (!vary.empty()) page.headers.Add("Vary", vary);
+      page.headers.Set("Cache-Control", "private, no-cache");
+      responder(std::move(page));
+    };
+  }
+
   // The door lets in every origin that some endpoint lists.
   bool MayRead(const ServedEndpoint& endpoint, const http::Request& request) const {
     const std::string* origin = request.headers.Find("Origin");
@@ -193,6 +231,7 @@ class RoutedApi final : public Api {
   }
 
   ApiOptions options_;
+  host::WorkerPool& workers_;
   telemetry::Metrics& metrics_;
   const host::Clock& clock_;
   AnswerCache cache_;
@@ -200,6 +239,7 @@ class RoutedApi final : public Api {
   std::vector<std::string> origins_;  // that some endpoint lets in
   RequestMetrics unrouted_;
   std::vector<std::unique_ptr<ServedEndpoint>> endpoints_;
+  std::unique_ptr<LiveDocument> document_;
   std::vector<std::unique_ptr<RequestMetrics>> pages_;
   http::Router router_;
 };
@@ -210,6 +250,7 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Create(const std::vector<spec::Endpoin
                                                  warehouse::Warehouse& warehouse,
                                                  host::WorkerPool& workers,
                                                  telemetry::Metrics& metrics, ApiOptions options) {
+  AFLUENTE_CHECK(options.endpoints.parquet != nullptr);
   auto api = std::make_unique<RoutedApi>(workers, metrics, std::move(options));
   for (const spec::Endpoint& endpoint : endpoints) {
     AFLUENTE_RETURN_IF_ERROR(api->AddEndpoint(endpoint, warehouse, workers));

@@ -35,10 +35,11 @@ struct ApiOptions {
   std::string title = "Afluente";
   std::string version = "0.1.0";
   std::vector<std::string> hosts;  // names it answers to besides loopback
-  // With identity on, both; the guard takes the place of the check of Host and Origin. Without
+  // With identity on, all three; the guard takes the place of the check of Host and Origin. Without
   // them, callers are known by their address alone.
   Guard guard;
   Identify identify;
+  MayUse may_use;
   size_t cache_bytes_max = 64 << 20;
   const host::Clock* clock = nullptr;   // the system's when nullptr; outlives the Api
   telemetry::Tracer* tracer = nullptr;  // outlives the Api; nullptr: no traces

@@ -44,6 +44,7 @@ class ApiTest : public testing::Test {
 
   absl::Status Create(ApiOptions options = {}) {
     workers_ = std::make_unique<host::WorkerPool>(1, queue_max_);
+    options.endpoints.parquet = &parquet_;
     auto api = Api::Create({endpoint_}, warehouse_, *workers_, metrics_, std::move(options));
     if (!api.ok()) return api.status();
     api_ = *std::move(api);
@@ -92,6 +93,7 @@ class ApiTest : public testing::Test {
 
   spec::Endpoint endpoint_;
   FakeWarehouse warehouse_;
+  FakeParquet parquet_;
   telemetry::Metrics metrics_;
   size_t queue_max_ = 16;
   std::unique_ptr<Api> api_;
@@ -269,7 +271,17 @@ TEST_F(ApiTest, FormatsByAccept) {
   EXPECT_EQ(*GetAs("text/html,application/xml;q=0.9,*/*;q=0.8").headers.Find("Content-Type"),
             "application/json");
   EXPECT_EQ(*GetAs("text/csv").headers.Find("Vary"), "Accept, Accept-Encoding");
+  EXPECT_EQ(GetAs("application/vnd.apache.parquet").body, "PAR1 2");
   EXPECT_EQ(GetAs("image/png").status, 406);
+}
+
+TEST_F(ApiTest, WhatIsCompressedWithinItselfIsNotCompressedAgain) {
+  EXPECT_FALSE(IsCompressible(AnswerFormat::kParquet));
+  EXPECT_TRUE(IsCompressible(AnswerFormat::kArrow));
+  ApiOptions few_bytes;
+  few_bytes.endpoints.answer_bytes_max = 20;
+  ASSERT_TRUE(Create(few_bytes).ok());
+  EXPECT_EQ(GetAs("application/vnd.apache.parquet").status, 422);
 }
 
 TEST_F(ApiTest, SuffixesOnlyWhereNoValueCouldHaveThem) {
@@ -333,6 +345,33 @@ TEST_F(ApiTest, DescribesItself) {
                        ["rows"]["items"];
   EXPECT_EQ(row["properties"]["action_id"]["type"], nlohmann::json::array({"integer", "null"}));
   EXPECT_FALSE(row.contains("required"));  // ?fields= may leave any out
+}
+
+TEST_F(ApiTest, ExamplesAreTheAnswerToTheSpecificationsOwnValues) {
+  const auto example = [this] {
+    const auto document = nlohmann::json::parse(Get("/openapi.json").body);
+    const auto& get = document["paths"]["/app_info/{app_id}:{app_department}"]["get"];
+    return get["responses"]["200"]["content"]["application/json"]["example"];
+  };
+  ASSERT_TRUE(Create().ok());
+  EXPECT_EQ(example()["rows"][0]["user_email"], "text");
+  EXPECT_TRUE(warehouse_.asked().empty()) << "no value out of the data may be given away";
+  endpoint_.parameters[0].example = schema::Value(int64_t{7});
+  endpoint_.parameters[1].choices = {schema::Value(std::string("sales"))};
+  ASSERT_TRUE(Create().ok());
+  const auto found = example();
+  EXPECT_EQ(found["rows"][0]["user_email"], "a@x");
+  EXPECT_EQ(found["rows"][1]["action_id"], -9223372036854775807 - 1);
+  EXPECT_EQ(found["next_cursor"], nullptr);
+  ASSERT_EQ(warehouse_.asked().size(), 1u);
+  EXPECT_EQ(warehouse_.asked()[0].parameters[0].value, schema::Value(int64_t{7}));
+  EXPECT_EQ(warehouse_.asked()[0].parameters[1].value, schema::Value(std::string("sales")));
+  example();
+  EXPECT_EQ(warehouse_.asked().size(), 1u) << "kept for a while";
+  warehouse_.query_status = absl::InternalError("secret words");
+  ASSERT_TRUE(Create().ok());
+  EXPECT_EQ(example()["rows"][0]["user_email"], "text");
+  EXPECT_THAT(Get("/openapi.json").body, Not(HasSubstr("secret")));
 }
 
 TEST_F(ApiTest, DocsNeedNothingFromOutside) {

@@ -27,4 +27,7 @@ struct Caller {
 using Identify =
     std::function<absl::StatusOr<Caller>(const http::Request&, const std::string& endpoint_path)>;
 
+// Whether that caller may use another endpoint; nothing is logged.
+using MayUse = std::function<bool(const http::Request&, const std::string& endpoint_path)>;
+
 }  // namespace afluente::api

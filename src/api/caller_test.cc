@@ -49,6 +49,7 @@ class CallerTest : public testing::Test {
     closed.parameters.push_back({"x", {TypeKind::kInt64, {}}});
     ApiOptions options;
     options.endpoints.caller_fields = "X-Test-Caller";
+    options.endpoints.parquet = &parquet_;
     if (identity) {
       options.guard = [](http::Handler inner) {
         return [inner](http::Request request, http::Responder responder) {
@@ -57,6 +58,9 @@ class CallerTest : public testing::Test {
           }
           responder(http::Problem(401, "", ""));
         };
+      };
+      options.may_use = [this](const http::Request&, const std::string& path) {
+        return path != "/closed/{x}" || may_use_closed_;
       };
       options.identify = [](const http::Request& request,
                             const std::string& path) -> absl::StatusOr<Caller> {
@@ -68,6 +72,8 @@ class CallerTest : public testing::Test {
     std::vector<spec::Endpoint> endpoints = {mine};
     if (!closed_parameters_.empty()) {
       warehouse_.facts.parameters.push_back("x");
+      closed.parameters[0].example = example_;
+      if (example_.has_value()) warehouse_.facts.parameters = {"x"};
       endpoints = {closed};
     }
     auto api = Api::Create(endpoints, warehouse_, workers_, metrics_, std::move(options));
@@ -96,6 +102,7 @@ class CallerTest : public testing::Test {
   }
 
   FakeWarehouse warehouse_;
+  FakeParquet parquet_;
   host::WorkerPool workers_{1, 4};
   telemetry::Metrics metrics_;
   // Every answer is the caller's own email.
@@ -109,6 +116,8 @@ class CallerTest : public testing::Test {
   std::optional<std::chrono::milliseconds> cache_;
   std::optional<int64_t> page_size_;
   std::string closed_parameters_;
+  std::optional<schema::Value> example_;  // of the closed endpoint, which then reads no caller
+  bool may_use_closed_ = false;
   std::unique_ptr<Api> api_;
 };
 
@@ -148,6 +157,23 @@ TEST_F(CallerTest, MemoryAndTagsAreEachCallersOwn) {
   EXPECT_THAT(bob.body, HasSubstr("bob@"));
   EXPECT_NE(Field(bob, "ETag"), tag);
   EXPECT_EQ(warehouse_.asked().size(), 2u);
+}
+
+TEST_F(CallerTest, ExamplesShowNobodyARowOfOthers) {
+  ASSERT_TRUE(Create().ok());
+  const http::Response mine = Get("/openapi.json", "ana@x.y");
+  EXPECT_EQ(mine.status, 200);
+  EXPECT_TRUE(warehouse_.asked().empty()) << "rows by caller are never an example";
+  EXPECT_EQ(*mine.headers.Find("Vary"), "X-Test-Caller");
+  // Rows that all who may ask see alike, of an endpoint that not all may ask.
+  closed_parameters_ = "x";
+  example_ = schema::Value(int64_t{1});
+  ASSERT_TRUE(Create().ok());
+  Get("/openapi.json", "bob@x.y");
+  EXPECT_TRUE(warehouse_.asked().empty());
+  may_use_closed_ = true;
+  Get("/openapi.json", "ana@x.y");
+  EXPECT_EQ(warehouse_.asked().size(), 1u);
 }
 
 TEST_F(CallerTest, ACursorIsItsCallersAlone) {

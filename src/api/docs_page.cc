@@ -11,6 +11,7 @@ const std::string_view kDocsHtml = R"html(<!doctype html>
 <title>API</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="docs/style.css">
+<script src="docs/form.js" defer></script>
 <script src="docs/app.js" defer></script>
 </head>
 <body>
@@ -21,7 +22,7 @@ const std::string_view kDocsHtml = R"html(<!doctype html>
   </div>
   <input id="search" type="search" placeholder="Filter endpoints" aria-label="Filter endpoints">
 </header>
-<main id="endpoints" aria-live="polite"></main>
+<main id="endpoints"></main>
 <footer>
   <a href="openapi.json">openapi.json</a>
   <a href="health">health</a>

@@ -5,23 +5,7 @@ namespace afluente::api {
 // Text from the document only ever becomes text nodes and properties, never markup.
 const std::string_view kDocsScript = R"js("use strict";
 
-function make(tag, properties, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
-function typeOf(schema) {
-  if (!schema) return "any";
-  if (schema["x-googlesql-type"]) return schema["x-googlesql-type"];
-  if (schema.anyOf) return schema.anyOf.map(typeOf).filter((t) => t !== "null").join(" or ");
-  let name = [].concat(schema.type || "any").filter((t) => t !== "null").join(" or ");
-  if (name === "array") return "list of " + typeOf(schema.items);
-  if (schema.enum) return schema.enum.map((v) => JSON.stringify(v)).join(" or ");
-  if (schema.format) name += " (" + schema.format + ")";
-  if (schema.contentEncoding) name += " (" + schema.contentEncoding + ")";
-  return name;
-}
+const SHOWN_MAX = 200000, EVENTS_MAX = 200;
 
 function pathLabel(path) {
   const label = make("span", { className: "path" });
@@ -41,29 +25,19 @@ function columnTable(operation) {
       make("td", { textContent: typeOf(schema) }),
       make("td", { textContent: schema.description || "" })));
   }
-  const head = make("tr", {}, ...["Column", "Type", ""].map(
-    (text) => make("th", { textContent: text })));
+  const head = make("tr", {}, ...["Column", "Type", "Meaning"].map(
+    (text) => make("th", { scope: "col", textContent: text })));
   return [make("h2", { textContent: "Columns" }), make("table", {}, make("thead", {}, head), body)];
 }
 
-// The request's URL, relative to this page so that any path prefix holds.
-function requestUrl(path, parameters, inputs) {
-  if (parameters.some((p) => p.in === "path" && inputs.get(p.name).value === "")) return null;
-  const query = new URLSearchParams();
-  let filled = path;
-  for (const parameter of parameters) {
-    const text = inputs.get(parameter.name).value;
-    if (parameter.in === "path") {
-      filled = filled.replace("{" + parameter.name + "}", () => encodeURIComponent(text));
-    } else if (parameter.schema.type === "array") {
-      for (const item of text.split("\n").join(",").split(",")) query.append(parameter.name, item);
-    } else {
-      query.append(parameter.name, text);
-    }
-  }
-  const tail = query.toString();
-  return "." + filled + (tail ? "?" + tail : "");
+function exampleAnswer(operation) {
+  const example = operation.responses["200"].content["application/json"].example;
+  if (example === undefined) return [];
+  return [make("h2", { textContent: "Example" }), block(JSON.stringify(example, null, 2))];
 }
+
+// Scrolls, so that the keyboard must reach it.
+const block = (text) => make("pre", { textContent: text, tabIndex: 0 });
 
 function pretty(text, type) {
   if (!type.includes("json") || type.includes("ndjson")) return text;
@@ -93,56 +67,132 @@ function pretty(text, type) {
   return out;
 }
 
-async function send(url, accept, output, button) {
-  button.disabled = true;
-  const start = performance.now();
-  try {
-    const answer = await fetch(url, { headers: { Accept: accept } });
-    const text = await answer.text();
-    const shown = pretty(text.slice(0, 200000), answer.headers.get("Content-Type") || "");
-    output.replaceChildren(
-      make("div", { className: "answer" },
-        make("span", { className: answer.ok ? "good" : "bad", textContent: answer.status }),
-        make("span", { textContent: Math.round(performance.now() - start) + " ms" }),
-        make("span", { textContent: text.length + " characters" })),
-      make("pre", { textContent: shown + (text.length > 200000 ? "\n\u2026" : "") }));
-  } catch (error) {
-    output.replaceChildren(make("p", { className: "bad", textContent: String(error) }));
+// Shows events as they come, until the reader or `stop` ends it.
+async function follow(answer, shown) {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let events = 0; events < EVENTS_MAX;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    events += value.split("\n\n").length - 1;
+    shown.append(value);
   }
-  button.disabled = false;
+  reader.cancel();
+}
+
+function download(blob, path) {
+  const link = make("a", { textContent: "Download", href: URL.createObjectURL(blob) });
+  const endings = { json: ".json", "x-ndjson": ".ndjson", csv: ".csv",
+    "vnd.apache.arrow.stream": ".arrow", "vnd.apache.parquet": ".parquet" };
+  const kind = blob.type.split(";")[0].split("/")[1];
+  const name = path.replace(/\W+/g, "_").replace(/^_|_$/g, "") || "answer";
+  link.download = name + (endings[kind] || "");
+  return link;
+}
+
+async function show(answer, milliseconds, path, output) {
+  const blob = await answer.blob();
+  const type = answer.headers.get("Content-Type") || "";
+  const facts = ["ETag", "X-Data-Freshness", "X-RateLimit-Remaining", "Retry-After", "X-Request-Id"]
+    .filter((name) => answer.headers.get(name))
+    .map((name) => make("span", { textContent: name + ": " + answer.headers.get(name) }));
+  output.replaceChildren(make("div", { className: "answer" },
+    make("span", { className: answer.ok ? "good" : "bad", textContent: answer.status }),
+    make("span", { textContent: milliseconds + " ms" }),
+    make("span", { textContent: blob.size + " bytes" }), ...facts,
+    ...(answer.ok ? [download(blob, path)] : [])));
+  if (/arrow|parquet/.test(type)) {
+    output.append(make("p",
+      { textContent: "This format is not text: download it to look at it." }));
+    return;
+  }
+  const text = await blob.text();
+  const cut = text.length > SHOWN_MAX;
+  output.append(block(cut ? text.slice(0, SHOWN_MAX) + "\n\u2026" : pretty(text, type)));
+}
+
+async function send(path, url, accept, output, button, stop) {
+  const leave = new AbortController();
+  const start = performance.now();
+  button.disabled = true;
+  stop.onclick = () => leave.abort();
+  stop.hidden = false;
+  try {
+    const answer = await fetch(url, { headers: { Accept: accept }, signal: leave.signal });
+    const type = answer.headers.get("Content-Type") || "";
+    if (answer.ok && type.startsWith("text/event-stream")) {
+      const shown = block("");
+      output.replaceChildren(make("p", { textContent: "New rows appear as they come." }), shown);
+      await follow(answer, shown);
+    } else {
+      await show(answer, Math.round(performance.now() - start), path, output);
+    }
+    const next = /<\?([^>]*)>;\s*rel="next"/.exec(answer.headers.get("Link") || "");
+    return next ? new URLSearchParams(next[1]).get("cursor") : null;
+  } catch (error) {
+    if (!leave.signal.aborted) {
+      output.replaceChildren(make("p", { className: "bad", textContent: String(error) }));
+    }
+    return null;
+  } finally {
+    button.disabled = false;
+    stop.hidden = true;
+  }
+}
+
+function examplesOf(parameter) {
+  if (parameter.example === undefined) return [];
+  return [].concat(parameter.example).map(asText);
 }
 
 function tryForm(path, operation) {
   const parameters = operation.parameters || [];
-  const inputs = new Map();
+  const controls = new Map();
   const form = make("form", {});
   for (const parameter of parameters) {
-    const input = make("input", { name: parameter.name, required: parameter.in === "path",
-      placeholder: typeOf(parameter.schema), autocomplete: "off", spellcheck: false });
-    inputs.set(parameter.name, input);
-    form.append(make("label", {}, make("span", { textContent:
-      parameter.name + " \u00b7 " + (parameter.description || typeOf(parameter.schema)) }), input));
+    const control = controlOf(parameter);
+    control.put(examplesOf(parameter));
+    controls.set(parameter.name, control);
+    form.append(labelled(parameter, control));
   }
-  const accept = make("select", {});
+  const accept = make("select", { name: "Accept" });
   for (const type of Object.keys(operation.responses["200"].content)) {
     accept.append(make("option", { textContent: type }));
   }
-  form.append(make("label", {}, make("span", { textContent: "format" }), accept));
+  form.append(make("label", {}, make("span", {}, make("b", { textContent: "format" })), accept));
   const button = make("button", { textContent: "Send" });
-  form.append(button);
-  const url = make("p", { className: "url" });
-  const show = () => {
-    const filled = requestUrl(path, parameters, inputs);
-    url.textContent = filled ? new URL(filled, document.baseURI).href : "";
-  };
-  form.addEventListener("input", show);
-  show();
+  const quiet = { type: "button", className: "quiet" };
+  const stop = make("button", { ...quiet, textContent: "Stop", hidden: true });
+  const next = make("button", { ...quiet, textContent: "Next page", hidden: true });
+  form.append(make("span", { className: "buttons" }, button, stop, next));
+  const command = make("code", {});
+  const copier = make("button", { ...quiet, textContent: "Copy as curl" });
   const output = make("div", {});
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    send(requestUrl(path, parameters, inputs), accept.value, output, button);
+  output.setAttribute("aria-live", "polite");
+  const redraw = () => {
+    const filled = requestUrl(path, parameters, controls);
+    command.textContent = filled
+      ? asCurl(new URL(filled, document.baseURI).href, accept.value, operation) : "";
+    copier.disabled = !filled;
+  };
+  copier.addEventListener("click", async () => {
+    await copy(command.textContent, command);
+    copier.textContent = "Copied";
+    setTimeout(() => { copier.textContent = "Copy as curl"; }, 2000);
   });
-  return [make("h2", { textContent: "Try it" }), form, url, output];
+  const ask = async () => {
+    redraw();
+    const url = requestUrl(path, parameters, controls);
+    if (url === null) return;
+    const cursor = await send(path, url, accept.value, output, button, stop);
+    next.hidden = cursor === null;
+    next.onclick = () => { controls.get("cursor").put([cursor]); ask(); };
+  };
+  form.addEventListener("input", redraw);
+  form.addEventListener("click", redraw);
+  form.addEventListener("submit", (event) => { event.preventDefault(); ask(); });
+  redraw();
+  return [make("h2", { textContent: "Try it" }), form,
+    make("p", { className: "url" }, command, copier), output];
 }
 
 function card(path, operation) {
@@ -154,7 +204,8 @@ function card(path, operation) {
   details.addEventListener("toggle", () => {
     if (inside.hasChildNodes()) return;
     if (operation.description) inside.append(make("p", { textContent: operation.description }));
-    inside.append(...tryForm(path, operation), ...columnTable(operation));
+    inside.append(...tryForm(path, operation), ...exampleAnswer(operation),
+      ...columnTable(operation));
   });
   details.dataset.words = (path + " " + operation.summary).toLowerCase();
   return details;

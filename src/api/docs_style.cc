@@ -110,8 +110,22 @@ form {
 }
 label { display: grid; gap: 0.2rem; font-size: 0.85rem; }
 label span { color: var(--soft); }
-.url { color: var(--soft); overflow-wrap: anywhere; margin: 0.75rem 0 0; }
-.answer { display: flex; gap: 1rem; align-items: baseline; margin: 0.75rem 0 0.3rem; }
+fieldset { border: 0; margin: 0; padding: 0; min-width: 0; font-size: 0.85rem; }
+legend { padding: 0; color: var(--soft); margin-bottom: 0.2rem; }
+label b, legend b { color: var(--text); }
+.choices { display: flex; flex-wrap: wrap; gap: 0.25rem 0.9rem; }
+.choices label { display: flex; align-items: center; gap: 0.35rem; }
+.choices input { height: auto; }
+.rows, .list { display: grid; gap: 0.35rem; }
+.row { display: grid; grid-template-columns: 1fr auto; gap: 0.35rem; }
+.buttons { display: flex; gap: 0.5rem; }
+.quiet { background: var(--card); color: var(--accent); border-color: var(--line); }
+[hidden] { display: none; }
+.url { display: flex; gap: 0.75rem; align-items: start; margin: 0.9rem 0 0; }
+.url code { color: var(--soft); overflow-wrap: anywhere; flex: 1; padding-top: 0.4rem; }
+.url button { flex: none; }
+.answer { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; align-items: baseline; }
+.answer { margin: 0.75rem 0 0.3rem; }
 .good { color: var(--good); font-weight: 700; }
 .bad { color: var(--bad); font-weight: 700; }
 pre {

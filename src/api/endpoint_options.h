@@ -9,8 +9,9 @@
 #include "host/clock.h"
 
 namespace afluente::warehouse {
+class ParquetFormat;
 struct TableName;
-}
+}  // namespace afluente::warehouse
 
 namespace afluente::api {
 
@@ -24,6 +25,8 @@ struct EndpointOptions {
   std::string secret;
   // With identity on: the request's fields that callers are told apart by, for Vary.
   std::string caller_fields;
+  // Writes answers in Parquet; outlives the Api. Never null there.
+  warehouse::ParquetFormat* parquet = nullptr;
   // When the newest message in a table was published, where something feeds it; may be null.
   std::function<std::optional<host::WallTime>(const warehouse::TableName&)> freshness;
 };

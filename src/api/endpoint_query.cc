@@ -14,6 +14,7 @@
 #include "host/check.h"
 #include "host/hmac.h"
 #include "schema/text.h"
+#include "warehouse/row_json.h"
 
 namespace afluente::api {
 namespace {
@@ -285,7 +286,7 @@ absl::StatusOr<http::Response> EndpointQuery::Run(const Question& question,
                                                   const warehouse::QueryLimits& limits) const {
   AFLUENTE_ASSIGN_OR_RETURN(const auto stream, Start(question, limits));
   const auto columns = Chosen(facts_.columns, question.fields);
-  const auto writer = MakeAnswerWriter(question.format, columns);
+  const auto writer = MakeAnswerWriter(question.format, columns, *options_.parquet);
   const TotalOrder order(facts_.columns, question.order);
   const size_t width = facts_.columns.size() + (question.page_rows ? order.key_count() : 0);
   std::optional<Position> position = question.after;
@@ -322,6 +323,56 @@ absl::StatusOr<http::Response> EndpointQuery::Run(const Question& question,
         "Link", Concat("<?", question.next_link, separator, "cursor=", *next, ">; rel=\"next\""));
   }
   return response;
+}
+
+// Only values that the specification gives: one out of the data might be what its reader must know
+// to be shown a row.
+absl::StatusOr<std::vector<warehouse::Parameter>> EndpointQuery::ExampleParameters() const {
+  std::vector<warehouse::Parameter> bound;
+  for (const spec::EndpointParameter& parameter : endpoint_.parameters) {
+    std::optional<schema::Value> value = parameter.example;
+    if (!value.has_value()) value = parameter.default_value;
+    if (!value.has_value() && parameter.optional) value = schema::Value();
+    if (!value.has_value() && !parameter.choices.empty()) {
+      value = parameter.choices[0];
+      if (parameter.type.kind == schema::TypeKind::kArray) {
+        value = schema::Value(schema::Value::List{parameter.choices[0]});
+      }
+    }
+    if (!value.has_value()) return absl::NotFoundError(parameter.name);
+    bound.push_back({parameter.name, parameter.type, *std::move(value)});
+  }
+  return bound;
+}
+
+absl::StatusOr<std::string> EndpointQuery::ExampleRows(const warehouse::QueryLimits& limits) const {
+  constexpr size_t kRowsMax = 2;
+  constexpr size_t kBytesMax = 8 << 10;
+  if (reads_caller_) return absl::NotFoundError("its rows are each caller's own");
+  Question question;
+  question.format = AnswerFormat::kJson;
+  AFLUENTE_ASSIGN_OR_RETURN(question.parameters, ExampleParameters());
+  if (rules_.paged || !own_order_) question.order = order_;
+  if (rules_.paged) question.page_rows = kRowsMax;
+  // What is not read of it is not computed either: the statement ends with its stream.
+  AFLUENTE_ASSIGN_OR_RETURN(const auto stream, Start(question, limits));
+  AFLUENTE_ASSIGN_OR_RETURN(warehouse::ColumnBatch batch, stream->Next());
+  const warehouse::RowJsonWriter writer(facts_.columns);
+  std::string rows = "[";
+  for (size_t row = 0; row < std::min(batch.rows, kRowsMax); ++row) {
+    std::string text = row == 0 ? "" : ",";
+    writer.AppendRow(batch, row, text);
+    if (rows.size() + text.size() > kBytesMax) break;
+    rows += text;
+  }
+  if (rows.size() == 1) return absl::NotFoundError("no row, or none that is small enough");
+  return rows + "]";
+}
+
+std::string EndpointQuery::ExampleTag() const {
+  Question question;
+  question.key = "example";
+  return Tag(question);
 }
 
 bool EndpointQuery::IsTooLarge(const absl::Status& status) {

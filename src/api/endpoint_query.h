@@ -51,6 +51,12 @@ class EndpointQuery {
   // be shown.
   absl::StatusOr<http::Response> Run(const Question& question,
                                      const warehouse::QueryLimits& limits) const;
+  // A few rows for the description, as a JSON array: the answer to the example values that the
+  // specification gives. Blocks. NOT_FOUND where there are none, or its rows are not the same to
+  // all who may ask.
+  absl::StatusOr<std::string> ExampleRows(const warehouse::QueryLimits& limits) const;
+  // Changes when they may; empty where that cannot be told.
+  std::string ExampleTag() const;
   static bool IsTooLarge(const absl::Status& status);
 
   // The tag of a question's answer now; empty where none can be told.
@@ -73,6 +79,7 @@ class EndpointQuery {
   absl::Status DescribeOrder();
   absl::Status DescribePage(const std::vector<warehouse::Parameter>& parameters);
   absl::Status CheckParameters(const std::vector<std::string>& used) const;
+  absl::StatusOr<std::vector<warehouse::Parameter>> ExampleParameters() const;
   absl::Status ReadCursor(const Controls& controls, Question& question) const;
   absl::StatusOr<std::unique_ptr<warehouse::ResultStream>> Start(
       const Question& question, const warehouse::QueryLimits& limits) const;

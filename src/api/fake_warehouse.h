@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "warehouse/parquet.h"
 #include "warehouse/warehouse.h"
 
 namespace afluente::api {
@@ -102,6 +103,29 @@ class FakeWarehouse final : public warehouse::Warehouse {
   absl::Mutex mutex_;
   std::vector<Asked> asked_ ABSL_GUARDED_BY(mutex_);
   std::vector<Asked> described_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Files that tell only how many rows they have: "PAR1 2".
+class FakeParquet final : public warehouse::ParquetFormat {
+ public:
+  absl::StatusOr<std::unique_ptr<warehouse::ParquetFile>> Begin(
+      const std::vector<schema::Column>&) override {
+    return std::make_unique<File>();
+  }
+
+ private:
+  class File final : public warehouse::ParquetFile {
+   public:
+    absl::Status Append(const warehouse::ColumnBatch& batch) override {
+      rows_ += batch.rows;
+      return absl::OkStatus();
+    }
+    size_t bytes() const override { return 16 * rows_; }
+    absl::StatusOr<std::string> Finish() override { return "PAR1 " + std::to_string(rows_); }
+
+   private:
+    size_t rows_ = 0;
+  };
 };
 
 // Columns for batches.

@@ -34,12 +34,14 @@ Json OrNull(Json schema) {
   return schema;
 }
 
+std::string FieldName(const schema::Field& field, size_t place) {
+  return field.name.empty() ? Concat("_field_", place + 1) : field.name;
+}
+
 Json StructSchema(const schema::Type& type) {
   Json properties = Json::object();
   for (size_t i = 0; i < type.fields.size(); ++i) {
-    const schema::Field& field = type.fields[i];
-    const std::string name = field.name.empty() ? Concat("_field_", i + 1) : field.name;
-    properties[name] = OrNull(TypeSchema(field.type));
+    properties[FieldName(type.fields[i], i)] = OrNull(TypeSchema(type.fields[i].type));
   }
   return {{"type", "object"}, {"properties", std::move(properties)}};
 }
@@ -215,6 +217,9 @@ Json Parameters(const ServedEndpoint& served) {
         {"description",
          parameter.description.empty() ? type : Concat(parameter.description, " (", type, ")")},
         {"schema", BoundedSchema(parameter)}};
+    if (parameter.example.has_value()) {
+      entry["example"] = ValueJson(parameter.type, *parameter.example);
+    }
     if (!in_path && parameter.type.kind == TypeKind::kArray) {
       entry["style"] = "form";
       entry["explode"] = true;
@@ -263,7 +268,64 @@ Json AnswerHeaders(const ServedEndpoint& served) {
   return headers;
 }
 
-Json Responses(const ServedEndpoint& served) {
+// A value of the type that stands for any.
+Json SampleValue(const schema::Type& type) {
+  switch (type.kind) {
+    case TypeKind::kBool:
+      return true;
+    case TypeKind::kInt64:
+      return 1;
+    case TypeKind::kFloat64:
+      return 1.5;
+    case TypeKind::kNumeric:
+    case TypeKind::kBigNumeric:
+      return "1.5";
+    case TypeKind::kString:
+      return "text";
+    case TypeKind::kBytes:
+      return "Ynl0ZXM=";
+    case TypeKind::kDate:
+      return "2026-01-31";
+    case TypeKind::kDatetime:
+      return "2026-01-31T12:30:00";
+    case TypeKind::kTime:
+      return "12:30:00";
+    case TypeKind::kTimestamp:
+      return "2026-01-31T12:30:00Z";
+    case TypeKind::kJson:
+      return Json::object();
+    case TypeKind::kArray:
+      return Json::array({SampleValue(type.element())});
+    case TypeKind::kStruct: {
+      Json fields = Json::object();
+      for (size_t i = 0; i < type.fields.size(); ++i) {
+        fields[FieldName(type.fields[i], i)] = SampleValue(type.fields[i].type);
+      }
+      return fields;
+    }
+    case TypeKind::kInterval:
+      return "0-0 1 0:0:0";
+    case TypeKind::kRange:
+      return "[2026-01-01, 2026-02-01)";
+  }
+  return nullptr;
+}
+
+// `rows` from the data, or one made up.
+Json ExampleAnswer(const ServedEndpoint& served, const std::map<std::string, std::string>& rows) {
+  const auto found = rows.find(served.endpoint().path);
+  if (found != rows.end()) {
+    Json read = Json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+    if (read.is_array()) return {{"rows", std::move(read)}, {"next_cursor", nullptr}};
+  }
+  Json row = Json::object();
+  for (const schema::Column& column : served.columns()) {
+    row[column.name] = SampleValue(column.type);
+  }
+  return {{"rows", Json::array({std::move(row)})}, {"next_cursor", nullptr}};
+}
+
+Json Responses(const ServedEndpoint& served, Json example) {
   Json answer = {{"type", "object"},
                  {"properties",
                   {{"rows", {{"type", "array"}, {"items", RowSchema(served)}}},
@@ -272,12 +334,11 @@ Json Responses(const ServedEndpoint& served) {
   const Json text = {{"schema", {{"type", "string"}}}};
   Json content = Json::object();
   for (const FormatName& offered : OfferedFormats()) {
-    const bool binary = offered.format == AnswerFormat::kArrow;
     content[std::string(offered.media_type)] = text;
     // OpenAPI 3.1 would have no schema here; generators know the older form.
-    if (binary) content[std::string(offered.media_type)]["schema"]["format"] = "binary";
+    if (offered.binary) content[std::string(offered.media_type)]["schema"]["format"] = "binary";
   }
-  content["application/json"] = {{"schema", std::move(answer)}};
+  content["application/json"] = {{"schema", std::move(answer)}, {"example", std::move(example)}};
   if (served.query().deterministic()) {
     content["text/event-stream"] = {
         {"schema", {{"type", "string"}, {"description", "New rows as they come: live tail"}}}};
@@ -329,7 +390,7 @@ std::string OperationId(const std::string& path, std::set<std::string>& taken) {
   return unique;
 }
 
-Json Operation(const ServedEndpoint& served, std::set<std::string>& taken) {
+Json Operation(const ServedEndpoint& served, Json example, std::set<std::string>& taken) {
   const spec::Endpoint& endpoint = served.endpoint();
   std::string description = endpoint.description;
   if (!description.empty()) description += "\n\n";
@@ -346,7 +407,7 @@ Json Operation(const ServedEndpoint& served, std::set<std::string>& taken) {
           {"summary", endpoint.summary.empty() ? endpoint.path : endpoint.summary},
           {"description", std::move(description)},
           {"parameters", Parameters(served)},
-          {"responses", Responses(served)}};
+          {"responses", Responses(served, std::move(example))}};
 }
 
 Json HealthOperation() {
@@ -364,11 +425,13 @@ Json HealthOperation() {
 }  // namespace
 
 std::string OpenApiDocument(const std::vector<const ServedEndpoint*>& endpoints,
-                            const std::string& title, const std::string& version) {
+                            const std::string& title, const std::string& version,
+                            const std::map<std::string, std::string>& examples) {
   std::set<std::string> taken = {"health"};
   Json paths = Json::object();
   for (const ServedEndpoint* served : endpoints) {
-    paths[served->endpoint().path]["get"] = Operation(*served, taken);
+    paths[served->endpoint().path]["get"] =
+        Operation(*served, ExampleAnswer(*served, examples), taken);
   }
   paths["/health"]["get"] = HealthOperation();
   const Json problem = {{"type", "object"},

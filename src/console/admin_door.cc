@@ -71,6 +71,29 @@ void AddBackup(http::Router& router, const std::shared_ptr<const AdminPorts>& po
   AFLUENTE_CHECK(router.Add("POST", "/v1/backup", backup).ok());
 }
 
+// The policy of datasets, for who has passed the gate. A script is an administrator's.
+AdmitStatement AdmitBy(http::Gate* gate, std::string authorization) {
+  if (gate == nullptr) return nullptr;
+  return [gate, authorization = std::move(authorization)](const std::vector<std::string>& datasets,
+                                                          bool script) {
+    const http::Role role = script ? http::Role::kAdmin : http::Role::kOperator;
+    return http::CheckAndWait(*gate, {authorization, role, datasets});
+  };
+}
+
+void AddQuery(http::Router& router, const std::shared_ptr<const AdminPorts>& ports) {
+  const auto query = [ports](http::Request request, http::PathParameters, http::Responder respond) {
+    AnswerFromWorker(ports->workers, std::move(respond),
+                     [ports, body = std::move(request.body),
+                      admit = AdmitBy(ports->gate, http::AuthorizationOf(request.headers)),
+                      cancellation = std::move(request.cancellation)] {
+                       return RunAdminQuery(body, ports->project, ports->warehouse, cancellation,
+                                            admit);
+                     });
+  };
+  AFLUENTE_CHECK(router.Add("POST", "/v1/query", query).ok());
+}
+
 // OpenID Connect Discovery 1.0 and the keys, which are at the path that Google's are at. The issuer
 // is Google's own, as in the tokens.
 void AddPushIssuer(http::Router& router, const std::shared_ptr<const AdminPorts>& ports) {
@@ -214,19 +237,8 @@ http::Handler AdminDoor(AdminPorts ports) {
                                              });
                           })
                      .ok());
-  AFLUENTE_CHECK(
-      router
-          .Add("POST", "/v1/query",
-               [shared](http::Request request, http::PathParameters, http::Responder respond) {
-                 AnswerFromWorker(shared->workers, std::move(respond),
-                                  [shared, body = std::move(request.body),
-                                   cancellation = std::move(request.cancellation)] {
-                                    return RunAdminQuery(body, shared->project, shared->warehouse,
-                                                         cancellation);
-                                  });
-               })
-          .ok());
   AddMe(router, *shared);
+  AddQuery(router, shared);
   AddPeek(router, shared);
   AddBackup(router, shared);
   AddFunctionRoutes(router, shared->functions, shared->workers, shared->project);

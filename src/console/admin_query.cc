@@ -78,13 +78,27 @@ absl::StatusOr<Query> ReadQuery(const std::string& body, const std::string& proj
   return query;
 }
 
+absl::Status Admit(const AdmitStatement& admit, const Query& query,
+                   warehouse::Warehouse& warehouse) {
+  if (admit == nullptr) return absl::OkStatus();
+  AFLUENTE_ASSIGN_OR_RETURN(const auto facts,
+                            warehouse.Describe(query.statement, query.parameters));
+  std::vector<std::string> datasets;
+  for (const auto* tables : {&facts.tables_read, &facts.tables_written}) {
+    for (const warehouse::TableName& table : *tables) datasets.push_back(table.dataset);
+  }
+  return admit(datasets, facts.statement_type == "SCRIPT");
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> RunAdminQuery(const std::string& body, const std::string& project,
                                           warehouse::Warehouse& warehouse,
-                                          std::shared_ptr<host::Cancellation> cancellation) {
+                                          std::shared_ptr<host::Cancellation> cancellation,
+                                          const AdmitStatement& admit) {
   const auto begin = std::chrono::steady_clock::now();
   AFLUENTE_ASSIGN_OR_RETURN(Query query, ReadQuery(body, project));
+  AFLUENTE_RETURN_IF_ERROR(Admit(admit, query, warehouse));
   query.limits.cancellation = std::move(cancellation);
   // One more than asked tells whether there are more.
   const uint64_t rows_max = *query.limits.rows_max;

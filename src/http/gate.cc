@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "http/problem.h"
 
 namespace afluente::http {
@@ -31,6 +32,17 @@ bool HasAssertion(const Headers& headers) { return headers.Find(kAssertionHeader
 std::string OnlyField(const Headers& headers, std::string_view name) {
   const std::string* value = headers.Find(name);
   return value != nullptr && headers.Count(name) == 1 ? *value : "";
+}
+
+absl::Status CheckAndWait(Gate& gate, Knock knock) {
+  absl::Status decision;
+  absl::Notification done;
+  gate.Check(std::move(knock), [&](const absl::StatusOr<std::string>& caller) {
+    decision = caller.status();
+    done.Notify();
+  });
+  done.WaitForNotification();
+  return decision;
 }
 
 Handler GuardByGate(Gate& gate, Handler inner, RoleOf role_of, RefusalForm refusal) {

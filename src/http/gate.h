@@ -45,7 +45,10 @@ using RoleOf = std::function<std::optional<Role>(const Request&)>;
 // as in ServerOptions: 401, 403 or 503.
 Handler GuardByGate(Gate& gate, Handler inner, RoleOf role_of, RefusalForm refusal = nullptr);
 
-// What such a request knocks with.
+// Blocks until the gate has decided.
+absl::Status CheckAndWait(Gate& gate, Knock knock);
+
+// What a request says of who sends it, for a Knock.
 std::string AuthorizationOf(const Headers& headers);
 bool HasAssertion(const Headers& headers);
 

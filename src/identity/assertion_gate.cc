@@ -104,4 +104,13 @@ absl::StatusOr<Caller> AssertionGate::Admit(const http::Request& request,
   return absl::PermissionDeniedError(kNotAllowed);
 }
 
+bool AssertionGate::MayUse(const http::Request& request, const std::string& endpoint_path) const {
+  const std::string* assertion = FindAssertion(request.headers);
+  if (assertion == nullptr) return false;
+  const auto verified = verifier_.VerifyNow(*assertion);
+  if (!verified || !verified->ok()) return false;
+  const VerifiedToken& token = ***verified;
+  return policy_.CheckEndpoint(policy_.ToCaller(token.email, token.groups), endpoint_path).ok();
+}
+
 }  // namespace afluente::identity

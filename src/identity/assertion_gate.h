@@ -31,6 +31,8 @@ class AssertionGate {
   // block. UNAUTHENTICATED or PERMISSION_DENIED with words that the caller may see.
   absl::StatusOr<Caller> Admit(const http::Request& request,
                                const std::string& endpoint_path) const;
+  // Whether Admit would; nothing is logged, since the caller did not ask for it.
+  bool MayUse(const http::Request& request, const std::string& endpoint_path) const;
 
  private:
   Verifier& verifier_;

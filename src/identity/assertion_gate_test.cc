@@ -88,6 +88,22 @@ TEST_F(AssertionGateTest, ThePolicyDecidesByEndpoint) {
   EXPECT_EQ(Send("/open", With(TokenOf("bob@other.example"))), 403);
 }
 
+TEST_F(AssertionGateTest, TellsWhatElseACallerMayUse) {
+  const auto may = [this](const http::Headers& headers, const std::string& path) {
+    http::Request request;
+    request.headers = headers;
+    return gate_.MayUse(request, path);
+  };
+  const http::Headers bob = With(TokenOf("bob@ltm.example"));
+  ASSERT_EQ(Send("/open", bob), 200);
+  EXPECT_TRUE(may(bob, "/open"));
+  EXPECT_FALSE(may(bob, "/secret"));
+  ASSERT_EQ(Send("/secret", With(TokenOf("ana@ltm.example"))), 200);
+  EXPECT_TRUE(may(With(TokenOf("ana@ltm.example")), "/secret"));
+  EXPECT_FALSE(may({}, "/open"));
+  EXPECT_FALSE(may(With("x.y.z"), "/open"));
+}
+
 TEST_F(AssertionGateTest, WithoutOneOnlyHealthIsOpen) {
   EXPECT_EQ(Send("/open", {}), 401);
   EXPECT_EQ(Send("/nowhere", {}), 401);

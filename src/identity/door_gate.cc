@@ -4,13 +4,11 @@
 #include <utility>
 
 #include "host/worker_pool.h"
-#include "schema/text.h"
 #include "telemetry/log.h"
 
 namespace afluente::identity {
 namespace {
 
-constexpr std::string_view kBearer = "Bearer ";
 constexpr char kNotIdentified[] =
     "Request had invalid authentication credentials. Expected an ID token in an Authorization: "
     "Bearer header.";
@@ -27,14 +25,12 @@ void DoorGate::Ask(http::Knock knock, Decided decided) {
 }
 
 void DoorGate::Judge(http::Knock knock, bool acts, Decided decided) {
-  const bool is_bearer =
-      knock.authorization.size() > kBearer.size() &&
-      schema::EqualsIgnoreCase(knock.authorization.substr(0, kBearer.size()), kBearer);
-  if (!is_bearer) {
+  std::string token(BearerToken(knock.authorization));
+  if (token.empty()) {
     return decided(Decide(knock, acts, absl::UnauthenticatedError("not exactly one bearer token")));
   }
-  std::string token = knock.authorization.substr(kBearer.size());
-  if (const auto verified = Verify(token, false)) return decided(Decide(knock, acts, *verified));
+  if (const auto verified = verifier_.VerifyNow(token))
+    return decided(Decide(knock, acts, *verified));
   struct Waiting {
     http::Knock knock;
     Decided decided;
@@ -42,27 +38,12 @@ void DoorGate::Judge(http::Knock knock, bool acts, Decided decided) {
   // Shared: when the pool refuses, there is still someone to tell.
   auto waiting = std::make_shared<Waiting>(Waiting{std::move(knock), std::move(decided)});
   const bool taken = workers_.Submit([this, waiting, acts, token = std::move(token)] {
-    waiting->decided(Decide(waiting->knock, acts, *Verify(token, true)));
+    waiting->decided(Decide(waiting->knock, acts, verifier_.Verify(token)));
   });
   if (!taken) {
     waiting->decided(
         Decide(waiting->knock, acts, absl::UnavailableError("too many wait for keys")));
   }
-}
-
-std::optional<absl::StatusOr<VerifiedTokenPtr>> DoorGate::Verify(const std::string& token,
-                                                                 bool may_wait) {
-  absl::Status refused = absl::UnauthenticatedError("no verifier");
-  bool waits = false;
-  for (Verifier* const verifier : verifiers_) {
-    const auto verified = may_wait ? verifier->Verify(token) : verifier->VerifyNow(token);
-    if (verified && verified->ok()) return verified;
-    waits = waits || !verified;
-    // An outage is the better reason: the token may be good.
-    if (verified && !absl::IsUnavailable(refused)) refused = verified->status();
-  }
-  if (waits) return std::nullopt;
-  return refused;
 }
 
 absl::StatusOr<std::string> DoorGate::Decide(const http::Knock& knock, bool acts,

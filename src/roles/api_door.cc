@@ -12,6 +12,7 @@
 #include "identity/identity_headers.h"
 #include "roles/doorkeeper.h"
 #include "spec/spec.h"
+#include "warehouse/duckdb/duckdb_parquet.h"
 
 namespace afluente::roles {
 
@@ -26,6 +27,7 @@ absl::StatusOr<ApiDoor> OpenApiDoor(const spec::Spec& spec, const ApiDoorParts& 
   if (parts.doorkeeper != nullptr) {
     api_options.guard = parts.doorkeeper->guard();
     api_options.identify = parts.doorkeeper->identify();
+    api_options.may_use = parts.doorkeeper->may_use();
     api_options.endpoints.caller_fields =
         absl::StrCat("Authorization, Cookie, ", identity::kAssertionHeader);
   }
@@ -33,6 +35,8 @@ absl::StatusOr<ApiDoor> OpenApiDoor(const spec::Spec& spec, const ApiDoorParts& 
   AFLUENTE_ASSIGN_OR_RETURN(api_options.endpoints.secret,
                             host::LoadOrCreateSecret(files, secret_file, 32));
   ApiDoor door;
+  door.parquet = std::make_unique<warehouse::duckdb::DuckdbParquet>();
+  api_options.endpoints.parquet = door.parquet.get();
   AFLUENTE_ASSIGN_OR_RETURN(door.api, api::Api::Create(spec.endpoints, parts.warehouse,
                                                        parts.workers, parts.metrics, api_options));
   http::ServerOptions server_options;

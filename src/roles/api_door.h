@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "host/clock.h"
+#include "warehouse/parquet.h"
 
 namespace afluente::api {
 class Api;
@@ -37,6 +38,7 @@ class Doorkeeper;
 
 // The API and the server in front of it. Stopped in this order: tails, server.
 struct ApiDoor {
+  std::unique_ptr<warehouse::ParquetFormat> parquet;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> server;
   uint16_t port = 0;

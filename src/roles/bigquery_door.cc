@@ -3,9 +3,10 @@
 #include <utility>
 
 #include "host/check.h"
-#include "http/server.h"
+#include "http/gate.h"
+#include "identity/any_verifier.h"
+#include "identity/openid_provider.h"
 #include "identity/policy.h"
-#include "identity/verifier.h"
 #include "roles/doorkeeper.h"
 #include "roles/proxy_door.h"
 #include "schema/text.h"
@@ -23,24 +24,11 @@ constexpr char kNotIdentified[] =
     "Request had invalid authentication credentials: it carries no valid bearer token of who "
     "sends it.";
 
-absl::StatusOr<identity::VerifiedTokenPtr> VerifyToken(Doorkeeper& doorkeeper, ProxyDoor* proxy,
-                                                       std::string_view token) {
-  auto verified = doorkeeper.verifier().Verify(token);
-  if (verified.ok() || proxy == nullptr) return verified;
-  auto id_token = proxy->VerifyIdToken(token);
-  if (id_token.ok() || absl::IsUnavailable(verified.status())) return id_token;
-  return absl::IsUnavailable(id_token.status()) ? id_token : verified;
-}
-
-absl::StatusOr<std::string> Identify(Doorkeeper& doorkeeper, ProxyDoor* proxy,
-                                     const http::Request& request) {
-  constexpr std::string_view kBearer = "Bearer ";
-  const std::string* given = request.headers.Find("Authorization");
-  const bool bearer =
-      given != nullptr && request.headers.Count("Authorization") == 1 &&
-      schema::EqualsIgnoreCase(std::string_view(*given).substr(0, kBearer.size()), kBearer);
-  if (!bearer) return absl::UnauthenticatedError(kNotIdentified);
-  auto verified = VerifyToken(doorkeeper, proxy, std::string_view(*given).substr(kBearer.size()));
+absl::StatusOr<std::string> Identify(identity::Verifier& verifier, const http::Request& request) {
+  const std::string given = http::OnlyField(request.headers, "Authorization");
+  const std::string_view token = identity::BearerToken(given);
+  if (token.empty()) return absl::UnauthenticatedError(kNotIdentified);
+  const auto verified = verifier.Verify(token);
   if (verified.ok()) return (*verified)->email;
   telemetry::Log(telemetry::Severity::kWarning, "request refused",
                  {{"log", "audit"},
@@ -100,8 +88,16 @@ absl::StatusOr<std::unique_ptr<warehouse::wire::BigqueryDoor>> OpenBigqueryDoor(
   options.tls = machine.tls;
   if (spec.access) options.hosts = spec.access->hosts;
   if (doorkeeper != nullptr) {
-    options.gatekeeper.identify = [doorkeeper, proxy](const http::Request& request) {
-      return Identify(*doorkeeper, proxy, request);
+    std::vector<identity::Verifier*> verifiers = {&doorkeeper->verifier()};
+    if (proxy != nullptr) {
+      verifiers.push_back(&proxy->id_token_verifier());
+    } else if (doorkeeper->login() != nullptr) {
+      verifiers.push_back(&doorkeeper->login()->verifier());
+    }
+    // Shared with the copies of the gatekeeper.
+    auto verifier = std::make_shared<identity::AnyVerifier>(std::move(verifiers));
+    options.gatekeeper.identify = [verifier](const http::Request& request) {
+      return Identify(*verifier, request);
     };
     options.gatekeeper.check = [doorkeeper](const std::string& email, Access access,
                                             const std::string& dataset) {

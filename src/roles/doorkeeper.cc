@@ -114,6 +114,12 @@ api::Identify Doorkeeper::identify() {
   };
 }
 
+api::MayUse Doorkeeper::may_use() {
+  return [gate = state_->gate.get()](const http::Request& request, const std::string& path) {
+    return gate->MayUse(request, path);
+  };
+}
+
 http::Gate* Doorkeeper::GateOf(const std::string& door, const std::string& address) {
   return IsLoopback(address) ? nullptr : MakeGate(door);
 }

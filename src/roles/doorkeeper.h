@@ -39,6 +39,7 @@ class Doorkeeper {
 
   api::Guard guard();
   api::Identify identify();
+  api::MayUse may_use();
 
   // The gate of a door besides the API ("pubsub"), or nullptr: on loopback nobody is asked. Not
   // thread-safe.

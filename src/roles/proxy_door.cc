@@ -38,6 +38,7 @@ struct ProxyDoor::State {
   std::unique_ptr<identity::KeyStore> id_token_keys;  // of the developer issuer
   std::unique_ptr<identity::DeveloperIssuer> developer_issuer;
   std::unique_ptr<identity::OpenIdProvider> provider;  // where people sign in there
+  identity::OpenIdProvider* login = nullptr;           // that one, or the specification's
   std::unique_ptr<identity::AssertionSigner> assertions;
   std::unique_ptr<identity::Proxy> proxy;
   http::Decide decide;
@@ -89,6 +90,7 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
     state->provider = std::make_unique<identity::OpenIdProvider>(provider, machine.clock);
     login = state->provider.get();
   }
+  state->login = login;
   state->assertions = std::make_unique<identity::AssertionSigner>(
       *doorkeeper.assertion_keys(), machine.clock,
       addresses.issuer.empty() ? kAssertionIssuer : addresses.issuer,
@@ -108,11 +110,7 @@ absl::StatusOr<std::unique_ptr<ProxyDoor>> ProxyDoor::Open(const spec::Spec& spe
 
 ProxyDoor::ProxyDoor(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ProxyDoor::~ProxyDoor() = default;
-absl::StatusOr<identity::VerifiedTokenPtr> ProxyDoor::VerifyIdToken(std::string_view token) {
-  AFLUENTE_RETURN_IF_ERROR(state_->provider->Discover());
-  return state_->provider->verifier().Verify(token);
-}
-
+identity::Verifier& ProxyDoor::id_token_verifier() { return state_->login->verifier(); }
 uint16_t ProxyDoor::port() const { return state_->port; }
 void ProxyDoor::Stop(std::chrono::milliseconds grace) { state_->server->Stop(grace); }
 

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
 
@@ -18,8 +17,7 @@ class Server;
 class TlsIdentity;
 }  // namespace afluente::http
 namespace afluente::identity {
-struct VerifiedToken;
-using VerifiedTokenPtr = std::shared_ptr<const VerifiedToken>;
+class Verifier;
 }  // namespace afluente::identity
 namespace afluente::spec {
 struct Spec;
@@ -59,9 +57,8 @@ class ProxyDoor {
                                                          Doorkeeper& doorkeeper,
                                                          const Machine& machine);
   ~ProxyDoor();
-  // An ID token such as the proxy takes from programs. UNAUTHENTICATED with the reason, for the
-  // log. Blocks while keys are fetched.
-  absl::StatusOr<identity::VerifiedTokenPtr> VerifyIdToken(std::string_view token);
+  // Of ID tokens such as the proxy takes from programs. Lives as long as the door.
+  identity::Verifier& id_token_verifier();
   uint16_t port() const;
   void Stop(std::chrono::milliseconds grace);
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "host/check.h"
 #include "http/gate.h"
 #include "spec/spec.h"
@@ -22,16 +21,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
 // Readers need viewer, writers publisher, and both the dataset's policy.
 warehouse::storage::AdmitCaller AdmitBy(http::Gate& gate) {
   return [&gate](const std::string& authorization, const warehouse::TableName& table, bool write) {
-    absl::Status decided;
-    absl::Notification done;
-    gate.Check(
-        {authorization, write ? http::Role::kPublisher : http::Role::kViewer, {table.dataset}},
-        [&](absl::StatusOr<std::string> caller) {
-          decided = caller.status();
-          done.Notify();
-        });
-    done.WaitForNotification();
-    return decided;
+    const http::Role role = write ? http::Role::kPublisher : http::Role::kViewer;
+    return http::CheckAndWait(gate, {authorization, role, {table.dataset}});
   };
 }
 

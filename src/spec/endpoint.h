@@ -22,6 +22,7 @@ struct EndpointParameter {
   std::optional<schema::Value> minimum = std::nullopt;
   std::optional<schema::Value> maximum = std::nullopt;
   std::string description = {};
+  std::optional<schema::Value> example = std::nullopt;  // for the API's description of itself
 };
 
 struct RateLimit {

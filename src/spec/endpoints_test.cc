@@ -61,13 +61,14 @@ TEST(Endpoints, RefusesSettingsByPlace) {
 TEST(Endpoints, ReadsParametersWithTheirBounds) {
   const auto spec =
       LoadEndpoint("/a/{id}",
-                   "parameters:\n      id: {type: INT64, minimum: 1, maximum: 9}\n"
+                   "parameters:\n      id: {type: INT64, minimum: 1, maximum: 9, example: 7}\n"
                    "      day: {type: DATE, default: 2026-01-31, description: The day}\n"
                    "      kind: {type: STRING, optional: true, enum: [a, \"b\"]}\n"
                    "      tags: {type: ARRAY<INT64>, default: [1, 2]}");
   ASSERT_TRUE(spec.ok()) << spec.status();
   const auto& parameters = spec->endpoints[0].parameters;
   EXPECT_EQ(parameters[0].minimum, schema::Value(int64_t{1}));
+  EXPECT_EQ(parameters[0].example, schema::Value(int64_t{7}));
   EXPECT_EQ(parameters[0].maximum, schema::Value(int64_t{9}));
   EXPECT_EQ(parameters[1].default_value, schema::Value(int64_t{20'484}));
   EXPECT_EQ(parameters[1].description, "The day");
@@ -79,6 +80,8 @@ TEST(Endpoints, ReadsParametersWithTheirBounds) {
 TEST(Endpoints, RefusesParametersThatCannotBe) {
   EXPECT_THAT(Finding("parameters: {d: {type: DATE, default: tomorrow}}"),
               HasSubstr(":5:43: endpoints./a.parameters.d: default: expected DATE"));
+  EXPECT_THAT(Finding("parameters: {d: {type: DATE, example: tomorrow}}"),
+              HasSubstr("example: expected DATE"));
   EXPECT_THAT(Finding("parameters: {d: {type: INT64, minimum: 5, maximum: 4}}"),
               HasSubstr("maximum is below minimum"));
   EXPECT_THAT(Finding("parameters: {d: {type: NUMERIC, minimum: 10, maximum: 9}}"),

@@ -200,6 +200,9 @@ const Shape* Parameters(Table* t) {
       {{"type", t->Text(kTypes), true},
        {"description", t->Text("One line for the API's page.")},
        {"default", Literal(t, "The value when the request gives none.")},
+       {"example", Literal(t,
+                           "A value for the API's description of itself, where its rows may "
+                           "be shown to whoever may ask the endpoint.")},
        {"optional", t->Boolean("NULL when the request gives none.")},
        {"enum", t->List("The only values it may have.", 1, 1'000, Literal(t, "A value."))},
        {"minimum", Literal(t, "The smallest value.")},

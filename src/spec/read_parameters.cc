@@ -43,7 +43,8 @@ class ParameterReader {
   void Read(const YamlNode& node) {
     parameter_->optional = IsTrue(node, "optional");
     parameter_->description = TextOf(node, "description");
-    if (const YamlNode* value = node.Find("default")) ReadDefault(*value);
+    parameter_->default_value = ReadValue(node, "default");
+    parameter_->example = ReadValue(node, "example");
     if (const YamlNode* choices = node.Find("enum")) {
       for (const YamlNode& choice : choices->items) {
         auto value = Parse(choice, "enum");
@@ -75,22 +76,23 @@ class ParameterReader {
     return std::nullopt;
   }
 
-  void ReadDefault(const YamlNode& node) {
+  // Of the parameter's whole type.
+  std::optional<schema::Value> ReadValue(const YamlNode& parameter, std::string_view key) {
+    const YamlNode* node = parameter.Find(key);
+    if (node == nullptr) return std::nullopt;
     const bool array = parameter_->type.kind == TypeKind::kArray;
-    if (array != (node.kind == YamlNode::Kind::kList)) {
-      return Add(node.place, array ? "default: expected a list" : "default: expected one value");
+    if (array != (node->kind == YamlNode::Kind::kList)) {
+      Add(node->place, Concat(key, array ? ": expected a list" : ": expected one value"));
+      return std::nullopt;
     }
-    if (!array) {
-      parameter_->default_value = Parse(node, "default");
-      return;
-    }
+    if (!array) return Parse(*node, key);
     schema::Value::List list;
-    for (const YamlNode& item : node.items) {
-      auto value = Parse(item, "default");
-      if (!value.has_value()) return;
+    for (const YamlNode& item : node->items) {
+      auto value = Parse(item, key);
+      if (!value.has_value()) return std::nullopt;
       list.push_back(*std::move(value));
     }
-    parameter_->default_value = schema::Value(std::move(list));
+    return schema::Value(std::move(list));
   }
 
   std::optional<schema::Value> ReadBound(const YamlNode& node, std::string_view key) {

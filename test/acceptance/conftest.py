@@ -7,6 +7,7 @@ import pytest
 from google_clients import Clients
 from instance import BINARY, Instance
 from pipeline import EVENTS, EVENTS_FILES
+from playwright.sync_api import sync_playwright
 
 
 @pytest.hookimpl(wrapper=True)
@@ -87,3 +88,12 @@ def role(tmp_path, cloud):
         with contextlib.suppress(ProcessLookupError, ValueError):
             if each.process.poll() is None:
                 each.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Debian's own browser, for pages."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()

@@ -39,7 +39,8 @@ def test_the_document_says_what_may_be_asked(api, document):
     assert parameters["page_size"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 500, "default": 7}
     assert parameters["order_by"]["schema"]["items"]["enum"] == ["id", "-id", "name", "-name", "ratio", "-ratio"]
     assert set(get["responses"]["200"]["content"]) == set(
-        ["application/json", "application/x-ndjson", "text/csv", "application/vnd.apache.arrow.stream", "text/event-stream"])
+        ["application/json", "application/x-ndjson", "text/csv", "application/vnd.apache.arrow.stream",
+         "application/vnd.apache.parquet", "text/event-stream"])
     assert {"304", "400", "504"} <= set(get["responses"]) and {"ETag", "Link"} <= set(get["responses"]["200"]["headers"])
     filtered = {p["name"]: p for p in described["paths"]["/filtered"]["get"]["parameters"]}
     assert filtered["low"]["schema"].items() >= {"default": 3, "minimum": 0, "maximum": 100}.items()

@@ -7,10 +7,9 @@ import subprocess
 import pytest
 import requests
 from instance import Instance
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
 SECONDS = 60
 
 SPEC = """\
@@ -23,14 +22,6 @@ access:
 FILES = {"who.sql": "SELECT @caller_email AS email, @caller_groups AS `groups`"}
 ANA = '"user:ana@ltm.example"'
 BOB = '"user:bob@ltm.example"'
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ SPEC = """\
 project: test-project
 topics: {Data: {}}
 subscriptions: {sub: {topic: Data}}
-datasets: {ds: {}}
+datasets: {ds: {}, secret: {}}
 access:
   members: ["domain:ltm.example"]
   login: {issuer: "ISSUER", client_id: web-client}
@@ -27,6 +27,7 @@ access:
     operator: ["user:oleg@ltm.example"]
     publisher: ["serviceAccount:device@test-project.iam.gserviceaccount.com"]
     admin: ["user:ada@ltm.example"]
+  datasets: {secret: {members: ["user:ada@ltm.example"]}}
 """
 DEVICE = "device@test-project.iam.gserviceaccount.com"
 TOPIC = "projects/test-project/topics/Data"
@@ -148,6 +149,36 @@ def test_the_admin_door_is_asked(gated, issuer):
     query = {"sql": "SELECT 1 AS one"}
     assert rest(gated, "/v1/query", issuer.token("vera@ltm.example"), "POST", "admin", json=query).status_code == 403
     assert rest(gated, "/v1/query", issuer.token("oleg@ltm.example"), "POST", "admin", json=query).status_code == 200
+
+
+def test_datasets_have_members_of_their_own_at_the_admin_door_too(gated, issuer):
+    def ask(user, sql):
+        return rest(gated, "/v1/query", issuer.token(user + "@ltm.example"), "POST", "admin", json={"sql": sql})
+    for dataset in ("ds", "secret"):
+        made = ask("ada", f"CREATE TABLE {dataset}.kept AS SELECT 'value {dataset}' AS word")
+        assert made.status_code == 200, made.text
+    assert ask("ada", "SELECT word FROM secret.kept").json()["rows"] == [{"word": "value secret"}]
+    assert ask("oleg", "SELECT word FROM ds.kept").json()["rows"] == [{"word": "value ds"}]
+    for sql in ("SELECT word FROM secret.kept", "SELECT (SELECT word FROM `secret`.kept) FROM ds.kept",
+                "WITH t AS (SELECT * FROM `test-project.secret.kept`) SELECT * FROM t", "DELETE FROM secret.kept WHERE TRUE",
+                "INSERT INTO ds.kept SELECT * FROM secret.kept", "CREATE TABLE ds.copy AS SELECT * FROM secret.kept",
+                "SELECT * FROM ds.kept; SELECT * FROM secret.kept", "EXECUTE IMMEDIATE 'SELECT * FROM secret.kept'",
+                "DROP TABLE secret.kept", "TRUNCATE TABLE secret.kept"):
+        refused = ask("oleg", sql)
+        assert refused.status_code == 403 and "value secret" not in refused.text, (sql, refused.text)
+    view = ask("ada", "CREATE VIEW ds.window AS SELECT * FROM secret.kept")
+    assert view.status_code == 200, view.text
+    assert ask("oleg", "SELECT * FROM ds.window").status_code == 403
+    assert ask("ada", "SELECT COUNT(*) AS n FROM secret.kept").json()["rows"] == [{"n": 1}]
+
+
+def test_the_bigquery_door_takes_the_same_tokens_and_outlives_those_that_are_none(gated, issuer):
+    path = "/bigquery/v2/projects/test-project/datasets"
+    for token in ("x", "a.b.c", issuer.token("vera@ltm.example")[:-4] + "AAAA", None):
+        assert rest(gated, path, token, door="bigquery").status_code == 401, token
+    assert rest(gated, path, issuer.token("vera@ltm.example"), door="bigquery").status_code == 200
+    assert rest(gated, path, issuer.token("eve@ltm.example"), door="bigquery").status_code == 403
+    assert gated.running()
 
 
 def test_client_commands_carry_a_token(gated, issuer):

@@ -224,6 +224,13 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options)
   return engine;
 }
 
+absl::StatusOr<DatabaseHandle> OpenInMemory(int threads, uint64_t memory_bytes) {
+  AFLUENTE_ASSIGN_OR_RETURN(DatabaseHandle database, OpenFile("", threads, memory_bytes));
+  AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(database.get()));
+  AFLUENTE_RETURN_IF_ERROR(session->Execute("SET temp_directory = ''"));
+  return database;
+}
+
 absl::StatusOr<DatabaseHandle> OpenPrivate(int threads, uint64_t memory_bytes) {
   AFLUENTE_ASSIGN_OR_RETURN(DatabaseHandle database, OpenFile("", threads, memory_bytes));
   AFLUENTE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(database.get()));

@@ -44,6 +44,10 @@ struct Engine {
 // Opens `<directory>/warehouse.duckdb`, locked down, with the catalog read.
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const DuckdbOptions& options);
 
+// A database in memory that may read and write any file and never spills to one: for the program's
+// own statements alone.
+absl::StatusOr<DatabaseHandle> OpenInMemory(int threads, uint64_t memory_bytes);
+
 // A database in memory, locked down the same way, for work that never touches the file.
 absl::StatusOr<DatabaseHandle> OpenPrivate(int threads, uint64_t memory_bytes);
 

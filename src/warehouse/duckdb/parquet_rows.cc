@@ -4,12 +4,13 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/duckdb/engine.h"
 #include "warehouse/duckdb/handles.h"
 
 namespace afluente::warehouse::duckdb {
 namespace {
 
-constexpr const char* kMemory = "512MiB";
+constexpr uint64_t kMemoryBytes = uint64_t{512} << 20;
 
 absl::Status Wrong(const std::string& path, const char* what) {
   return absl::InvalidArgumentError(
@@ -20,17 +21,9 @@ class DuckdbParquetRows final : public ParquetRows {
  public:
   absl::Status Start(const std::string& path) {
     path_ = path;
-    ConfigHandle config;
-    duckdb_create_config(config.out());
-    for (const auto& [name, value] : {std::pair<const char*, const char*>{"threads", "1"},
-                                      {"memory_limit", kMemory},
-                                      {"autoload_known_extensions", "false"},
-                                      {"autoinstall_known_extensions", "false"}}) {
-      duckdb_set_config(config.get(), name, value);
-    }
-    if (duckdb_open_ext(nullptr, database_.out(), config.get(), nullptr) != DuckDBSuccess ||
-        duckdb_connect(database_.get(), connection_.out()) != DuckDBSuccess) {
-      return absl::InternalError("no database in memory");
+    AFLUENTE_ASSIGN_OR_RETURN(database_, OpenInMemory(1, kMemoryBytes));
+    if (duckdb_connect(database_.get(), connection_.out()) != DuckDBSuccess) {
+      return absl::InternalError("no connection to a database in memory");
     }
     AFLUENTE_RETURN_IF_ERROR(Run("SELECT count(*) FROM read_parquet(?)", false));
     ChunkHandle count(duckdb_fetch_chunk(*result_.get()));

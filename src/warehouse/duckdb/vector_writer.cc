@@ -121,7 +121,8 @@ Type RangeAsStruct(const Type& type) {
   return Type::Struct({{"[", type.fields[0].type}, {")", type.fields[0].type}});
 }
 
-absl::Status WriteArray(const Type& type, Values values, duckdb_vector vector) {
+absl::Status WriteArray(const Type& type, Values values, duckdb_vector vector,
+                        NullElements null_elements) {
   auto* entries = static_cast<duckdb_list_entry*>(duckdb_vector_get_data(vector));
   std::vector<const Value*> elements;
   for (size_t i = 0; i < values.size(); ++i) {
@@ -133,7 +134,7 @@ absl::Status WriteArray(const Type& type, Values values, duckdb_vector vector) {
     const auto* list = std::get_if<Value::List>(&values[i]->data);
     if (list == nullptr) return WrongShape(type);
     for (const Value& element : *list) {
-      if (element.is_null()) {
+      if (element.is_null() && null_elements == NullElements::kRefused) {
         return absl::InvalidArgumentError("Array cannot have a null element");
       }
       elements.push_back(&element);
@@ -142,10 +143,12 @@ absl::Status WriteArray(const Type& type, Values values, duckdb_vector vector) {
   }
   duckdb_list_vector_reserve(vector, elements.size());
   duckdb_list_vector_set_size(vector, elements.size());
-  return WriteVector(type.fields[0].type, elements, duckdb_list_vector_get_child(vector));
+  return WriteVector(type.fields[0].type, elements, duckdb_list_vector_get_child(vector),
+                     null_elements);
 }
 
-absl::Status WriteStruct(const Type& type, Values values, duckdb_vector vector) {
+absl::Status WriteStruct(const Type& type, Values values, duckdb_vector vector,
+                         NullElements null_elements) {
   static const Value kNull;
   std::vector<const Value*> members(values.size());
   for (size_t field = 0; field < type.fields.size(); ++field) {
@@ -156,7 +159,8 @@ absl::Status WriteStruct(const Type& type, Values values, duckdb_vector vector) 
       members[i] = list == nullptr ? &kNull : &(*list)[field];
     }
     AFLUENTE_RETURN_IF_ERROR(WriteVector(type.fields[field].type, members,
-                                         duckdb_struct_vector_get_child(vector, field)));
+                                         duckdb_struct_vector_get_child(vector, field),
+                                         null_elements));
   }
   for (size_t i = 0; i < values.size(); ++i) {
     if (values[i]->is_null()) SetNull(vector, i);
@@ -166,7 +170,8 @@ absl::Status WriteStruct(const Type& type, Values values, duckdb_vector vector) 
 
 }  // namespace
 
-absl::Status WriteVector(const Type& type, Values values, duckdb_vector vector) {
+absl::Status WriteVector(const Type& type, Values values, duckdb_vector vector,
+                         NullElements null_elements) {
   switch (type.kind) {
     case TypeKind::kBool:
       return WritePlain<bool, bool>(type, values, vector);
@@ -191,13 +196,13 @@ absl::Status WriteVector(const Type& type, Values values, duckdb_vector vector) 
     case TypeKind::kJson:
       return WriteText(type, values, vector);
     case TypeKind::kArray:
-      return WriteArray(type, values, vector);
+      return WriteArray(type, values, vector, null_elements);
     case TypeKind::kStruct:
-      return WriteStruct(type, values, vector);
+      return WriteStruct(type, values, vector, null_elements);
     case TypeKind::kInterval:
       return WriteIntervals(type, values, vector);
     case TypeKind::kRange:
-      return WriteStruct(RangeAsStruct(type), values, vector);
+      return WriteStruct(RangeAsStruct(type), values, vector, null_elements);
   }
   AFLUENTE_CHECK(false);
 }

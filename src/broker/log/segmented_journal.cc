@@ -308,22 +308,24 @@ absl::StatusOr<std::vector<host::FilePart>> SegmentedJournal::OpenFiles() const 
   absl::MutexLock removing(&removing_);
   // Before the last record is read: a snapshot must not cover records that the copy lacks.
   AFLUENTE_ASSIGN_OR_RETURN(std::vector<host::FilePart> parts, snapshots_->OpenFiles());
-  std::vector<uint64_t> numbers;
+  std::map<uint64_t, uint64_t> taken;
   Place last;
   {
     absl::MutexLock lock(&mutex_);
     last = last_synced_;
     for (const auto& [number, bytes] : segments_) {
       // Of a journal without records its first segment's header tells which journal it is.
-      if (number <= last.segment || numbers.empty()) numbers.push_back(number);
+      if (number <= last.segment || taken.empty()) taken[number] = bytes;
     }
   }
-  for (const uint64_t number : numbers) {
+  for (const auto& [number, known_bytes] : taken) {
     const std::string path = SegmentPath(directory_, number);
     AFLUENTE_ASSIGN_OR_RETURN(std::shared_ptr<const host::File> file,
                               files_.Open(path, host::FileSystem::Mode::kRead));
     AFLUENTE_ASSIGN_OR_RETURN(uint64_t size, file->Size());
-    uint64_t bytes = size;
+    // What is behind the records of an ended segment may be cut off at any moment.
+    uint64_t bytes = std::min(size, known_bytes);
+    if (number < last.segment) size = bytes;
     if (number >= last.segment) {
       bytes = number == last.segment ? last.offset + Padded(last.size) : kSegmentHeaderBytes;
       // The copy's last segment may have successors here, and lost its unused end to them.

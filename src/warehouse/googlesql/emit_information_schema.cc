@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <span>
 
+#include "absl/strings/str_cat.h"
 #include "warehouse/googlesql/emitter.h"
 #include "warehouse/googlesql/sql_error.h"
 #include "warehouse/googlesql/text.h"
@@ -180,7 +181,7 @@ std::vector<Row> TableOptions(const Listed& listed) {
     if (RequiresPartitionFilter(table)) add("require_partition_filter", "BOOL", "true");
     if (table.properties && table.properties->partition_expiration_ms) {
       const double days = static_cast<double>(*table.properties->partition_expiration_ms) / 86.4e6;
-      std::string text = Cat(days);
+      std::string text = absl::StrCat(days);
       if (text.find('.') == std::string::npos) text += ".0";
       add("partition_expiration_days", "FLOAT64", text);
     }

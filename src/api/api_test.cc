@@ -8,6 +8,7 @@
 
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
+#include "api/answer_format.h"
 #include "api/fake_warehouse.h"
 #include "host/worker_pool.h"
 #include "spec/spec.h"

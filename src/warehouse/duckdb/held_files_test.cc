@@ -43,9 +43,9 @@ class Held : public testing::Test {
   // So many rows at once that DuckDB writes them into its file before they are committed.
   void Insert(int64_t first, int64_t last) {
     Do(database_.database(),
-        absl::StrCat("INSERT INTO ds.t SELECT n, CONCAT('text ', CAST(n AS STRING)) FROM "
-                     "UNNEST(GENERATE_ARRAY(",
-                     first, ", ", last, ")) AS n"));
+       absl::StrCat("INSERT INTO ds.t SELECT n, CONCAT('text ', CAST(n AS STRING)) FROM "
+                    "UNNEST(GENERATE_ARRAY(",
+                    first, ", ", last, ")) AS n"));
   }
   std::unique_ptr<HeldFiles> Hold() {
     auto held = database_.database().HoldFiles([] { return absl::OkStatus(); });

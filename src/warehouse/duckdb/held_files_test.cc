@@ -13,7 +13,7 @@
 namespace afluente::warehouse::duckdb {
 namespace {
 
-void Run(DuckdbDatabase& database, const std::string& sql) {
+void Do(DuckdbDatabase& database, const std::string& sql) {
   const auto rows = QueryRows(database.warehouse(), sql);
   ASSERT_TRUE(rows.ok()) << sql << ": " << rows.status();
 }
@@ -37,15 +37,15 @@ void Copy(const HeldFiles& held, const std::string& directory) {
 class Held : public testing::Test {
  protected:
   Held() {
-    Run(database_.database(), "CREATE SCHEMA ds");
-    Run(database_.database(), "CREATE TABLE ds.t (id INT64, text STRING) CLUSTER BY id");
+    Do(database_.database(), "CREATE SCHEMA ds");
+    Do(database_.database(), "CREATE TABLE ds.t (id INT64, text STRING) CLUSTER BY id");
   }
   // So many rows at once that DuckDB writes them into its file before they are committed.
   void Insert(int64_t first, int64_t last) {
-    Run(database_.database(),
-        absl::StrCat("INSERT INTO ds.t SELECT n, CONCAT('text ', CAST(n AS STRING)) FROM "
-                     "UNNEST(GENERATE_ARRAY(",
-                     first, ", ", last, ")) AS n"));
+    Do(database_.database(),
+       absl::StrCat("INSERT INTO ds.t SELECT n, CONCAT('text ', CAST(n AS STRING)) FROM "
+                    "UNNEST(GENERATE_ARRAY(",
+                    first, ", ", last, ")) AS n"));
   }
   std::unique_ptr<HeldFiles> Hold() {
     auto held = database_.database().HoldFiles([] { return absl::OkStatus(); });
@@ -61,12 +61,12 @@ TEST_F(Held, TheCopyHasTheCommitsBeforeAndNoneAfter) {
   Insert(1, 300'000);
   database_.Reopen();  // with a checkpoint
   Insert(300'001, 600'000);
-  Run(database_.database(), "DELETE FROM ds.t WHERE id <= 1000");
+  Do(database_.database(), "DELETE FROM ds.t WHERE id <= 1000");
   const auto held = Hold();
   Insert(600'001, 900'000);
-  Run(database_.database(), "UPDATE ds.t SET text = 'changed' WHERE id <= 200000");
-  Run(database_.database(), "CREATE TABLE ds.later AS SELECT * FROM ds.t");
-  Run(database_.database(), "DROP TABLE ds.t");
+  Do(database_.database(), "UPDATE ds.t SET text = 'changed' WHERE id <= 200000");
+  Do(database_.database(), "CREATE TABLE ds.later AS SELECT * FROM ds.t");
+  Do(database_.database(), "DROP TABLE ds.t");
   Copy(*held, CopyPath());
   DuckdbOptions options;
   options.directory = CopyPath();

@@ -125,4 +125,4 @@ def test_a_damaged_journal_says_where(copy, shared_damage):
     content = segment.read_bytes()
     segment.write_bytes(content.replace(b"stubborn", b"Stubborn"))
     said = check(copy, shared_damage, 1)
-    assert segment.name in said and "DATA_LOSS" in said or "checksum" in said, said
+    assert segment.name in said, said

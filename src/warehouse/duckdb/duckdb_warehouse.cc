@@ -107,7 +107,7 @@ absl::Status CountMessages(Session& session, const TableName& table, FunctionAcc
   AFLUENTE_ASSIGN_OR_RETURN(
       const ColumnBatch counts,
       session.Read(schema::Concat(
-          "SELECT count(*), count(*) FILTER (held > numbers) FROM (SELECT count(*) AS held, "
+          "SELECT count(*), count(*) FILTER (WHERE held > numbers) FROM (SELECT count(*) AS held, "
           "max(_message_row) + 1 AS numbers FROM ",
           TableSql(table), " WHERE _message_id IS NOT NULL GROUP BY _message_id)")));
   account.messages_in_table = counts.columns[0].ints[0];

@@ -29,7 +29,7 @@ SELECT i, 'ñ' AS s, i / 2 AS f, TRUE AS b, CAST('-12345678901234567890123456789
        JSON '{"a": [1]}' AS j, IF(i = 2, NULL, [i, i + 1]) AS a, STRUCT(i AS x, ['p', NULL] AS y) AS st, IF(i = 2, NULL, i) AS maybe
 FROM UNNEST([1, 2, 3]) AS i ORDER BY i""",
     "span.sql": """\
-SELECT MAKE_INTERVAL(1, 2, 3, 4, 5, 6) AS span, CAST('[2026-01-01, 2026-02-01)' AS RANGE<DATE>) AS during,
+SELECT MAKE_INTERVAL(1, 2, 3, 4, 5, 6) AS span, RANGE(DATE '2026-01-01', DATE '2026-02-01') AS during,
        [STRUCT(1 AS a, 'x' AS b), STRUCT(2, NULL)] AS pairs, CAST(NULL AS STRING) AS nothing, CAST('nan' AS FLOAT64) AS odd""",
     "many.sql": "SELECT n, CONCAT('row ', CAST(n AS STRING)) AS text FROM UNNEST(GENERATE_ARRAY(1, 50000)) AS n ORDER BY n",
     "none.sql": "SELECT 1 AS x FROM UNNEST([1]) WHERE FALSE",

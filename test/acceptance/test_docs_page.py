@@ -1,5 +1,6 @@
 """/docs in a real browser: every kind of control, every format, behind a path prefix and the proxy, without outside assets."""
 import http.server
+import json
 import pathlib
 import re
 import shlex
@@ -132,8 +133,12 @@ ECHOED = {"place": "a/b c?d", "big": 9007199254740993, "kind": "b&c", "flag": Tr
           "words": ["x,y", "ñ"], "tags": ["green", "blue"]}
 
 
-def shown(echo):
-    return echo.locator("[aria-live] pre").inner_text()
+def ask(echo, key=None):
+    """Sends the form; the answer's rows as the page shows them, whose text the browser no longer has."""
+    output = echo.locator("[aria-live]")
+    output.evaluate("(node) => node.replaceChildren()")
+    echo.page.keyboard.press(key) if key else echo.get_by_role("button", name="Send").click()
+    return json.loads(output.locator("pre").inner_text())["rows"]
 
 
 def test_every_control_sends_what_it_shows(page, prefixed):
@@ -141,10 +146,8 @@ def test_every_control_sends_what_it_shows(page, prefixed):
     echo = card(page, "echo_place")
     fill_echo(echo)
     with page.expect_response(lambda answer: "/echo/" in answer.url) as sent:
-        echo.get_by_role("button", name="Send").click()
+        assert ask(echo) == [ECHOED]  # its large number too, which a browser's would round
     assert sent.value.url.startswith(prefixed + "/echo/") and sent.value.status == 200
-    assert sent.value.json()["rows"] == [ECHOED]
-    assert "9007199254740993" in shown(echo)  # not what a browser's number makes of it
     command = echo.locator(".url code").inner_text()
     words = shlex.split(command)
     assert words[0] == "curl" and urllib.parse.urlsplit(words[-1]).path.startswith("/team/api/echo/")
@@ -154,9 +157,7 @@ def test_every_control_sends_what_it_shows(page, prefixed):
     echo.get_by_role("button", name="Remove this value of ids").first.click()
     echo.locator("[name=flag]").select_option(label="not sent")
     echo.locator("[name=kind]").select_option(label="default: a")
-    with page.expect_response(lambda answer: "/echo/" in answer.url) as sent:
-        echo.get_by_role("button", name="Send").click()
-    assert sent.value.json()["rows"] == [{**ECHOED, "ids": [1], "flag": None, "kind": "a"}]
+    assert ask(echo) == [{**ECHOED, "ids": [1], "flag": None, "kind": "a"}]
     assert page.evaluate("performance.getEntriesByType('resource').every((e) => e.name.startsWith(location.origin))")
 
 
@@ -215,9 +216,7 @@ def test_the_keyboard_alone_is_enough(page, api):
     card(page, "echo_place").locator("[name=place]").focus()
     page.keyboard.press("Tab")
     page.keyboard.type("5")
-    with page.expect_response(lambda answer: "/echo/" in answer.url) as sent:
-        page.keyboard.press("Enter")
-    assert sent.value.status == 200 and sent.value.json()["rows"][0]["big"] == 5
+    assert ask(card(page, "echo_place"), "Enter")[0]["big"] == 5
 
 
 def test_axe_finds_nothing(chromium, api, theme):
@@ -252,8 +251,7 @@ def test_the_page_works_behind_the_proxy(tmp_path, page, request):
     page.wait_for_url(instance.doors["proxy"] + "/docs")
     echo = card(page, "echo_place")
     fill_echo(echo)
-    with page.expect_response(lambda answer: "/echo/" in answer.url) as sent:
-        echo.get_by_role("button", name="Send").click()
-    assert sent.value.json()["rows"] == [ECHOED]
+    echo.locator("[name=place]").fill("b c?d")  # the proxy lets no encoded "/" through
+    assert ask(echo) == [{**ECHOED, "place": "b c?d"}]
     assert re.search(r'-H "Authorization: Bearer \$TOKEN"', echo.locator(".url code").inner_text())
     instance.terminate()

@@ -176,8 +176,10 @@ def test_the_bigquery_door_takes_the_same_tokens_and_outlives_those_that_are_non
     path = "/bigquery/v2/projects/test-project/datasets"
     for token in ("x", "a.b.c", issuer.token("vera@ltm.example")[:-4] + "AAAA", None):
         assert rest(gated, path, token, door="bigquery").status_code == 401, token
-    assert rest(gated, path, issuer.token("vera@ltm.example"), door="bigquery").status_code == 200
-    assert rest(gated, path, issuer.token("eve@ltm.example"), door="bigquery").status_code == 403
+    listed = rest(gated, path, issuer.token("vera@ltm.example"), door="bigquery").json()["datasets"]
+    assert [each["datasetReference"]["datasetId"] for each in listed] == ["ds"]
+    for place in ("/ds", "/secret"):
+        assert rest(gated, path + place, issuer.token("eve@ltm.example"), door="bigquery").status_code == 403
     assert gated.running()
 
 

@@ -22,7 +22,9 @@ constexpr int kThreads = 16;
 constexpr size_t kWaitingMax = 2'000;
 constexpr uint64_t kBodyBytesMax = 128 << 20;
 constexpr uint64_t kBodiesBytesMax = 384 << 20;
-constexpr char kDiscoveryPath[] = "/discovery/v1/apis/bigquery/v2/rest";
+// The one of all Google APIs, and the API's own, which the bq command asks for.
+constexpr const char* kDiscoveryPaths[] = {"/discovery/v1/apis/bigquery/v2/rest",
+                                           "/$discovery/rest"};
 
 http::Response RefusalOf(int status, std::string_view detail) {
   const std::string_view reason = status == 404   ? "notFound"
@@ -68,7 +70,7 @@ struct BigqueryDoor::State {
         uploads(ports.files, ports.writer.staging_directory(), ports.clock),
         expiry(ports.catalog, ports.clock) {
     context.reset(new Context{ports.warehouse, ports.writer, ports.catalog, ports.clock, runner,
-                              inserts, uploads, options.project, nullptr});
+                              inserts, uploads, options.project, nullptr, ports.routines});
   }
 
   void Handle(const MethodEntry& entry, http::Request request, http::PathParameters path,
@@ -162,14 +164,18 @@ absl::StatusOr<std::unique_ptr<BigqueryDoor>> BigqueryDoor::Open(const DoorPorts
     AFLUENTE_RETURN_IF_ERROR(add(entry, "/upload/bigquery/v2"));
     AFLUENTE_RETURN_IF_ERROR(add(entry, "/resumable/upload/bigquery/v2"));
   }
-  AFLUENTE_RETURN_IF_ERROR(state->router.Add(
-      "GET", kDiscoveryPath, [](http::Request request, http::PathParameters, http::Responder done) {
-        const std::string* host = request.headers.Find("Host");
-        Answer answer;
-        answer.body = DiscoveryDocument(
-            schema::Concat("http://", host == nullptr ? "localhost" : *host, "/"));
-        done(ToResponse(request, std::move(answer)));
-      }));
+  const std::string scheme = state->options.tls == nullptr ? "http://" : "https://";
+  for (const char* path : kDiscoveryPaths) {
+    AFLUENTE_RETURN_IF_ERROR(state->router.Add(
+        "GET", path,
+        [scheme](http::Request request, http::PathParameters, http::Responder done) {
+          const std::string* host = request.headers.Find("Host");
+          Answer answer;
+          answer.body =
+              DiscoveryDocument(schema::Concat(scheme, host == nullptr ? "localhost" : *host, "/"));
+          done(ToResponse(request, std::move(answer)));
+        }));
+  }
   http::Handler handler = [state](http::Request request, http::Responder responder) {
     state->router.Handle(std::move(request), InGooglesForm(std::move(responder)));
   };

@@ -1,0 +1,2 @@
+{{ config(materialized='view') }}
+SELECT id, carrier, day, delay FROM {{ ref('flights') }} WHERE delay > 0

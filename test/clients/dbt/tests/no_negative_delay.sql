@@ -1,0 +1,1 @@
+SELECT * FROM {{ ref('late_flights') }} WHERE delay <= 0

@@ -147,7 +147,9 @@ def bench_bigquery():
     return results
 
 
-def section(results, table, number):
+def section(results, _folder):
+    from report import number, table
+
     def spread(windows):
         return f"{100 * (windows[-1] / windows[0] - 1):+.0f} %"
 

@@ -151,6 +151,19 @@ def summary(results):
     }
 
 
+def section(found, _folder):
+    from report import number, table
+
+    middle = lambda name, key: statistics.median(run[key] for run in found["runs"][name])  # noqa: E731
+    rows = [[name, number(middle(name, "requests_per_s")), f"{middle(name, 'p50_ms'):.2f} / {middle(name, 'p99_ms'):.2f}",
+             f"{middle(name, 'requests_per_s') / found['fastapi_lookup_rps']:.1f}x"]
+            for name in found["runs"] if name != "idle"]
+    return ("## The API's door\n\nwrk on the same cores, 64 connections where nothing else is said; FastAPI is one uvicorn worker with the same query on DuckDB in process.\n\n"
+            + table(["", "requests/s", "p50 / p99 ms", "FastAPI's lookups"], rows)
+            + f"\n\np99 is {found['p99_over_p50_at_64']:.1f} times p50 at 64 connections; the proxy, its signed assertion and its verification take "
+            f"{found['proxy_p50_us']:.0f} µs (p50); 10,000 idle connections {found['idle_10k_mib']:.0f} MiB; {found['failed']} requests failed.\n")
+
+
 def part(rounds, seconds):
     """What bench/run calls."""
     def bench_door():

@@ -1,13 +1,14 @@
 """Turns bench/run's results into docs/benchmarks.md and its plots."""
-import datetime
 import os
-import platform
 import statistics
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
+from servers import ROOT  # noqa: E402
+
+FOLDER = os.path.join(ROOT, "docs")
 
 
 def median(runs, key):
@@ -53,35 +54,40 @@ def save(figure, folder, name):
     plt.close(figure)
 
 
-def write(results, folder, rounds, seconds):
-    import bigquery_bench
-    import report_topic  # here: it uses the functions above
+def start_section(start, _folder):
+    return "## Start and idle memory\n\n" + table(["", "median", "worst"], [
+        ["exec to ready, ms", f"{statistics.median(start['start_ms']):.0f}", f"{max(start['start_ms']):.0f}"],
+        ["idle memory, MiB", f"{statistics.median(start['idle_mib']):.0f}", f"{max(start['idle_mib']):.0f}"]]) + "\n"
 
-    parts = ["# Benchmarks\n", "Made by `make bench`; do not edit. "
-             f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.system()} {platform.release().split('-')[0]}; medians of {rounds} rounds of "
-             f"{seconds} s, all systems in turn within a round. Ratios within one run are what counts: the machine drifts.\n"]
-    if "start" in results:
-        start = results["start"]
-        parts.append("## Start and idle memory\n\n" + table(["", "median", "worst"], [
-            ["exec to ready, ms", f"{statistics.median(start['start_ms']):.0f}", f"{max(start['start_ms']):.0f}"],
-            ["idle memory, MiB", f"{statistics.median(start['idle_mib']):.0f}", f"{max(start['idle_mib']):.0f}"]]) + "\n")
-    for part, section in report_topic.SECTIONS.items():
-        if part in results:
-            parts.append(section(results[part], folder))
-    if "flights" in results:
-        rates = results["flights"]
-        parts.append("## Flights end to end\n\n336,776 flights read from CSV, published over gRPC, turned into rows and queryable, everything synced: "
-                     f"{number(statistics.median(rates))} rows/s (worst round {number(min(rates))}), publisher on the same two cores.\n")
-    if "fresh" in results:
-        fresh = results["fresh"]
-        parts.append("## Freshness\n\nFrom the reply to a publish until the API shows the row, at 2,000 single-message publishes a second, the API polled "
-                     f"without pause: p50 {median(fresh, 'p50_ms'):.1f} ms, p99 {median(fresh, 'p99_ms'):.1f} ms; "
-                     f"{sum(run['missing'] for run in fresh)} messages missing.\n")
-    if "api" in results:
-        parts.append(api_section(results["api"], folder))
-    if "bigquery" in results:
-        parts.append(bigquery_bench.section(results["bigquery"], table, number))
-    text = "\n".join(parts)
-    with open(os.path.join(folder, "benchmarks.md"), "w", encoding="utf-8") as file:
+
+def flights_section(rates, _folder):
+    return ("## Flights end to end\n\n336,776 flights read from CSV, published over gRPC, turned into rows and queryable, everything synced: "
+            f"{number(statistics.median(rates))} rows/s (worst round {number(min(rates))}), publisher on the same two cores.\n")
+
+
+def fresh_section(fresh, _folder):
+    return ("## Freshness\n\nFrom the reply to a publish until the API shows the row, at 2,000 single-message publishes a second, the API polled "
+            f"without pause: p50 {median(fresh, 'p50_ms'):.1f} ms, p99 {median(fresh, 'p99_ms'):.1f} ms; "
+            f"{sum(run['missing'] for run in fresh)} messages missing.\n")
+
+
+def write(parts):
+    """The whole report from all that was ever kept of bench/run's parts, in the order of the sections."""
+    import bigquery_bench
+    import door
+    import report_topic  # here: they use the functions above
+
+    sections = {"start": start_section, **report_topic.SECTIONS, "flights": flights_section, "fresh": fresh_section, "api": api_section,
+                "door": door.section, "bigquery": bigquery_bench.section}
+    text = ["# Benchmarks\n", "Made by `make bench` (and `tools/soak bench`, the long parts); do not edit. Medians of several rounds, all systems in turn within a "
+            "round. Ratios within one run are what counts: the machine drifts.\n"]
+    for part, section in sections.items():
+        if part not in parts:
+            continue
+        kept = parts[part]
+        title, body = section(kept["results"], FOLDER).split("\n", 1)
+        text.append(f"{title}\n\n*{kept['date']}, {kept['cores']} cores, {kept['system']}, commit {kept['commit']}.*\n{body}")
+    text = "\n".join(text)
+    with open(os.path.join(FOLDER, "benchmarks.md"), "w", encoding="utf-8") as file:
         file.write(text)
     return text

@@ -8,6 +8,7 @@ import time
 from servers import WORK, Afluente, find_peers, load, pstest, say
 
 LONG = False  # ten million messages, a hundred thousand cycles
+LONG_PARTS = ("recovery", "endure", "churn")
 SPEC = "bench/specs/events.yaml"
 SHAPES = [(batch, publishers) for batch in (1, 100, 1000) for publishers in (1, 8)]
 

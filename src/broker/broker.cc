@@ -9,13 +9,15 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Open(host::FileSystem& files,
                                                      const host::Clock& clock,
                                                      const BrokerOptions& options) {
   static ScriptTransforms scripts;  // without state
-  return EmbeddedBroker::Create(
-      clock,
-      {options.memory_bytes_max, options.snapshot_every_bytes, options.journal.queue_bytes_max,
-       /*threads=*/true, &scripts},
-      [&](log::Recovery& recovery) {
-        return log::Journal::Open(files, options.directory, options.journal, recovery);
-      });
+  EmbeddedBroker::Options embedded;
+  embedded.memory_bytes_max = options.memory_bytes_max;
+  embedded.snapshot_every_bytes = options.snapshot_every_bytes;
+  embedded.dead_bytes_max = options.dead_bytes_max;
+  embedded.publish_bytes_max = options.journal.queue_bytes_max;
+  embedded.transforms = &scripts;
+  return EmbeddedBroker::Create(clock, embedded, [&](log::Recovery& recovery) {
+    return log::Journal::Open(files, options.directory, options.journal, recovery);
+  });
 }
 
 }  // namespace afluente::broker

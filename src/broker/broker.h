@@ -28,6 +28,9 @@ struct BrokerOptions {
   log::JournalOptions journal;
   uint64_t memory_bytes_max = 128 << 20;     // recent messages kept in memory for readers
   uint64_t snapshot_every_bytes = 64 << 20;  // journal written between two snapshots
+  // Of the journal, or as much as is needed of it: then what is needed in the oldest segments is
+  // moved, and they go.
+  uint64_t dead_bytes_max = 512 << 20;
 };
 
 struct TopicStats {

@@ -181,6 +181,9 @@ class FaultModel {
   }
 
   void CheckMessages(const std::string& name, Queue& queue) {
+    // Those whose ack was refused are under a lease until then.
+    clock_.Advance(std::chrono::minutes(1));
+    broker_->RunDeliveries();
     std::set<std::string> seen;
     std::vector<std::string> ack_ids;
     while (true) {

@@ -70,6 +70,7 @@ class Game {
     const uint64_t memory[] = {0, 600, 1 << 20};
     options.memory_bytes_max = memory[Pick(3)];
     options.snapshot_every_bytes = 500 + Pick(5000);
+    options.dead_bytes_max = Pick(2) == 0 ? 0 : 20'000;
     return options;
   }
   uint64_t Pick(uint64_t below) { return random_() % below; }

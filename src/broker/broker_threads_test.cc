@@ -45,6 +45,7 @@ BrokerOptions Options(const Directory& directory) {
   options.journal.record_bytes_max = 512 << 10;
   options.memory_bytes_max = 200'000;
   options.snapshot_every_bytes = 300'000;
+  options.dead_bytes_max = 100'000;
   return options;
 }
 

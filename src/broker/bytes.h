@@ -18,6 +18,7 @@ class ByteWriter {
     Varint(value.size());
     bytes_.append(value);
   }
+  void Bytes(std::string_view value) { bytes_.append(value); }
   std::string Take() { return std::move(bytes_); }
 
  private:

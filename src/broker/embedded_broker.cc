@@ -143,7 +143,8 @@ EmbeddedBroker::EmbeddedBroker(const host::Clock& clock, const Options& options)
       dispatcher_(std::make_unique<Dispatcher>(clock)),
       surroundings_(new Surroundings{clock, *recorder_, *dispatcher_, nullptr, options.transforms}),
       state_(std::make_unique<State>(*surroundings_, options.memory_bytes_max)),
-      keeper_(std::make_unique<Keeper>(*state_, *surroundings_, options.snapshot_every_bytes)) {}
+      keeper_(std::make_unique<Keeper>(*state_, *surroundings_, options.snapshot_every_bytes,
+                                       options.dead_bytes_max)) {}
 
 absl::StatusOr<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::Create(const host::Clock& clock,
                                                                        const Options& options,

@@ -31,6 +31,7 @@ class EmbeddedBroker final : public Broker {
   struct Options {
     uint64_t memory_bytes_max = 128 << 20;
     uint64_t snapshot_every_bytes = 64 << 20;
+    uint64_t dead_bytes_max = 512 << 20;       // of the journal, or as much as is needed of it
     uint64_t publish_bytes_max = 64 << 20;     // messages that may wait for the disk
     bool threads = true;                       // false: the owner calls RunDeliveries and RunKeeper
     DeliveryTransforms* transforms = nullptr;  // outlives the broker; null = none

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/time/time.h"
 #include "broker/recorder.h"
@@ -22,6 +21,8 @@ namespace {
 constexpr std::chrono::seconds kCleanEvery{30};
 // Deleted topics that one round forgets.
 constexpr size_t kForgottenMax = 100'000;
+// What one round moves: meanwhile nobody opens a reader or seeks.
+constexpr uint64_t kMovedBytesMax = 32 << 20;
 
 }  // namespace
 
@@ -120,7 +121,9 @@ void Keeper::Clean() {
   for (const auto& subscription : state_.AllSubscriptions()) subscription->RecordSkipped();
   absl::MutexLock lock(&cleaning_);
   ForgetTopics();
-  uint64_t segment = FirstNeededSegment();
+  ShortenJournal();
+  const Needs needs = FindNeeds();
+  const uint64_t segment = needs.bytes.begin()->first;
   if (segment > state_.released_segment()) {
     {
       // Segments go when a snapshot without them is durable.
@@ -169,25 +172,47 @@ void Keeper::ForgetTopics() {
   settled.Wait();
 }
 
-uint64_t Keeper::FirstNeededSegment() const {
+Needs Keeper::FindNeeds() const {
   host::WallTime now = surroundings_.clock.Now();
-  uint64_t first = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    first = last_segment_;
-  }
-  auto need = [&](const Topic& topic, uint64_t sequence) {
-    sequence = std::max(sequence, topic.first_sequence());
-    if (auto found = topic.Find(sequence)) first = std::min(first, found->place.segment);
+  absl::btree_map<uint64_t, Needs::OfTopic> topics;
+  auto need = [&](const std::shared_ptr<Topic>& topic, uint64_t sequence) {
+    auto [it, fresh] = topics.try_emplace(topic->incarnation(), Needs::OfTopic{topic, sequence});
+    it->second.first_sequence = std::min(it->second.first_sequence, sequence);
   };
-  for (const auto& topic : state_.Incarnations()) need(*topic, topic->FirstNeeded(now));
+  for (const auto& topic : state_.Incarnations()) need(topic, topic->FirstNeeded(now));
   for (const auto& subscription : state_.AllSubscriptions())
-    need(*subscription->topic(), subscription->FirstNeeded(now));
+    need(subscription->topic(), subscription->FirstNeeded(now));
   for (const auto& snapshot : state_.snapshots().All()) {
     if (auto topic = state_.FindIncarnation(snapshot->topic))
-      need(*topic, snapshot->acked.NextMissing(0));
+      need(topic, snapshot->acked.NextMissing(0));
   }
-  return first;
+  Needs needs;
+  {
+    // Where the next records go.
+    absl::MutexLock lock(&mutex_);
+    needs.bytes[last_segment_] = 0;
+  }
+  for (auto& [incarnation, of_topic] : topics) {
+    of_topic.topic->AddBytes(of_topic.first_sequence, needs.bytes);
+    needs.topics.push_back(std::move(of_topic));
+  }
+  return needs;
+}
+
+void Keeper::ShortenJournal() {
+  const Needs needs = FindNeeds();
+  const uint64_t alive = needs.total_bytes();
+  const uint64_t all = surroundings_.journal->bytes_on_disk();
+  if (all <= alive + std::max(alive, dead_bytes_max_)) return;
+  uint64_t last = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    last = last_segment_;
+  }
+  absl::Status moved = MoveOldest(surroundings_, needs, last, kMovedBytesMax);
+  if (moved.ok()) return;
+  telemetry::Log(telemetry::Severity::kWarning, "retained messages were not moved",
+                 {{"error", std::string(moved.message())}});
 }
 
 }  // namespace afluente::broker

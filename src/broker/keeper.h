@@ -7,6 +7,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "broker/log/journal.h"
+#include "broker/mover.h"
 #include "broker/state_image.h"
 
 namespace afluente::broker {
@@ -15,12 +16,18 @@ class State;
 struct Surroundings;
 
 // Keeps the journal short: writes snapshots of the state, so that recovery is bounded, and lets go
-// of what nobody needs: segments, deleted topics, expired subscriptions and snapshots. One thread;
-// without Start its owner calls RunDue, as tests do.
+// of what nobody needs: segments, deleted topics, expired subscriptions and snapshots. Segments go
+// from the oldest on: when more of the journal is dead than alive (and more than `dead_bytes_max`),
+// what is alive in the oldest is moved to the end. One thread; without Start its owner calls
+// RunDue, as tests do.
 class Keeper {
  public:
-  Keeper(State& state, const Surroundings& surroundings, uint64_t snapshot_every_bytes)
-      : state_(state), surroundings_(surroundings), every_bytes_(snapshot_every_bytes) {}
+  Keeper(State& state, const Surroundings& surroundings, uint64_t snapshot_every_bytes,
+         uint64_t dead_bytes_max)
+      : state_(state),
+        surroundings_(surroundings),
+        every_bytes_(snapshot_every_bytes),
+        dead_bytes_max_(dead_bytes_max) {}
   ~Keeper() { Stop(); }
   void Start();
   void Stop();
@@ -49,12 +56,15 @@ class Keeper {
   void ForgetTopics();
   void ExpireSubscriptions();
   void ExpireSnapshots();
-  // The first segment that somebody needs.
-  uint64_t FirstNeededSegment() const;
+  Needs FindNeeds() const;
+  // Moves some of what lies in the oldest segments, if the journal is too long for what is needed
+  // of it.
+  void ShortenJournal();
 
   State& state_;
   const Surroundings& surroundings_;
   const uint64_t every_bytes_;
+  const uint64_t dead_bytes_max_;
   std::thread thread_;
   absl::Mutex cleaning_ ABSL_ACQUIRED_BEFORE(mutex_);
 

@@ -1,5 +1,6 @@
 #include "broker/message_index.h"
 
+#include <map>
 #include <random>
 
 #include "gtest/gtest.h"
@@ -82,6 +83,115 @@ TEST(MessageIndex, TenMillionSmallRecordsTakeLittle) {
   size_t blocks = 0;
   for (const auto& segment : index.Share()) blocks += segment->entries.size();
   EXPECT_LT(blocks * sizeof(MessageIndex::Entry), 4 << 20);
+}
+
+// What an index with moved blocks must say of each sequence.
+struct MovedModel {
+  MessageIndex index;
+  std::map<uint64_t, log::Place> places;  // by sequence
+  log::Place end{1, 0, 0};                // of the journal
+
+  log::Place Write(uint32_t size) {
+    end.offset += end.size;
+    end.size = size;
+    return end;
+  }
+  void Publish(uint64_t count, int64_t milliseconds) {
+    const log::Place place = Write(100);
+    for (uint64_t i = 0; i < count; ++i) places[index.end() + i] = place;
+    index.Append(place, count, At(milliseconds));
+  }
+  void MoveFrom(uint64_t segment, uint64_t from, size_t blocks_max) {
+    const auto blocks = index.BlocksIn(segment, from);
+    for (size_t at = 0; at < blocks.size();) {
+      uint64_t count = 0;
+      const uint64_t first = blocks[at].first_sequence;
+      for (size_t taken = 0; taken < blocks_max && at < blocks.size(); ++taken, ++at) {
+        if (blocks[at].first_sequence != first + count) break;
+        count += blocks[at].count;
+      }
+      const log::Place place = Write(500);
+      EXPECT_TRUE(index.Move(place, first, count));
+      for (uint64_t i = 0; i < count; ++i) places[first + i] = place;
+    }
+  }
+  void Check(const MessageIndex& checked) const {
+    for (const auto& [sequence, place] : places) {
+      auto found = checked.Find(sequence);
+      if (sequence < checked.first_sequence()) {
+        EXPECT_FALSE(found);
+        continue;
+      }
+      ASSERT_TRUE(found) << sequence;
+      EXPECT_EQ(found->place.segment, place.segment) << sequence;
+      EXPECT_LE(found->place.offset, place.offset);
+      EXPECT_LE(found->first_sequence, sequence);
+      EXPECT_GT(found->first_sequence + found->count, sequence);
+    }
+  }
+};
+
+TEST(MessageIndex, FindsWhatWasMovedWhereItIs) {
+  std::mt19937_64 random(11);
+  for (int game = 0; game < 200; ++game) {
+    MovedModel model;
+    for (int step = 0; step < 120; ++step) {
+      if (random() % 8 == 0) model.end = {model.end.segment + 1, 0, 0};
+      if (random() % 10 != 0) {
+        model.Publish(1 + random() % 4, step * 300);
+        continue;
+      }
+      const uint64_t needed = model.index.first_sequence() + random() % 5;
+      MessageIndex::BytesBySegment bytes;
+      model.index.AddBytes(needed, bytes);
+      if (bytes.empty()) continue;
+      const uint64_t oldest = bytes.begin()->first;
+      if (oldest < model.end.segment) model.MoveFrom(oldest, needed, 1 + random() % 3);
+      bytes.clear();
+      model.index.AddBytes(needed, bytes);
+      EXPECT_TRUE(oldest >= model.end.segment || !bytes.contains(oldest));
+      model.index.DropBefore(bytes.begin()->first);
+      EXPECT_LE(model.index.first_sequence(), needed);
+    }
+    model.Check(model.index);
+    model.Check(MessageIndex(model.index.Share(), model.index.end()));
+    if (HasFailure()) FAIL() << "game " << game;
+  }
+}
+
+TEST(MessageIndex, MovesWholeBlocksOnly) {
+  MessageIndex index;
+  index.Append({1, 0, 10}, 3, At(0));
+  index.Append({1, 10, 10}, 3, At(5000));
+  index.Append({2, 0, 10}, 3, At(9000));
+  EXPECT_FALSE(index.Move({3, 0, 50}, 1, 2));
+  EXPECT_FALSE(index.Move({3, 0, 50}, 2, 2));
+  EXPECT_FALSE(index.Move({3, 0, 50}, 1, 9)) << "of two segments";
+  EXPECT_FALSE(index.Move({3, 0, 50}, 9, 1));
+  EXPECT_FALSE(index.Move({3, 0, 50}, 0, 3));
+  EXPECT_FALSE(index.Move({3, 0, 50}, 1, 0));
+  EXPECT_EQ(index.Find(1)->place, (log::Place{1, 0, 10}));
+  EXPECT_TRUE(index.Move({3, 0, 50}, 1, 6));
+  EXPECT_EQ(index.Find(1)->place, (log::Place{3, 0, 50}));
+  EXPECT_EQ(index.Find(6)->place, (log::Place{3, 0, 50}));
+  EXPECT_EQ(index.Find(1)->count, 3) << "blocks keep their seconds";
+  EXPECT_EQ(index.FirstSince(At(4000)), 4);
+  index.DropBefore(3);
+  EXPECT_EQ(index.first_sequence(), 10) << "nothing is left without what follows it";
+}
+
+TEST(MessageIndex, AShareDoesNotSeeWhatIsMovedLater) {
+  MessageIndex index;
+  for (uint32_t i = 0; i < 20; ++i) index.Append({1 + i / 5, i * 10, 10}, 1, At(i * 1000));
+  MessageIndex::Segments shared = index.Share();
+  for (uint64_t sequence = 1; sequence <= 20; ++sequence)
+    EXPECT_TRUE(index.Move({9, static_cast<uint32_t>(sequence), 1}, sequence, 1));
+  MessageIndex copy(shared, 21);
+  for (uint64_t sequence = 1; sequence <= 20; ++sequence) {
+    EXPECT_EQ(copy.Find(sequence)->place.segment, 1 + (sequence - 1) / 5);
+    EXPECT_EQ(index.Find(sequence)->place.segment, 9);
+  }
+  EXPECT_EQ(index.Share().size(), 1) << "joined as they come";
 }
 
 TEST(MessageIndex, AShareDoesNotSeeLaterRecords) {

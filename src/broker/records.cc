@@ -10,7 +10,8 @@
 namespace afluente::broker {
 namespace {
 
-// The publish head: version, kind, incarnation, publish time, count.
+// The publish head: version, kind, incarnation, publish time (of what moves messages their first
+// sequence), count.
 constexpr size_t kPublishTimeAt = 10;
 constexpr size_t kPublishHeadBytes = 22;
 // Between a dead letter's head and its message: subscription, sequence.
@@ -42,14 +43,16 @@ void WritePublishHead(ByteWriter& writer, uint8_t kind, uint64_t incarnation, si
   writer.Fixed32(static_cast<uint32_t>(count));
 }
 
-void WriteDraft(ByteWriter& writer, const event::Draft& draft) {
-  writer.String(draft.data);
-  writer.Varint(draft.attributes.size());
-  for (const auto& [key, value] : draft.attributes) {
+// A draft or a message.
+template <typename Written>
+void WriteMessage(ByteWriter& writer, const Written& message) {
+  writer.String(message.data);
+  writer.Varint(message.attributes.size());
+  for (const auto& [key, value] : message.attributes) {
     writer.String(key);
     writer.String(value);
   }
-  writer.String(draft.ordering_key);
+  writer.String(message.ordering_key);
 }
 
 struct BodyWriter {
@@ -74,6 +77,12 @@ struct BodyWriter {
   void operator()(const DeadLetterRecord&) { AFLUENTE_CHECK(false); }
   void operator()(const KeyedPublishRecord&) { AFLUENTE_CHECK(false); }
   void operator()(const ForgetKeysRecord& r) { WriteKeys(writer, r.keys); }
+  void operator()(const MovedRecord& r) {
+    writer.Fixed64(r.incarnation);
+    writer.Fixed64(r.first_sequence);
+    writer.Fixed32(r.count);
+    writer.Bytes(r.messages);
+  }
   template <typename OfResource>
   void operator()(const OfResource& r) {
     WriteBody(writer, r);
@@ -120,6 +129,18 @@ PublishRecord ReadPublishHead(ByteReader& reader) {
   record.publish_time =
       host::WallTime(std::chrono::microseconds(static_cast<int64_t>(reader.Fixed64())));
   record.count = reader.Fixed32();
+  return record;
+}
+
+MovedRecord ReadMovedHead(ByteReader& reader) {
+  MovedRecord record;
+  record.incarnation = reader.Fixed64();
+  record.first_sequence = reader.Fixed64();
+  record.count = reader.Fixed32();
+  if (record.first_sequence == 0 || record.first_sequence > kSequenceMax || record.count == 0 ||
+      record.count > reader.rest().size()) {
+    reader.Fail();
+  }
   return record;
 }
 
@@ -218,7 +239,7 @@ std::vector<FailureCount> ReadFailures(ByteReader& reader) {
 std::string EncodePublish(uint64_t incarnation, const std::vector<event::Draft>& drafts) {
   ByteWriter writer(SizeBound(drafts));
   WritePublishHead(writer, PublishRecord::kKind, incarnation, drafts.size());
-  for (const event::Draft& draft : drafts) WriteDraft(writer, draft);
+  for (const event::Draft& draft : drafts) WriteMessage(writer, draft);
   return writer.Take();
 }
 
@@ -228,7 +249,7 @@ std::string EncodeDeadLetter(uint64_t incarnation, uint64_t subscription, uint64
   WritePublishHead(writer, DeadLetterRecord::kKind, incarnation, 1);
   writer.Fixed64(subscription);
   writer.Fixed64(sequence);
-  WriteDraft(writer, draft);
+  WriteMessage(writer, draft);
   return writer.Take();
 }
 
@@ -237,7 +258,7 @@ std::string EncodeKeyedPublish(uint64_t incarnation, std::string_view key,
   ByteWriter writer(draft.data.size() + key.size() + 256);
   WritePublishHead(writer, KeyedPublishRecord::kKind, incarnation, 1);
   writer.String(key);
-  WriteDraft(writer, draft);
+  WriteMessage(writer, draft);
   return writer.Take();
 }
 
@@ -288,6 +309,11 @@ absl::StatusOr<Record> Decode(std::string_view payload) {
       return BadRecord("a keyed publish's head");
     return record;
   }
+  if (kind == MovedRecord::kKind) {
+    MovedRecord record = ReadMovedHead(reader);
+    if (!reader.ok()) return BadRecord("the head of what moves messages");
+    return record;
+  }
   std::optional<Record> record = ReadBody(version, kind, reader);
   if (!record) return BadRecord(absl::StrCat("kind ", int{kind}));
   if (!reader.done()) return BadRecord(absl::StrCat("body of kind ", int{kind}));
@@ -302,6 +328,37 @@ bool IsPublishTo(uint64_t incarnation, std::string_view payload) {
     return false;
   }
   return ByteReader(payload.substr(2)).Fixed64() == incarnation;
+}
+
+void AddMoved(const event::Message& message, MovedRecord& record) {
+  ByteWriter writer(SizeOf(message) + 64);
+  writer.Fixed64(static_cast<uint64_t>(message.publish_time.time_since_epoch().count()));
+  WriteMessage(writer, message);
+  record.messages += writer.Take();
+  ++record.count;
+}
+
+bool IsMoveOf(uint64_t incarnation, std::string_view payload) {
+  return payload.size() >= kPublishHeadBytes &&
+         static_cast<uint8_t>(payload[1]) == MovedRecord::kKind &&
+         ByteReader(payload.substr(2)).Fixed64() == incarnation;
+}
+
+absl::Status DecodeMoved(std::string_view payload, Batch& batch) {
+  AFLUENTE_ASSIGN_OR_RETURN(Record record, Decode(payload));
+  const auto* head = std::get_if<MovedRecord>(&record);
+  if (head == nullptr) return BadRecord("moved messages were expected");
+  ByteReader reader(payload.substr(kPublishHeadBytes));
+  batch.messages.reserve(std::min<size_t>(head->count, 1000));
+  for (uint32_t i = 0; i < head->count && reader.ok(); ++i) {
+    batch.publish_time =
+        host::WallTime(std::chrono::microseconds(static_cast<int64_t>(reader.Fixed64())));
+    event::Message& message = batch.messages.emplace_back(ReadMessage(reader));
+    message.publish_time = batch.publish_time;
+    batch.memory_bytes += SizeOf(message) + sizeof(event::Message);
+  }
+  batch.Number(head->incarnation, head->first_sequence);
+  return reader.done() ? absl::OkStatus() : BadRecord("moved messages");
 }
 
 absl::Status DecodePublish(std::string_view payload, Batch& batch) {

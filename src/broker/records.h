@@ -88,18 +88,28 @@ struct ForgetKeysRecord {
   static constexpr uint8_t kKind = 14;
   std::vector<std::string> keys;
 };
+// Retained messages of a topic once more, so that the segment where they lie can go.
+struct MovedRecord {
+  static constexpr uint8_t kKind = 15;
+  uint64_t incarnation = 0;
+  uint64_t first_sequence = 0;
+  uint32_t count = 0;
+  std::string messages;  // as AddMoved writes them; empty when decoded
+};
 
-using Record =
-    std::variant<PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord,
-                 ForgetTopicRecord, CreateSubscriptionRecord, UpdateSubscriptionRecord,
-                 DeleteSubscriptionRecord, AcksRecord, ReleaseRecord, FailuresRecord,
-                 DeadLetterRecord, KeyedPublishRecord, ForgetKeysRecord, CreateSnapshotRecord,
-                 UpdateSnapshotRecord, DeleteSnapshotRecord, SeekToTimeRecord, SeekToSnapshotRecord,
-                 DetachSubscriptionRecord, CreateSchemaRecord, CommitSchemaRecord,
-                 DeleteSchemaRevisionRecord, DeleteSchemaRecord, SetPolicyRecord>;
+using Record = std::variant<
+    PublishRecord, CreateTopicRecord, UpdateTopicRecord, DeleteTopicRecord, ForgetTopicRecord,
+    CreateSubscriptionRecord, UpdateSubscriptionRecord, DeleteSubscriptionRecord, AcksRecord,
+    ReleaseRecord, FailuresRecord, DeadLetterRecord, KeyedPublishRecord, ForgetKeysRecord,
+    MovedRecord, CreateSnapshotRecord, UpdateSnapshotRecord, DeleteSnapshotRecord, SeekToTimeRecord,
+    SeekToSnapshotRecord, DetachSubscriptionRecord, CreateSchemaRecord, CommitSchemaRecord,
+    DeleteSchemaRevisionRecord, DeleteSchemaRecord, SetPolicyRecord>;
 
 // The subscription whose settings the record changes (or makes, or ends), null for another record.
 const std::string* ChangedSubscription(const Record& record);
+
+// Adds a message to what a record moves.
+void AddMoved(const event::Message& message, MovedRecord& record);
 
 // Every record but those that publish.
 std::string Encode(const Record& record);
@@ -114,13 +124,18 @@ std::string EncodeKeyedPublish(uint64_t incarnation, std::string_view key,
                                const event::Draft& draft);
 void SetPublishTime(std::string& payload, host::WallTime publish_time);
 
-// Of a publish, the head alone. DATA_LOSS when the bytes are not a record.
+// Of a publish and of what moves messages, the head alone. DATA_LOSS when the bytes are not a
+// record.
 absl::StatusOr<Record> Decode(std::string_view payload);
 // Whether a record is a publish to that incarnation of a topic, a dead letter's or keyed one too;
 // looks at no more than its head.
 bool IsPublishTo(uint64_t incarnation, std::string_view payload);
 // Adds the messages of a record that publishes, not numbered yet. DATA_LOSS as above.
 absl::Status DecodePublish(std::string_view payload, Batch& batch);
+// Whether a record moves messages of that incarnation; looks at no more than its head.
+bool IsMoveOf(uint64_t incarnation, std::string_view payload);
+// Its messages, numbered, into an empty batch. DATA_LOSS as above.
+absl::Status DecodeMoved(std::string_view payload, Batch& batch);
 
 // Shared with the snapshot's format.
 void WriteRanges(ByteWriter& writer, const std::vector<SequenceSet::Range>& ranges);

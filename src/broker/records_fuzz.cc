@@ -15,12 +15,14 @@ bool Publishes(const Record& record) {
          std::holds_alternative<KeyedPublishRecord>(record);
 }
 
+bool Moves(const Record& record) { return std::holds_alternative<MovedRecord>(record); }
+
 // What was decoded need not be these bytes (a number has longer forms), but what it is encoded as
 // must be itself.
 bool ReadRecord(std::string_view bytes) {
   auto record = Decode(bytes);
   AFLUENTE_CHECK(record.ok() || absl::IsDataLoss(record.status()));
-  if (!record.ok() || Publishes(*record)) return false;
+  if (!record.ok() || Publishes(*record) || Moves(*record)) return false;
   std::string once = Encode(*record);
   AFLUENTE_CHECK(Encode(Decode(once).value()) == once);
   return true;
@@ -33,6 +35,17 @@ bool ReadMessages(std::string_view bytes) {
   if (!status.ok()) return false;
   AFLUENTE_CHECK(Publishes(Decode(bytes).value()));
   batch.Number(42, 1);
+  return true;
+}
+
+bool ReadMoved(std::string_view bytes) {
+  Batch batch;
+  absl::Status status = DecodeMoved(bytes, batch);
+  AFLUENTE_CHECK(status.ok() || absl::IsDataLoss(status));
+  if (!status.ok()) return false;
+  AFLUENTE_CHECK(Moves(Decode(bytes).value()));
+  AFLUENTE_CHECK(batch.Holds(batch.first_sequence) &&
+                 batch.last_sequence() >= batch.first_sequence);
   return true;
 }
 
@@ -58,7 +71,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   // Each is tried, whatever the others say.
   bool record = afluente::broker::ReadRecord(input);
   bool messages = afluente::broker::ReadMessages(input);
+  bool moved = afluente::broker::ReadMoved(input);
   bool snapshot = afluente::broker::ReadSnapshot(input);
-  afluente::fuzz::accepted = record || messages || snapshot;
+  afluente::fuzz::accepted = record || messages || moved || snapshot;
   return 0;
 }

@@ -167,6 +167,48 @@ TEST(Records, AKeyedPublishIsAPublishWithItsKey) {
   }
 }
 
+MovedRecord SomeMoved() {
+  MovedRecord record;
+  record.incarnation = 42;
+  record.first_sequence = 7;
+  event::Message message;
+  message.data = std::string("\0\xff", 2);
+  message.attributes = {{"a", "1"}, {"b", ""}};
+  message.ordering_key = "key";
+  message.publish_time = SomeTime();
+  AddMoved(message, record);
+  message.data = "second";
+  message.publish_time += std::chrono::seconds(5);
+  AddMoved(message, record);
+  return record;
+}
+
+TEST(Records, MovedMessagesComeBackAsTheyWere) {
+  const std::string payload = Encode(SomeMoved());
+  EXPECT_TRUE(IsMoveOf(42, payload));
+  EXPECT_FALSE(IsMoveOf(43, payload));
+  EXPECT_FALSE(IsMoveOf(42, SomePublish()));
+  EXPECT_FALSE(IsPublishTo(42, payload));
+  auto head = Decode(payload);
+  ASSERT_TRUE(head.ok()) << head.status();
+  EXPECT_EQ(std::get<MovedRecord>(*head).first_sequence, 7);
+  EXPECT_EQ(std::get<MovedRecord>(*head).count, 2);
+  Batch batch;
+  ASSERT_TRUE(DecodeMoved(payload, batch).ok());
+  ASSERT_EQ(batch.messages.size(), 2);
+  EXPECT_EQ(batch.At(7).data, std::string("\0\xff", 2));
+  EXPECT_EQ(batch.At(7).attributes.size(), 2);
+  EXPECT_EQ(batch.At(7).ordering_key, "key");
+  EXPECT_EQ(batch.At(7).message_id, "4200000000000007");
+  EXPECT_EQ(batch.At(7).publish_time, SomeTime());
+  EXPECT_EQ(batch.At(8).data, "second");
+  EXPECT_EQ(batch.At(8).publish_time, SomeTime() + std::chrono::seconds(5));
+  for (size_t cut = 0; cut < payload.size(); ++cut) {
+    Batch part;
+    EXPECT_TRUE(absl::IsDataLoss(DecodeMoved(payload.substr(0, cut), part))) << cut;
+  }
+}
+
 std::vector<std::string> OtherRecords() {
   return {Encode(CreateTopicRecord{SomeTopic()}),
           Encode(UpdateTopicRecord{SomeTopic()}),
@@ -200,8 +242,8 @@ TEST(Records, EncodingWhatWasDecodedGivesTheSameBytes) {
     kinds.insert(record->index());
     EXPECT_EQ(Encode(*record), payload);
   }
-  // All but the three that publish.
-  EXPECT_EQ(kinds.size(), std::variant_size_v<Record> - 3);
+  // All but the three that publish and the one that moves.
+  EXPECT_EQ(kinds.size(), std::variant_size_v<Record> - 4);
   auto acks = std::get<AcksRecord>(*Decode(OtherRecords()[7]));
   EXPECT_EQ(acks.ranges.back(), SequenceSet::Range(1000000, 2000000));
   auto topic = std::get<CreateTopicRecord>(*Decode(OtherRecords()[0])).settings;

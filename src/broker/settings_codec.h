@@ -9,7 +9,7 @@
 namespace afluente::broker {
 
 // Of records and snapshots alike. Version 1 lacks what settings got since; it is still read.
-inline constexpr uint8_t kFormatVersion = 2;
+inline constexpr uint8_t kFormatVersion = 3;
 
 void WriteSettings(ByteWriter& writer, const TopicSettings& settings);
 void WriteSettings(ByteWriter& writer, const SubscriptionSettings& settings);

@@ -20,11 +20,12 @@ inline absl::StatusOr<std::unique_ptr<EmbeddedBroker>> OpenSmallBroker(host::Fil
   options.threads = false;
   options.memory_bytes_max = memory_bytes_max;
   options.snapshot_every_bytes = 2000;
+  options.dead_bytes_max = 4000;
   log::JournalOptions journal;
   journal.segment_bytes = 8192;
   journal.queue_bytes_max = 1 << 20;
   journal.group_bytes_max = 2048;
-  journal.record_bytes_max = 4096;
+  journal.record_bytes_max = 7800;  // all of a segment may be moved as one
   journal.reserve_bytes = 16384;
   journal.idle = std::chrono::milliseconds(1);
   auto broker = EmbeddedBroker::Create(clock, options, [&](log::Recovery& recovery) {

@@ -14,6 +14,7 @@ void WriteSegment(ByteWriter& writer, const MessageIndex::Segment& segment) {
   writer.Varint(segment.segment);
   writer.Varint(segment.first_sequence);
   writer.Varint(static_cast<uint64_t>(segment.seconds));
+  writer.Varint(segment.bytes);
   writer.Varint(segment.entries.size());
   MessageIndex::Entry before{};
   for (const MessageIndex::Entry& entry : segment.entries) {
@@ -26,11 +27,12 @@ void WriteSegment(ByteWriter& writer, const MessageIndex::Segment& segment) {
   }
 }
 
-std::shared_ptr<MessageIndex::Segment> ReadSegment(ByteReader& reader) {
+std::shared_ptr<MessageIndex::Segment> ReadSegment(ByteReader& reader, uint8_t version) {
   auto segment = std::make_shared<MessageIndex::Segment>();
   segment->segment = reader.Varint();
   segment->first_sequence = reader.Varint();
   segment->seconds = static_cast<int64_t>(reader.Varint());
+  if (version >= 3) segment->bytes = reader.Varint();
   size_t count = reader.Count();
   if (count == 0) reader.Fail();
   if (!reader.ok()) return segment;
@@ -53,6 +55,7 @@ std::shared_ptr<MessageIndex::Segment> ReadSegment(ByteReader& reader) {
     }
     segment->entries.push_back({static_cast<uint32_t>(offset), static_cast<uint32_t>(size),
                                 static_cast<uint32_t>(sequence), static_cast<uint32_t>(seconds)});
+    if (version < 3) segment->bytes += size;
   }
   return segment;
 }
@@ -78,13 +81,12 @@ TopicImage ReadTopic(ByteReader& reader, uint8_t version) {
   if (topic.end == 0 || topic.end > kSequenceMax + 1) reader.Fail();
   size_t count = reader.Count();
   for (size_t i = 0; i < count && reader.ok(); ++i) {
-    std::shared_ptr<MessageIndex::Segment> segment = ReadSegment(reader);
+    std::shared_ptr<MessageIndex::Segment> segment = ReadSegment(reader, version);
     if (!reader.ok()) break;
     uint64_t last = segment->first_sequence + segment->entries.back().sequence;
     bool in_order = topic.index.empty() ||
-                    (segment->segment > topic.index.back()->segment &&
-                     segment->first_sequence > topic.index.back()->first_sequence +
-                                                   topic.index.back()->entries.back().sequence);
+                    segment->first_sequence > topic.index.back()->first_sequence +
+                                                  topic.index.back()->entries.back().sequence;
     if (segment->first_sequence == 0 || last >= topic.end || !in_order) reader.Fail();
     topic.index.push_back(std::move(segment));
   }

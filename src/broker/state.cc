@@ -63,6 +63,12 @@ struct State::Visitor {
     state.ForgetKeys(r);
     return {};
   }
+  Applied operator()(const MovedRecord& r) {
+    // Nothing when the topic was forgotten meanwhile.
+    if (auto topic = state.FindIncarnation(r.incarnation))
+      topic->Move(place, r.first_sequence, r.count);
+    return {};
+  }
   template <typename OfResource>
   Applied operator()(const OfResource& r) {
     return state.ApplyResource(r);

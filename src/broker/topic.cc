@@ -114,6 +114,12 @@ void Topic::Release(uint64_t before_segment) {
   first_sequence_.store(index_.first_sequence(), std::memory_order_release);
 }
 
+void Topic::Move(const log::Place& place, uint64_t first_sequence, uint32_t count) {
+  absl::MutexLock lock(&mutex_);
+  // What is not as its mover saw it stays where it is.
+  (void)index_.Move(place, first_sequence, count);
+}
+
 void Topic::EvictOldest() {
   SharedBatch dropped;  // freed without the lock
   absl::MutexLock lock(&mutex_);
@@ -150,32 +156,41 @@ absl::StatusOr<SharedBatch> Topic::Fetch(const log::Journal& journal, uint64_t s
     if (SharedBatch recent = FindRecent(sequence)) return recent;
     found = index_.Find(sequence);
   }
-  if (!found) return NotRetained(sequence);
-  if (!may_block) return SharedBatch();
-  return ReadBlock(journal, *found, sequence);
+  if (found && !may_block) return SharedBatch();
+  while (found) {
+    auto read = ReadBlock(journal, *found, sequence);
+    if (read.ok()) return read;
+    // Its segment may have been released, and removed, since it was looked up.
+    auto now = Find(sequence);
+    if (now && now->place == found->place) return read;
+    found = now;
+  }
+  return NotRetained(sequence);
 }
 
 absl::StatusOr<SharedBatch> Topic::ReadBlock(const log::Journal& journal,
                                              const MessageIndex::Found& found,
                                              uint64_t sequence) const {
   auto batch = std::make_shared<Batch>();
+  bool moved = false;
   absl::Status read =
-      journal.ReadBlock(found.place, [&](const log::Place&, std::string_view payload) {
-        return IsPublishTo(incarnation_, payload) ? DecodePublish(payload, *batch)
-                                                  : absl::OkStatus();
+      journal.ReadBlock(found.place, [&](const log::Place& place, std::string_view payload) {
+        if (IsPublishTo(incarnation_, payload)) return DecodePublish(payload, *batch);
+        // A record between those of a block moves others than its own.
+        moved = place == found.place && IsMoveOf(incarnation_, payload);
+        return moved ? DecodeMoved(payload, *batch) : absl::OkStatus();
       });
-  if (read.ok() && batch->messages.size() != found.count)
-    read = absl::DataLossError("their number differs");
-  batch->Number(incarnation_, found.first_sequence);
+  const uint64_t last = found.first_sequence + found.count - 1;
+  const bool whole = moved ? batch->Holds(found.first_sequence) && batch->Holds(last)
+                           : batch->messages.size() == found.count;
+  if (read.ok() && !whole) read = absl::DataLossError("their number differs");
+  if (!moved) batch->Number(incarnation_, found.first_sequence);
   // What lies before the damage is given.
   if (read.ok() || batch->Holds(sequence)) return SharedBatch(std::move(batch));
-  // Its segment may have been released, and removed, since it was looked up.
-  if (!Find(found.first_sequence)) return NotRetained(found.first_sequence);
   return absl::Status(
-      read.code(), absl::StrCat("messages ", found.first_sequence, " to ",
-                                found.first_sequence + found.count - 1, " of ", name_, ", segment ",
-                                found.place.segment, " offset ", found.place.offset, ": ",
-                                std::string(read.message())));
+      read.code(), absl::StrCat("messages ", found.first_sequence, " to ", last, " of ", name_,
+                                ", segment ", found.place.segment, " offset ", found.place.offset,
+                                ": ", std::string(read.message())));
 }
 
 void Topic::Wait(const void* key, uint64_t after_sequence, Wake ready) {
@@ -227,6 +242,16 @@ uint64_t Topic::FirstSince(host::WallTime time) const {
 std::optional<MessageIndex::Found> Topic::Find(uint64_t sequence) const {
   absl::MutexLock lock(&mutex_);
   return index_.Find(sequence);
+}
+
+std::vector<MessageIndex::Found> Topic::BlocksIn(uint64_t segment, uint64_t from_sequence) const {
+  absl::MutexLock lock(&mutex_);
+  return index_.BlocksIn(segment, from_sequence);
+}
+
+void Topic::AddBytes(uint64_t from_sequence, MessageIndex::BytesBySegment& bytes) const {
+  absl::MutexLock lock(&mutex_);
+  index_.AddBytes(from_sequence, bytes);
 }
 
 TopicImage Topic::Capture() const {

@@ -41,8 +41,8 @@ class PublishOrder {
 
 // One incarnation of a topic: its index of the journal, its latest messages in memory, and those
 // who wait for more or keep messages from being cleaned. Shared by the state, readers and
-// subscriptions. Changed by State::Apply only (Add, Release, Update, MarkDeleted); read by all
-// threads.
+// subscriptions. Changed by State::Apply only (Add, Release, Move, Update, MarkDeleted); read by
+// all threads.
 class Topic {
  public:
   using Wake = absl::AnyInvocable<void()>;
@@ -74,6 +74,8 @@ class Topic {
   void Update(TopicSettings settings);
   void MarkDeleted() { deleted_.store(true, std::memory_order_release); }
   void Release(uint64_t before_segment);
+  // Messages lie in a record of their own now; see MessageIndex::Move.
+  void Move(const log::Place& place, uint64_t first_sequence, uint32_t count);
   // Drops the oldest batch from memory, or all.
   void EvictOldest();
   void EvictAll();
@@ -99,6 +101,9 @@ class Topic {
   uint64_t FirstSince(host::WallTime time) const;
   // Where a sequence's record lies and when it was published (rounded up to the second).
   std::optional<MessageIndex::Found> Find(uint64_t sequence) const;
+  // As MessageIndex has them.
+  std::vector<MessageIndex::Found> BlocksIn(uint64_t segment, uint64_t from_sequence) const;
+  void AddBytes(uint64_t from_sequence, MessageIndex::BytesBySegment& bytes) const;
 
   TopicImage Capture() const;
 

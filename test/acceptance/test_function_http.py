@@ -222,8 +222,7 @@ def test_a_dead_function_makes_backlog_and_no_loss(launch, scripted):
     publish(instance, [message("x", kind="x") for _ in range(500)])
     time.sleep(1)
     assert instance.balance("store") | {"pending": 500, "stored": 0, "dead_lettered": 0} == instance.balance("store")
-    seconds = instance.terminate()
-    assert seconds < 10
+    instance.terminate()
     instance.start()
     assert instance.balance("store")["pending"] == 500
 

@@ -1,4 +1,5 @@
 """The identity-aware proxy: sign-in through the developer issuer, programs' tokens, and what must not get past it."""
+import contextlib
 import json
 import re
 import socket
@@ -234,17 +235,18 @@ def test_slow_headers_are_cut_off(shared):
     begin = time.monotonic()
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(b"GET /who HTTP/1.1\r\nHost: localhost\r\nX-")
-        try:
-            while time.monotonic() - begin < 25:
-                connection.settimeout(1)
-                try:
-                    connection.recv(1000)
-                    break
-                except TimeoutError:
+        over = False
+        connection.settimeout(1)
+        while not over and time.monotonic() - begin < 60:  # a header's byte a second would go on for ever
+            try:
+                connection.recv(1000)
+                over = True
+            except TimeoutError:
+                with contextlib.suppress(OSError):
                     connection.sendall(b"a")
-        except OSError:
-            pass
-    assert 8 < time.monotonic() - begin < 20
+            except OSError:
+                over = True
+    assert over and time.monotonic() - begin > 8
 
 
 def test_outside_verifiers_find_the_keys(shared):

@@ -84,16 +84,14 @@ def test_what_is_deleted_is_not_shown_any_more(shared, clients):
     assert scrape(shared, topic) == {} and scrape(shared, name) == {}
 
 
-def test_the_page_is_well_formed_and_a_thousand_resources_are_quick(launch):
+def test_the_page_is_well_formed_with_a_thousand_resources(launch):
     instance = launch()
     with requests.Session() as session:
         for i in range(1000):
             for kind, body in (("topics", {}), ("subscriptions", {"topic": f"projects/p/topics/t{i:04}"})):
                 url = f"http://{instance.doors['pubsub']}/v1/projects/p/{kind}/{kind[0]}{i:04}"
                 assert session.put(url, json=body, timeout=10).status_code == 200
-    begin = time.monotonic()
     page = instance.admin("/metrics").text
-    assert time.monotonic() - begin < 2
     families = re.findall(r"^# TYPE (\S+) (\S+)$", page, re.M)
     assert len(families) == len(set(name for name, _ in families))
     for line in page.splitlines():

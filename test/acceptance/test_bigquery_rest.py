@@ -189,7 +189,7 @@ def test_routines_that_are_refused(rest, dataset):
     name = routine("x` () AS (1); --", "1")
     assert rest.reason(rest("POST", path, name), 400) == "invalid"
     argument = routine("x", "1", arguments=[{"name": "a` INT64) AS (1); --", "dataType": {"typeKind": "INT64"}}])
-    assert rest.reason(rest("POST", path, argument), 400) == "invalidQuery"
+    assert rest.reason(rest("POST", path, argument), 400) == "invalid"
     assert rest.reason(rest("POST", path, routine("x", "nothing")), 400) == "invalidQuery"
     assert rest.reason(rest("POST", path, routine("x", "")), 400) == "invalid"
     for key, value in (("importedLibraries", ["gs://b/l.js"]), ("description", "d"), ("language", "PYTHON"),

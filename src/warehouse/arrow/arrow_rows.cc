@@ -117,9 +117,9 @@ absl::StatusOr<FieldPlan> PlanOf(const ArrowSchema& field, const Type& type,
                      view.type == NANOARROW_TYPE_TIME64;
   const bool nanos = timed && view.time_unit == NANOARROW_TIME_UNIT_NANO;
   if (nanos || field.dictionary != nullptr || !Converts(view, type.kind)) {
-    return absl::InvalidArgumentError(Concat(
-        "Field ", path, " of Arrow type ", ArrowTypeString(view.type),
-        nanos ? " in nanoseconds" : "", " does not become ", type.ToString()));
+    return absl::InvalidArgumentError(
+        Concat("Field ", path, " of Arrow type ", ArrowTypeString(view.type),
+               nanos ? " in nanoseconds" : "", " does not become ", type.ToString()));
   }
   FieldPlan plan;
   plan.name = path;

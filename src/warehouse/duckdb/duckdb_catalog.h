@@ -1,11 +1,14 @@
 #pragma once
 
 #include "warehouse/catalog.h"
-#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/live_catalog.h"
 #include "warehouse/routine_catalog.h"
 
 namespace afluente::warehouse::duckdb {
+
+class Committer;
+class Session;
+class WriteTransaction;
 
 // Datasets and tables of the embedded engine. Owned by the database; thread-safe.
 class DuckdbCatalog final : public Catalog, public RoutineCatalog {

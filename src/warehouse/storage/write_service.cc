@@ -54,7 +54,8 @@ void Fill(const StreamState& state, v1::WriteStream* answer) {
   if (state.committed_us > 0) SetTime(state.committed_us, answer->mutable_commit_time());
 }
 
-// The first byte of staged Arrow rows, with which no ProtoData begins (docs/formats/write-streams.md).
+// The first byte of staged Arrow rows, with which no ProtoData begins
+// (docs/formats/write-streams.md).
 constexpr char kStagedArrow = 'A';
 
 // What a row's failure is called when it is one row's.
@@ -158,13 +159,13 @@ class AppendCall {
   static absl::Status Failed(size_t row, const absl::Status& why,
                              std::optional<RowFailure>& failure) {
     failure = RowFailure{static_cast<int64_t>(row), why};
-    return absl::InvalidArgumentError(Concat("Errors found while processing rows. Row ", row, ": ",
-                                             std::string(why.message())));
+    return absl::InvalidArgumentError(
+        Concat("Errors found while processing rows. Row ", row, ": ", std::string(why.message())));
   }
 
   absl::Status Learn(bool arrow, const TableSchema& table) {
-    const bool told = arrow ? !arrow_schema_.serialized_schema().empty()
-                            : schema_.has_proto_descriptor();
+    const bool told =
+        arrow ? !arrow_schema_.serialized_schema().empty() : schema_.has_proto_descriptor();
     if (!told) {
       return absl::InvalidArgumentError("the first request of a call tells its writer_schema");
     }

@@ -1,5 +1,6 @@
 #include "warehouse/wire/routine_resource.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -75,7 +76,8 @@ absl::StatusOr<std::string> TypeText(const json& type, int depth) {
       AFLUENTE_ASSIGN_OR_RETURN(const std::string inner,
                                 TypeText(ObjectOf(member, "type"), depth + 1));
       const std::string name = TextOf(member, "name");
-      fields += Concat(fields.empty() ? "" : ", ", name.empty() ? "" : QuotedName(name), " ", inner);
+      fields +=
+          Concat(fields.empty() ? "" : ", ", name.empty() ? "" : QuotedName(name), " ", inner);
     }
     return Concat("STRUCT<", fields, ">");
   }
@@ -85,7 +87,12 @@ absl::StatusOr<std::string> TypeText(const json& type, int depth) {
 
 absl::StatusOr<std::string> ArgumentText(const json& argument, bool of_procedure) {
   const std::string name = TextOf(argument, "name");
-  if (name.empty()) return absl::InvalidArgumentError("an argument of a routine needs a name");
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return schema::IsAlpha(c) || schema::IsDigit(c) || c == '_';
+  });
+  if (name.empty() || !plain) {
+    return absl::InvalidArgumentError("Invalid value for name of an argument: it is a word");
+  }
   const std::string kind = TextOf(argument, "argumentKind", "FIXED_TYPE");
   if (kind != "FIXED_TYPE" && kind != "ANY_TYPE") {
     return absl::UnimplementedError(Concat("argumentKind ", kind, " is not supported"));
@@ -104,8 +111,8 @@ absl::StatusOr<std::string> ArgumentText(const json& argument, bool of_procedure
 }
 
 absl::Status RefuseUnsupported(const json& resource) {
-  for (const char* key : {"description", "importedLibraries", "remoteFunctionOptions", "sparkOptions",
-                          "dataGovernanceType", "returnTableType", "securityMode",
+  for (const char* key : {"description", "importedLibraries", "remoteFunctionOptions",
+                          "sparkOptions", "dataGovernanceType", "returnTableType", "securityMode",
                           "pythonOptions", "externalRuntimeOptions"}) {
     const json* given = Member(resource, key);
     if (given != nullptr && !given->empty() && *given != "") {
@@ -124,7 +131,9 @@ absl::StatusOr<std::string> BodyText(const json& resource, const std::string& ro
   }
   if (routine_type == "PROCEDURE") {
     const std::string start = schema::Lowercase(schema::StripSpace(body).substr(0, 5));
-    return start == "begin" ? Concat(" ", body) : Concat(" BEGIN\n", body, "\nEND");
+    if (start == "begin") return Concat(" ", body);
+    const char* end = schema::StripSpace(body).ends_with(';') ? "\nEND" : "\n;\nEND";
+    return Concat(" BEGIN\n", body, end);
   }
   const std::string language = TextOf(resource, "language", "SQL");
   if (language == "JAVASCRIPT") return Concat(" LANGUAGE js AS ", QuotedText(body));
@@ -173,9 +182,9 @@ absl::StatusOr<std::string> CreateStatementOf(const json& resource, const TableN
     return absl::UnimplementedError(
         Concat("routineType ", type.empty() ? "(none)" : type, " is not supported"));
   }
-  std::string text = Concat(replace ? "CREATE OR REPLACE " : "CREATE ", created,
-                            QuotedName(name.project), ".", QuotedName(name.dataset), ".",
-                            QuotedName(name.table), "(");
+  std::string text =
+      Concat(replace ? "CREATE OR REPLACE " : "CREATE ", created, QuotedName(name.project), ".",
+             QuotedName(name.dataset), ".", QuotedName(name.table), "(");
   std::string separator;
   for (const json& argument : jobs::ObjectOrArray(resource, "arguments")) {
     AFLUENTE_ASSIGN_OR_RETURN(const std::string one, ArgumentText(argument, type == "PROCEDURE"));

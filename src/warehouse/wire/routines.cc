@@ -51,10 +51,10 @@ absl::Status RunAlone(Context& context, const std::string& text, const std::stri
 }
 
 absl::Status CheckName(const std::string& name) {
-  const bool fits = !name.empty() && name.size() <= kNameMax &&
-                    std::all_of(name.begin(), name.end(), [](char c) {
-                      return schema::IsAlpha(c) || schema::IsDigit(c) || c == '_';
-                    });
+  const bool fits =
+      !name.empty() && name.size() <= kNameMax && std::all_of(name.begin(), name.end(), [](char c) {
+        return schema::IsAlpha(c) || schema::IsDigit(c) || c == '_';
+      });
   if (fits) return absl::OkStatus();
   return absl::InvalidArgumentError(
       Concat("Invalid routine ID \"", name.substr(0, kNameMax),

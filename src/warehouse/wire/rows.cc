@@ -78,7 +78,8 @@ std::string RangeText(const ColumnVector& column, size_t row, TimestampForm time
   return text + ")";
 }
 
-void AppendValue(const ColumnVector& column, size_t row, TimestampForm timestamps, std::string& out) {
+void AppendValue(const ColumnVector& column, size_t row, TimestampForm timestamps,
+                 std::string& out) {
   const TypeKind kind = column.type.kind;
   if (kind == TypeKind::kArray) {
     // BigQuery has no NULL array: it is an empty one.

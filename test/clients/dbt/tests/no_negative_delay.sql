@@ -1,1 +1,0 @@
-SELECT * FROM {{ ref('late_flights') }} WHERE delay <= 0

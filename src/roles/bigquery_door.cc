@@ -13,6 +13,7 @@
 #include "spec/spec.h"
 #include "telemetry/log.h"
 #include "warehouse/duckdb/duckdb_database.h"
+#include "warehouse/routine_catalog.h"
 #include "warehouse/wire/bigquery_door.h"
 
 namespace afluente::roles {
@@ -104,9 +105,10 @@ absl::StatusOr<std::unique_ptr<warehouse::wire::BigqueryDoor>> OpenBigqueryDoor(
       return Check(doorkeeper->policy(), email, access, dataset);
     };
   }
+  warehouse::Catalog& catalog = machine.database.catalog();
   return warehouse::wire::BigqueryDoor::Open(
-      {machine.database.warehouse(), machine.database.table_writer(), machine.database.catalog(),
-       machine.io_threads, machine.clock, machine.files},
+      {machine.database.warehouse(), machine.database.table_writer(), catalog, machine.io_threads,
+       machine.clock, machine.files, dynamic_cast<const warehouse::RoutineCatalog*>(&catalog)},
       std::move(options));
 }
 

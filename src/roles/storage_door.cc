@@ -1,22 +1,15 @@
 #include "roles/storage_door.h"
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "host/check.h"
 #include "http/gate.h"
 #include "spec/spec.h"
 
 namespace afluente::roles {
 namespace {
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
-  return std::string(std::istreambuf_iterator<char>(stream), {});
-}
 
 // Readers need viewer, writers publisher, and both the dataset's policy.
 warehouse::storage::AdmitCaller AdmitBy(http::Gate& gate) {
@@ -36,12 +29,8 @@ absl::StatusOr<StorageOpened> OpenStorageDoor(const spec::Spec& spec,
   StorageOpened opened;
   AFLUENTE_ASSIGN_OR_RETURN(opened.door,
                             warehouse::storage::StorageDoor::Create(parts, std::move(admit)));
-  std::string certificate;
-  std::string key;
-  if (spec.tls) {
-    AFLUENTE_ASSIGN_OR_RETURN(certificate, ReadFile(spec.tls->certificate_file));
-    AFLUENTE_ASSIGN_OR_RETURN(key, ReadFile(spec.tls->key_file));
-  }
+  const std::string certificate = spec.tls ? spec.tls->certificate_file : "";
+  const std::string key = spec.tls ? spec.tls->key_file : "";
   AFLUENTE_ASSIGN_OR_RETURN(opened.port, opened.door->Listen(address, certificate, key));
   return opened;
 }

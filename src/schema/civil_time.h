@@ -4,6 +4,8 @@
 #include <optional>
 #include <string_view>
 
+#include "schema/type.h"
+
 namespace afluente::schema {
 
 // Text to dates and times, in the forms that GoogleSQL casts ("Conversion rules" in its
@@ -22,5 +24,13 @@ std::optional<int64_t> ParseTimestamp(std::string_view text);
 // The range of TIMESTAMP and DATETIME in microseconds: 0001-01-01 to 9999-12-31.
 inline constexpr int64_t kMicrosMin = -62'135'596'800'000'000;
 inline constexpr int64_t kMicrosMax = 253'402'300'799'999'999;
+
+// Whether the number, as a Value holds it, is a DATE, TIME, DATETIME or TIMESTAMP.
+inline bool IsTimeValue(TypeKind kind, int64_t number) {
+  constexpr int64_t kDay = int64_t{86'400} * 1'000'000;
+  if (kind == TypeKind::kTime) return number >= 0 && number < kDay;
+  if (kind != TypeKind::kDate) return number >= kMicrosMin && number <= kMicrosMax;
+  return number >= kMicrosMin / kDay && number <= kMicrosMax / kDay;
+}
 
 }  // namespace afluente::schema

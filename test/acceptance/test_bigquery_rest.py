@@ -146,8 +146,73 @@ def test_lists_that_are_empty_and_the_project(rest, dataset):
     projects = requests.get(f"{rest.root}/bigquery/v2/projects", timeout=60).json()["projects"]
     assert [p["id"] for p in projects] == [rest.base.rsplit("/", 1)[1]]
     assert "@" in rest("GET", "/serviceAccount").json()["email"]
-    document = requests.get(f"{rest.root}/discovery/v1/apis/bigquery/v2/rest", timeout=60).json()
-    assert document["resources"]["jobs"]["methods"]["query"]["path"] == "projects/{+projectId}/queries"
+    for path in ("discovery/v1/apis/bigquery/v2/rest", "$discovery/rest?version=v2"):
+        document = requests.get(f"{rest.root}/{path}", timeout=60).json()
+        assert document["resources"]["jobs"]["methods"]["query"]["path"] == "projects/{+projectId}/queries"
+
+
+def routine(name, body, **more):
+    return {"routineReference": {"routineId": name}, "routineType": "SCALAR_FUNCTION", "definitionBody": body, **more}
+
+
+def test_routines(rest, dataset):
+    path = f"/datasets/{dataset}/routines"
+    assert rest("POST", path, routine("one", "1 -- one")).status_code == 200
+    assert rest.query(f"SELECT {dataset}.one() AS n").json()["rows"] == [{"f": [{"v": "1"}]}]
+    table = {"typeKind": "STRUCT", "structType": {"fields": [{"name": "a b", "type": {"typeKind": "STRING"}}]}}
+    rest("POST", path, {**routine("p", "SET b = a + 1", arguments=[
+        {"name": "a", "mode": "IN", "dataType": {"typeKind": "INT64"}},
+        {"name": "b", "mode": "OUT", "dataType": {"typeKind": "INT64"}}]), "routineType": "PROCEDURE"}).raise_for_status()
+    called = rest.query(f"DECLARE x INT64; CALL {dataset}.p(41, x); SELECT x").json()
+    assert called["rows"] == [{"f": [{"v": "42"}]}]
+    rest("POST", path, routine("s", "s.`a b`", arguments=[{"name": "s", "dataType": table}])).raise_for_status()
+    assert rest("GET", path + "/s").json()["arguments"] == [{"name": "s", "dataType": table}]
+    listed = rest("GET", path).json()["routines"]
+    assert [r["routineReference"]["routineId"] for r in listed] == ["one", "p", "s"] and "definitionBody" not in listed[0]
+    first = rest("GET", path + "?maxResults=2").json()
+    assert len(first["routines"]) == 2
+    assert len(rest("GET", f"{path}?pageToken={first['nextPageToken']}").json()["routines"]) == 1
+    only = rest("GET", path + "?filter=routineType:PROCEDURE").json()["routines"]
+    assert [r["routineType"] for r in only] == ["PROCEDURE"]
+    stale = rest("GET", path + "/one").json()["etag"]
+    assert rest("PUT", path + "/one", routine("one", "2")).json()["definitionBody"] == "2"
+    refused = rest("PUT", path + "/one", routine("one", "3"), headers={"If-Match": stale})
+    assert rest.reason(refused, 412) == "conditionNotMet"
+    assert rest("DELETE", path + "/one").status_code == 204
+    assert rest.reason(rest("DELETE", path + "/one"), 404) == "notFound"
+
+
+def test_routines_that_are_refused(rest, dataset):
+    path = f"/datasets/{dataset}/routines"
+    escape = routine("x", f"1); DROP SCHEMA {dataset} CASCADE; SELECT (1")
+    assert rest.reason(rest("POST", path, escape), 400) == "invalidQuery"
+    name = routine("x` () AS (1); --", "1")
+    assert rest.reason(rest("POST", path, name), 400) == "invalid"
+    argument = routine("x", "1", arguments=[{"name": "a` INT64) AS (1); --", "dataType": {"typeKind": "INT64"}}])
+    assert rest.reason(rest("POST", path, argument), 400) == "invalid"
+    assert rest.reason(rest("POST", path, routine("x", "nothing")), 400) == "invalidQuery"
+    assert rest.reason(rest("POST", path, routine("x", "")), 400) == "invalid"
+    for key, value in (("importedLibraries", ["gs://b/l.js"]), ("description", "d"), ("language", "PYTHON"),
+                       ("routineType", "AGGREGATE_FUNCTION"), ("strictMode", False)):
+        assert rest.reason(rest("POST", path, {**routine("x", "1"), key: value}), 501) == "notImplemented", key
+    assert rest("GET", path).json()["routines"] == []
+
+
+def test_timestamps_in_three_forms(rest):
+    def answer(**options):
+        return rest.query("SELECT TIMESTAMP '2024-02-29 01:02:03.5+00' AS t", formatOptions=options).json()
+
+    def cell(given):
+        return given["rows"][0]["f"][0]["v"]
+
+    assert cell(answer()) == "1709168523.5"
+    assert cell(answer(useInt64Timestamp=True)) == "1709168523500000"
+    whole = answer(timestampOutputFormat="ISO8601_STRING")
+    assert cell(whole).startswith("2024-02-29T01:02:03.5") and cell(whole).endswith("Z")
+    job = f"/queries/{whole['jobReference']['jobId']}?formatOptions.timestampOutputFormat="
+    assert cell(rest("GET", job + "INT64").json()) == "1709168523500000"
+    assert cell(rest("GET", job + "FLOAT64").json()) == "1709168523.5"
+    assert rest.reason(rest("GET", job + "WORDS"), 400) == "invalid"
 
 
 def test_other_sites_pages_are_refused(rest):

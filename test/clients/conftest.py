@@ -8,8 +8,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from features import CLIENTS  # noqa: E402
-from judge import missing, run_suite  # noqa: E402
+from features import CLIENTS, WAREHOUSE  # noqa: E402
+from judge import missing, offered, run_suite  # noqa: E402
 from servers import Afluente  # noqa: E402
 
 BESIDE_EACH_OTHER = 2
@@ -30,7 +30,8 @@ def found(server, request):
     pool = concurrent.futures.ThreadPoolExecutor(int(os.environ.get("AFLUENTE_SUITES", BESIDE_EACH_OTHER)))
 
     def lines(client):
-        return {line["feature"]: line for line in run_suite(client, server)}
+        features = offered(client) + [f.id for f in WAREHOUSE if client in f.clients]
+        return {line["feature"]: line for line in run_suite(client, server, features)}
 
     running = {c: pool.submit(lines, c) for c in CLIENTS.values() if c in wanted and not missing(c)}
     yield lambda client: running[client].result(timeout=500)

@@ -68,10 +68,27 @@ Platform
  health              | py                | gRPC health
 """
 
+# What Afluente's BigQuery doors must show; other Pub/Sub servers have none.
+WAREHOUSE_TABLE = """
+Warehouse
+ bq-datasets         | no go             | Datasets: make, get, change, list, delete
+ bq-tables           | no go             | Tables and views: make, get, change, list, delete
+ bq-insert           | no go             | insertAll with insert ids; errors of single rows
+ bq-load             | no                | Loads of NDJSON, CSV and Parquet by upload, schema update options
+ bq-types            | no go             | Every type read back
+ bq-parameters       | no go             | Named, positional, ARRAY and STRUCT parameters
+ bq-paging           | no go             | Many rows by pages
+ bq-jobs             | no go             | Jobs: dry run, labels, get, list, cancel, copy
+ bq-errors           | no go             | Errors with Google's reasons
+ bq-routines         | no go             | Routines: insert, get, list, update, delete; CREATE FUNCTION seen
+ bq-storage-write    | go                | Storage Write: default, pending, committed streams
+ bq-storage-read     | go                | Storage Read
+"""
 
-def _read():
+
+def _read(table):
     section, features = "", []
-    for line in TABLE.strip().splitlines():
+    for line in table.strip().splitlines():
         if not line.startswith(" "):
             section = line.strip()
             continue
@@ -80,5 +97,6 @@ def _read():
     return features
 
 
-FEATURES = _read()
+FEATURES = _read(TABLE)
+WAREHOUSE = _read(WAREHOUSE_TABLE)
 BY_ID = {feature.id: feature for feature in FEATURES}

@@ -59,6 +59,7 @@ def run_suite(client, server, features=()):
 
 
 def run_program(client, server, features):
+    features = features or offered(client)
     log_path = server.directory / f"{client}.log"
     with open(log_path, "wb") as log:
         try:
@@ -74,7 +75,7 @@ def run_program(client, server, features):
             line = json.loads(line)
             seen.add(line["feature"])
             yield line
-    for feature in features or offered(client):
+    for feature in features:
         if feature not in seen:
             tail = log_path.read_text(errors="replace")[-300:]
             yield {"feature": feature, "client": client, "result": "wrong",

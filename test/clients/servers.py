@@ -94,6 +94,20 @@ class Afluente(Server):
         self.keys_at = self.instance.doors["admin"]
         return self
 
+    def environment(self):
+        """Beside Pub/Sub's, what the scenarios of the warehouse need; no client reads these by itself."""
+        return {**super().environment(), "JUDGED_BIGQUERY": self.instance.doors["bigquery"],
+                "JUDGED_STORAGE": self.instance.doors["bigquery_storage"], "JUDGED_PARQUET": str(self._parquet())}
+
+    def _parquet(self):
+        """A file of two rows that another library wrote: (1, "a"), (2, NULL)."""
+        path = self.directory / "rows.parquet"
+        if not path.exists():
+            import pyarrow
+            from pyarrow import parquet
+            parquet.write_table(pyarrow.table({"id": [1, 2], "name": ["a", None]}), path)
+        return path
+
     def kill_and_restart(self):
         self.instance.restart()
         self.address = self.instance.doors["pubsub"]

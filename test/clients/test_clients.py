@@ -1,9 +1,9 @@
 """Every feature that a client must show, against Afluente: `[python-topics]` fails alone when it is not `ok`."""
 import pytest
-from features import CLIENTS, FEATURES
+from features import CLIENTS, FEATURES, WAREHOUSE
 from judge import missing
 
-CELLS = [(client, feature.id) for client in CLIENTS.values() for feature in FEATURES if client in feature.clients]
+CELLS = [(client, feature.id) for client in CLIENTS.values() for feature in FEATURES + WAREHOUSE if client in feature.clients]
 
 
 @pytest.mark.parametrize(("client", "feature"), CELLS, ids=[f"{c}-{f}" for c, f in CELLS])

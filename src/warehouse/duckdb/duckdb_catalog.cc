@@ -6,6 +6,7 @@
 #include "schema/text.h"
 #include "warehouse/dead_letter_table.h"
 #include "warehouse/duckdb/alter_table.h"
+#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/key_index.h"
 #include "warehouse/duckdb/row_chunks.h"
 

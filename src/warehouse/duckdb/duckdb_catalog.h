@@ -1,13 +1,17 @@
 #pragma once
 
 #include "warehouse/catalog.h"
-#include "warehouse/duckdb/committer.h"
 #include "warehouse/duckdb/live_catalog.h"
+#include "warehouse/routine_catalog.h"
 
 namespace afluente::warehouse::duckdb {
 
+class Committer;
+class Session;
+class WriteTransaction;
+
 // Datasets and tables of the embedded engine. Owned by the database; thread-safe.
-class DuckdbCatalog final : public Catalog {
+class DuckdbCatalog final : public Catalog, public RoutineCatalog {
  public:
   DuckdbCatalog(Committer& committer, const LiveCatalog& live)
       : committer_(committer), live_(live) {}
@@ -22,6 +26,7 @@ class DuckdbCatalog final : public Catalog {
   absl::Status DropTable(const TableName& name) override;
   std::optional<Dataset> FindDataset(std::string_view project,
                                      std::string_view dataset) const override;
+  std::shared_ptr<const CatalogListing> Listing() const override { return live_.snapshot(); }
   std::vector<TableName> ExpiredTables(int64_t now_ms) const override {
     return live_.snapshot()->ExpiredTables(now_ms);
   }

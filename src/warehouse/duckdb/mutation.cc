@@ -250,9 +250,10 @@ absl::StatusOr<std::optional<int64_t>> RunKind(WriteTransaction& transaction,
     case StatementKind::kDropRoutine:
       AFLUENTE_RETURN_IF_ERROR(RunRoutine(transaction, translation));
       return std::nullopt;
+    case StatementKind::kScript:
+      return absl::InvalidArgumentError("One statement is expected here, not a script");
     case StatementKind::kQuery:
     case StatementKind::kExport:
-    case StatementKind::kScript:
       break;
   }
   return absl::InternalError("a query is no mutation");

@@ -10,8 +10,8 @@ namespace {
 std::string WordAt(const std::vector<Token>& tokens, size_t i) {
   if (i >= tokens.size()) return "";
   const Token& token = tokens[i];
-  if (token.kind == TokenKind::kIdentifier) return token.upper;
-  return token.kind == TokenKind::kKeyword ? token.text : "";
+  const bool word = token.kind == TokenKind::kIdentifier || token.kind == TokenKind::kKeyword;
+  return word ? token.upper : "";
 }
 
 // What follows CREATE, DROP or ALTER, its modifiers left out.
@@ -88,7 +88,7 @@ std::string StatementType(std::string_view statement) {
   for (const Token& token : tokens) {
     if (token.kind == TokenKind::kSymbol && token.text == "(") ++depth;
     if (token.kind == TokenKind::kSymbol && token.text == ")") --depth;
-    const bool as = token.kind == TokenKind::kKeyword && token.text == "AS";
+    const bool as = token.kind == TokenKind::kKeyword && token.upper == "AS";
     if (depth == 0 && as) return "CREATE_TABLE_AS_SELECT";
   }
   return "CREATE_TABLE";

@@ -19,9 +19,6 @@ using google::protobuf::FieldDescriptor;
 using schema::Concat;
 using schema::EqualsIgnoreCase;
 
-constexpr std::string_view kChangeType = "_change_type";
-constexpr std::string_view kChangeSequence = "_change_sequence_number";
-
 // A bad schema's first complaint.
 class Complaints final : public google::protobuf::DescriptorPool::ErrorCollector {
  public:
@@ -67,7 +64,8 @@ class DynamicRows final : public ProtoRows {
                                 ReadField(*message, *fields_[i], columns_[i].type));
     }
     if (change_type_ != nullptr) {
-      AFLUENTE_ASSIGN_OR_RETURN(row.change, ChangeOf(*message));
+      AFLUENTE_ASSIGN_OR_RETURN(
+          row.change, ChangeOf(message->GetReflection()->GetString(*message, change_type_)));
     }
     return row;
   }
@@ -86,17 +84,7 @@ class DynamicRows final : public ProtoRows {
       fields_[i] = &field;
       return CheckConversion(field, columns_[i].type);
     }
-    absl::Status status = absl::InvalidArgumentError(
-        Concat("The source proto has field ", field.name(), ", which the table has not"));
-    status.SetPayload(kExtraFieldsPayload, absl::Cord("1"));
-    return status;
-  }
-
-  absl::StatusOr<IncomingRow::Change> ChangeOf(const google::protobuf::Message& message) const {
-    const std::string type = message.GetReflection()->GetString(message, change_type_);
-    if (type == "UPSERT") return IncomingRow::Change::kUpsert;
-    if (type == "DELETE") return IncomingRow::Change::kDelete;
-    return absl::InvalidArgumentError("_CHANGE_TYPE is UPSERT or DELETE");
+    return ExtraField("source proto", field.name());
   }
 
   google::protobuf::DescriptorPool pool_;
@@ -109,6 +97,19 @@ class DynamicRows final : public ProtoRows {
 };
 
 }  // namespace
+
+absl::Status ExtraField(std::string_view schema, std::string_view field) {
+  absl::Status status = absl::InvalidArgumentError(
+      Concat("The ", schema, " has field ", field, ", which the table has not"));
+  status.SetPayload(kExtraFieldsPayload, absl::Cord("1"));
+  return status;
+}
+
+absl::StatusOr<IncomingRow::Change> ChangeOf(std::string_view type) {
+  if (type == "UPSERT") return IncomingRow::Change::kUpsert;
+  if (type == "DELETE") return IncomingRow::Change::kDelete;
+  return absl::InvalidArgumentError("_CHANGE_TYPE is UPSERT or DELETE");
+}
 
 absl::StatusOr<std::unique_ptr<ProtoRows>> ProtoRows::Create(
     const google::protobuf::DescriptorProto& descriptor, const TableSchema& table) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -35,5 +36,12 @@ class ProtoRows {
 };
 
 inline constexpr char kExtraFieldsPayload[] = "afluente/extra-fields";
+// A field of the client's schema that the table has not.
+absl::Status ExtraField(std::string_view schema, std::string_view field);
+
+// Columns that are no table's: what a row does, and an order that requests have by themselves.
+inline constexpr char kChangeType[] = "_CHANGE_TYPE";
+inline constexpr char kChangeSequence[] = "_CHANGE_SEQUENCE_NUMBER";
+absl::StatusOr<IncomingRow::Change> ChangeOf(std::string_view type);
 
 }  // namespace afluente::warehouse::storage

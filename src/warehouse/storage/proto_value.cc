@@ -195,8 +195,6 @@ std::optional<int64_t> DatetimeOf(Packed packed) {
 }
 
 absl::StatusOr<Value> TimeValue(const Place& at, const Type& type) {
-  constexpr int64_t kFirstDay = -719'162, kLastDay = 2'932'896;  // of years 1 and 9999
-  constexpr int64_t kDayMicros = int64_t{86'400} * 1'000'000;
   if (ShapeOf(at.field) == Shape::kString) {
     absl::StatusOr<Value> value = schema::ParseValue(type, Text(at));
     return value.ok() ? value : DoesNotFit(at, type);
@@ -205,11 +203,7 @@ absl::StatusOr<Value> TimeValue(const Place& at, const Type& type) {
   std::optional<int64_t> value = number;
   if (type.kind == TypeKind::kTime) value = TimeOf({number});
   if (type.kind == TypeKind::kDatetime) value = DatetimeOf({number});
-  const int64_t unit = type.kind == TypeKind::kDate ? 1 : kDayMicros;
-  if (!value.has_value() || (type.kind != TypeKind::kTime &&
-                             (*value < kFirstDay * unit || *value >= (kLastDay + 1) * unit))) {
-    return DoesNotFit(at, type);
-  }
+  if (!value.has_value() || !schema::IsTimeValue(type.kind, *value)) return DoesNotFit(at, type);
   return Value(*value);
 }
 

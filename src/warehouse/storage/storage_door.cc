@@ -1,6 +1,8 @@
 #include "warehouse/storage/storage_door.h"
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include <utility>
 
@@ -16,6 +18,7 @@ namespace {
 using schema::Concat;
 
 constexpr int kMessageBytesMax = 20 << 20;
+constexpr unsigned int kCertificateSeconds = 1;  // between looks at the files
 
 class GrpcStorageDoor final : public StorageDoor {
  public:
@@ -29,11 +32,11 @@ class GrpcStorageDoor final : public StorageDoor {
 
   absl::Status Open() { return streams_.Open(); }
 
-  absl::StatusOr<uint16_t> Listen(const std::string& address, const std::string& certificate,
-                                  const std::string& key) override {
+  absl::StatusOr<uint16_t> Listen(const std::string& address, const std::string& certificate_file,
+                                  const std::string& key_file) override {
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort(address, Credentials(certificate, key), &port);
+    builder.AddListeningPort(address, Credentials(certificate_file, key_file), &port);
     builder.RegisterService(&write_);
     builder.RegisterService(&read_);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
@@ -56,12 +59,16 @@ class GrpcStorageDoor final : public StorageDoor {
   }
 
  private:
-  static std::shared_ptr<grpc::ServerCredentials> Credentials(const std::string& certificate,
-                                                              const std::string& key) {
-    if (certificate.empty()) return grpc::InsecureServerCredentials();
-    grpc::SslServerCredentialsOptions options;
-    options.pem_key_cert_pairs.push_back({key, certificate});
-    return grpc::SslServerCredentials(options);
+  // gRPC looks at the files itself: a pair that does not fit leaves the old in use.
+  static std::shared_ptr<grpc::ServerCredentials> Credentials(const std::string& certificate_file,
+                                                              const std::string& key_file) {
+    if (certificate_file.empty()) return grpc::InsecureServerCredentials();
+    grpc::experimental::TlsServerCredentialsOptions options(
+        std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+            key_file, certificate_file, kCertificateSeconds));
+    options.watch_identity_key_cert_pairs();
+    options.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+    return grpc::experimental::TlsServerCredentials(options);
   }
 
   const AdmitCaller admit_;

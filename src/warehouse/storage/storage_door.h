@@ -44,11 +44,11 @@ class StorageDoor {
                                                              AdmitCaller admit);
   virtual ~StorageDoor() = default;
 
-  // Listens on HOST:PORT (port 0: the kernel chooses) and returns the port. Once. With a
-  // certificate and its key (PEM) over TLS.
+  // Listens on HOST:PORT (port 0: the kernel chooses) and returns the port. Once. With the files of
+  // a certificate and its key (PEM) over TLS: changed ones are taken by connections a second later.
   virtual absl::StatusOr<uint16_t> Listen(const std::string& address,
-                                          const std::string& certificate,
-                                          const std::string& key) = 0;
+                                          const std::string& certificate_file,
+                                          const std::string& key_file) = 0;
   // Ends open calls with UNAVAILABLE when `grace` is over.
   virtual void Stop(std::chrono::milliseconds grace) = 0;
 };

@@ -5,7 +5,9 @@
 
 #include "host/check.h"
 #include "schema/text.h"
+#include "warehouse/storage/arrow_incoming.h"
 #include "warehouse/storage/grpc_status.h"
+#include "warehouse/storage/table_schema_proto.h"
 
 namespace afluente::warehouse::storage {
 namespace {
@@ -52,6 +54,10 @@ void Fill(const StreamState& state, v1::WriteStream* answer) {
   if (state.committed_us > 0) SetTime(state.committed_us, answer->mutable_commit_time());
 }
 
+// The first byte of staged Arrow rows, with which no ProtoData begins
+// (docs/formats/write-streams.md).
+constexpr char kStagedArrow = 'A';
+
 // What a row's failure is called when it is one row's.
 struct RowFailure {
   int64_t index = 0;
@@ -93,32 +99,29 @@ class AppendCall {
   absl::StatusOr<std::optional<int64_t>> Append(const v1::AppendRowsRequest& request,
                                                 const StreamName& name,
                                                 std::optional<RowFailure>& failure) {
-    if (request.has_arrow_rows()) {
-      return absl::UnimplementedError("arrow_rows are not supported; proto_rows are");
-    }
     const std::optional<TableSchema> table = catalog_.FindTable(name.table);
     if (!table.has_value()) {
       return StorageError(absl::StatusCode::kNotFound, StorageErrorCode::kTableNotFound,
                           Concat("Requested entity was not found: table ", name.table.ToString()));
     }
+    const bool arrow = request.has_arrow_rows();
+    if (arrow && request.arrow_rows().has_writer_schema()) {
+      arrow_schema_ = request.arrow_rows().writer_schema();
+      arrow_reader_ = nullptr;
+    }
     if (request.proto_rows().has_writer_schema()) {
       schema_ = request.proto_rows().writer_schema();
       reader_ = nullptr;
     }
-    if (reader_ == nullptr || read_for_ != table->columns) {
-      AFLUENTE_RETURN_IF_ERROR(Learn(*table));
+    const bool ready = arrow ? arrow_reader_ != nullptr : reader_ != nullptr;
+    if (!ready || read_for_ != table->columns) {
+      AFLUENTE_RETURN_IF_ERROR(Learn(arrow, *table));
     }
     RowsToAppend rows;
-    const auto& serialized = request.proto_rows().rows().serialized_rows();
-    for (int i = 0; i < serialized.size(); ++i) {
-      auto row = reader_->Decode(serialized[i]);
-      if (row.ok()) row = CheckRequired(*std::move(row), *table);
-      if (!row.ok()) {
-        failure = RowFailure{i, row.status()};
-        return absl::InvalidArgumentError(Concat("Errors found while processing rows. Row ", i,
-                                                 ": ", std::string(row.status().message())));
-      }
-      rows.rows.push_back(*std::move(row));
+    if (arrow) {
+      AFLUENTE_ASSIGN_OR_RETURN(rows.rows, ReadArrow(request, *table, failure));
+    } else {
+      AFLUENTE_ASSIGN_OR_RETURN(rows.rows, ReadProto(request, *table, failure));
     }
     if (rows.rows.empty()) return absl::InvalidArgumentError("the request has no rows");
     rows.staged = Staged(request);
@@ -127,33 +130,84 @@ class AppendCall {
     return streams_.Append(name, std::move(rows), offset);
   }
 
-  absl::Status Learn(const TableSchema& table) {
-    if (!schema_.has_proto_descriptor()) {
-      return absl::InvalidArgumentError("the first request of a call tells its writer_schema");
+  absl::StatusOr<std::vector<IncomingRow>> ReadProto(const v1::AppendRowsRequest& request,
+                                                     const TableSchema& table,
+                                                     std::optional<RowFailure>& failure) const {
+    std::vector<IncomingRow> rows;
+    for (const std::string& bytes : request.proto_rows().rows().serialized_rows()) {
+      auto row = reader_->Decode(bytes);
+      const absl::Status fits = row.ok() ? CheckRequired(*row, table) : row.status();
+      if (!fits.ok()) return Failed(rows.size(), fits, failure);
+      rows.push_back(*std::move(row));
     }
-    auto reader = ProtoRows::Create(schema_.proto_descriptor(), table);
-    if (!reader.ok()) {
-      if (!reader.status().GetPayload(kExtraFieldsPayload).has_value()) return reader.status();
-      return StorageError(absl::StatusCode::kInvalidArgument, StorageErrorCode::kExtraFields,
-                          std::string(reader.status().message()));
-    }
-    reader_ = *std::move(reader);
-    read_for_ = table.columns;
-    return absl::OkStatus();
+    return rows;
   }
 
-  static absl::StatusOr<IncomingRow> CheckRequired(IncomingRow row, const TableSchema& table) {
+  absl::StatusOr<std::vector<IncomingRow>> ReadArrow(const v1::AppendRowsRequest& request,
+                                                     const TableSchema& table,
+                                                     std::optional<RowFailure>& failure) const {
+    AFLUENTE_ASSIGN_OR_RETURN(
+        std::vector<IncomingRow> rows,
+        arrow_reader_->Decode(request.arrow_rows().rows().serialized_record_batch()));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const absl::Status fits = CheckRequired(rows[i], table);
+      if (!fits.ok()) return Failed(i, fits, failure);
+    }
+    return rows;
+  }
+
+  static absl::Status Failed(size_t row, const absl::Status& why,
+                             std::optional<RowFailure>& failure) {
+    failure = RowFailure{static_cast<int64_t>(row), why};
+    return absl::InvalidArgumentError(
+        Concat("Errors found while processing rows. Row ", row, ": ", std::string(why.message())));
+  }
+
+  absl::Status Learn(bool arrow, const TableSchema& table) {
+    const bool told =
+        arrow ? !arrow_schema_.serialized_schema().empty() : schema_.has_proto_descriptor();
+    if (!told) {
+      return absl::InvalidArgumentError("the first request of a call tells its writer_schema");
+    }
+    // Both: they are read for the same columns.
+    reader_ = nullptr;
+    arrow_reader_ = nullptr;
+    absl::Status learnt;
+    if (arrow) {
+      auto reader = ArrowIncoming::Create(arrow_schema_.serialized_schema(), table);
+      learnt = reader.status();
+      if (reader.ok()) arrow_reader_ = *std::move(reader);
+    } else {
+      auto reader = ProtoRows::Create(schema_.proto_descriptor(), table);
+      learnt = reader.status();
+      if (reader.ok()) reader_ = *std::move(reader);
+    }
+    if (learnt.GetPayload(kExtraFieldsPayload).has_value()) {
+      return StorageError(absl::StatusCode::kInvalidArgument, StorageErrorCode::kExtraFields,
+                          std::string(learnt.message()));
+    }
+    read_for_ = table.columns;
+    return learnt;
+  }
+
+  static absl::Status CheckRequired(const IncomingRow& row, const TableSchema& table) {
     for (size_t i = 0; i < table.columns.size(); ++i) {
       if (table.columns[i].mode == schema::Mode::kRequired && row.values[i].is_null()) {
         return absl::InvalidArgumentError(
             Concat("Field ", table.columns[i].name, ": required, but the row has no value"));
       }
     }
-    return row;
+    return absl::OkStatus();
   }
 
   // With its schema, so that it stands alone.
   std::string Staged(const v1::AppendRowsRequest& request) const {
+    if (request.has_arrow_rows()) {
+      v1::AppendRowsRequest::ArrowData staged;
+      *staged.mutable_writer_schema() = arrow_schema_;
+      *staged.mutable_rows() = request.arrow_rows().rows();
+      return kStagedArrow + staged.SerializeAsString();
+    }
     v1::AppendRowsRequest::ProtoData staged;
     *staged.mutable_writer_schema() = schema_;
     *staged.mutable_rows() = request.proto_rows().rows();
@@ -163,7 +217,9 @@ class AppendCall {
   WriteStreams& streams_;
   const CatalogView& catalog_;
   v1::ProtoSchema schema_;
+  v1::ArrowSchema arrow_schema_;
   std::unique_ptr<ProtoRows> reader_;
+  std::unique_ptr<ArrowIncoming> arrow_reader_;
   std::vector<schema::Column> read_for_;
 };
 
@@ -178,10 +234,16 @@ std::string AuthorizationOf(const grpc::ServerContext& context) {
 
 absl::StatusOr<std::vector<IncomingRow>> RestageRows(const std::string& staged,
                                                      const TableSchema& table) {
-  v1::AppendRowsRequest::ProtoData data;
-  if (!data.ParseFromString(staged)) {
-    return absl::DataLossError("rows of a write stream are damaged");
+  const absl::Status damaged = absl::DataLossError("rows of a write stream are damaged");
+  if (!staged.empty() && staged[0] == kStagedArrow) {
+    v1::AppendRowsRequest::ArrowData arrow;
+    if (!arrow.ParseFromString(staged.substr(1))) return damaged;
+    AFLUENTE_ASSIGN_OR_RETURN(
+        const auto reader, ArrowIncoming::Create(arrow.writer_schema().serialized_schema(), table));
+    return reader->Decode(arrow.rows().serialized_record_batch());
   }
+  v1::AppendRowsRequest::ProtoData data;
+  if (!data.ParseFromString(staged)) return damaged;
   AFLUENTE_ASSIGN_OR_RETURN(const auto reader,
                             ProtoRows::Create(data.writer_schema().proto_descriptor(), table));
   std::vector<IncomingRow> rows;
@@ -199,6 +261,11 @@ absl::StatusOr<StreamName> WriteService::Admit(const grpc::ServerContext& contex
   return parsed;
 }
 
+void WriteService::AddSchema(const TableName& name, v1::WriteStream* answer) const {
+  const std::optional<TableSchema> table = catalog_.FindTable(name);
+  if (table) FillTableSchema(table->columns, answer->mutable_table_schema());
+}
+
 grpc::Status WriteService::CreateWriteStream(grpc::ServerContext* context,
                                              const v1::CreateWriteStreamRequest* request,
                                              v1::WriteStream* answer) {
@@ -209,6 +276,7 @@ grpc::Status WriteService::CreateWriteStream(grpc::ServerContext* context,
   const auto state = streams_.Create(name->table, *type);
   if (!state.ok()) return ToGrpcStatus(state.status(), request->parent());
   Fill(*state, answer);
+  AddSchema(name->table, answer);
   return grpc::Status::OK;
 }
 
@@ -248,6 +316,7 @@ grpc::Status WriteService::GetWriteStream(grpc::ServerContext* context,
   const auto state = streams_.Get(*name);
   if (!state.ok()) return ToGrpcStatus(state.status(), request->name());
   Fill(*state, answer);
+  if (request->view() == v1::FULL) AddSchema(name->table, answer);
   return grpc::Status::OK;
 }
 

@@ -47,6 +47,9 @@ class WriteService final : public google::cloud::bigquery::storage::v1::BigQuery
   absl::StatusOr<StreamName> Admit(const grpc::ServerContext& context,
                                    const std::string& name) const;
 
+  void AddSchema(const TableName& name,
+                 google::cloud::bigquery::storage::v1::WriteStream* answer) const;
+
   WriteStreams& streams_;
   const CatalogView& catalog_;
   const AdmitCaller& admit_;

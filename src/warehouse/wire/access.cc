@@ -14,6 +14,14 @@ absl::Status CheckUse(const Context& context, const Call& call, Use use,
   return context.may_use == nullptr ? absl::OkStatus() : context.may_use(call.caller, use, dataset);
 }
 
+absl::Status CheckDataset(const Context& context, const Call& call, Use use) {
+  const std::string& dataset = call.Path("datasetId");
+  AFLUENTE_RETURN_IF_ERROR(CheckUse(context, call, use, dataset));
+  if (context.catalog.HasDataset(call.Path("projectId"), dataset)) return absl::OkStatus();
+  return absl::NotFoundError(
+      schema::Concat("Not found: Dataset ", call.Path("projectId"), ":", dataset));
+}
+
 absl::Status CheckJob(const Context& context, const Call& call, const jobs::Job& job) {
   if (context.may_use == nullptr || job.user_email == call.caller.email) return absl::OkStatus();
   return CheckUse(context, call, Use::kAdminister, "");

@@ -1,9 +1,12 @@
 #include "warehouse/wire/bigquery_door.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "host/check.h"
 #include "host/worker_pool.h"
+#include "http/content_decoder.h"
 #include "http/loopback_guard.h"
 #include "http/router.h"
 #include "schema/text.h"
@@ -22,7 +25,9 @@ constexpr int kThreads = 16;
 constexpr size_t kWaitingMax = 2'000;
 constexpr uint64_t kBodyBytesMax = 128 << 20;
 constexpr uint64_t kBodiesBytesMax = 384 << 20;
-constexpr char kDiscoveryPath[] = "/discovery/v1/apis/bigquery/v2/rest";
+// The one of all Google APIs, and the API's own, which the bq command asks for.
+constexpr const char* kDiscoveryPaths[] = {"/discovery/v1/apis/bigquery/v2/rest",
+                                           "/$discovery/rest"};
 
 http::Response RefusalOf(int status, std::string_view detail) {
   const std::string_view reason = status == 404   ? "notFound"
@@ -51,6 +56,33 @@ http::Responder InGooglesForm(http::Responder responder) {
   };
 }
 
+// A body that came packed, as Java's client sends every one; bounded as a plain one is.
+absl::Status Unpack(http::Request& request) {
+  const std::string* named = request.headers.Find("Content-Encoding");
+  if (named == nullptr || request.body.empty()) return absl::OkStatus();
+  const std::optional<http::ContentCoding> coding = http::FindCoding(*named);
+  if (!coding) {
+    return absl::UnimplementedError("Content-Encoding " + named->substr(0, 40) +
+                                    " of a request is not supported");
+  }
+  const auto decoder = http::ContentDecoder::Create(*coding);
+  std::string_view packed = request.body;
+  std::string plain;
+  size_t before = 0;
+  do {
+    before = plain.size();
+    if (plain.size() >= kBodyBytesMax) {
+      return WithReason(absl::ResourceExhaustedError("the request's body is too large"),
+                        "uploadTooLarge");
+    }
+    const size_t left = std::min<size_t>(kBodyBytesMax - plain.size(), size_t{1} << 20);
+    AFLUENTE_RETURN_IF_ERROR(decoder->Decode(packed, plain, left));
+  } while (!packed.empty() || plain.size() > before);
+  if (!decoder->whole()) return absl::InvalidArgumentError("the request's body is cut short");
+  request.body = std::move(plain);
+  return absl::OkStatus();
+}
+
 bool IsJson(const http::Request& request) {
   const std::string* type = request.headers.Find("Content-Type");
   return type == nullptr || schema::Lowercase(*type).find("json") != std::string::npos;
@@ -68,7 +100,7 @@ struct BigqueryDoor::State {
         uploads(ports.files, ports.writer.staging_directory(), ports.clock),
         expiry(ports.warehouse, ports.catalog, ports.clock) {
     context.reset(new Context{ports.warehouse, ports.writer, ports.catalog, ports.clock, runner,
-                              inserts, uploads, options.project, nullptr});
+                              inserts, uploads, options.project, nullptr, ports.routines});
   }
 
   void Handle(const MethodEntry& entry, http::Request request, http::PathParameters path,
@@ -93,6 +125,9 @@ void BigqueryDoor::State::Work(const MethodEntry& entry, std::shared_ptr<Call> c
     absl::StatusOr<std::string> email = options.gatekeeper.identify(call->request);
     if (!email.ok()) return responder(ErrorResponse(email.status()));
     call->caller.email = *std::move(email);
+  }
+  if (absl::Status unpacked = Unpack(call->request); !unpacked.ok()) {
+    return responder(ErrorResponse(unpacked));
   }
   if (!call->request.body.empty() && IsJson(call->request)) {
     call->body = jobs::ParseJson(call->request.body);
@@ -162,14 +197,17 @@ absl::StatusOr<std::unique_ptr<BigqueryDoor>> BigqueryDoor::Open(const DoorPorts
     AFLUENTE_RETURN_IF_ERROR(add(entry, "/upload/bigquery/v2"));
     AFLUENTE_RETURN_IF_ERROR(add(entry, "/resumable/upload/bigquery/v2"));
   }
-  AFLUENTE_RETURN_IF_ERROR(state->router.Add(
-      "GET", kDiscoveryPath, [](http::Request request, http::PathParameters, http::Responder done) {
-        const std::string* host = request.headers.Find("Host");
-        Answer answer;
-        answer.body = DiscoveryDocument(
-            schema::Concat("http://", host == nullptr ? "localhost" : *host, "/"));
-        done(ToResponse(request, std::move(answer)));
-      }));
+  const std::string scheme = state->options.tls == nullptr ? "http://" : "https://";
+  for (const char* path : kDiscoveryPaths) {
+    AFLUENTE_RETURN_IF_ERROR(state->router.Add(
+        "GET", path, [scheme](http::Request request, http::PathParameters, http::Responder done) {
+          const std::string* host = request.headers.Find("Host");
+          Answer answer;
+          answer.body =
+              DiscoveryDocument(schema::Concat(scheme, host == nullptr ? "localhost" : *host, "/"));
+          done(ToResponse(request, std::move(answer)));
+        }));
+  }
   http::Handler handler = [state](http::Request request, http::Responder responder) {
     state->router.Handle(std::move(request), InGooglesForm(std::move(responder)));
   };

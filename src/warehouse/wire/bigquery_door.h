@@ -18,6 +18,7 @@ class WorkerPool;
 
 namespace afluente::warehouse {
 class Catalog;
+class RoutineCatalog;
 class TableWriter;
 class Warehouse;
 }  // namespace afluente::warehouse
@@ -43,6 +44,7 @@ struct DoorPorts {
   http::IoThreads& io_threads;
   const host::Clock& clock;
   host::FileSystem& files;
+  const RoutineCatalog* routines = nullptr;  // of an engine that keeps routines
 };
 
 struct DoorOptions {

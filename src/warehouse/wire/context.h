@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "warehouse/wire/call.h"
+#include "warehouse/wire/rows.h"
 
 namespace afluente::host {
 class Clock;
@@ -14,6 +15,7 @@ class Clock;
 
 namespace afluente::warehouse {
 class Catalog;
+class RoutineCatalog;
 class TableWriter;
 class Warehouse;
 struct TableName;
@@ -47,10 +49,13 @@ struct Context {
   Uploads& uploads;
   std::string project;  // the specification's
   MayUse may_use;
+  const RoutineCatalog* routines;  // nullptr: the engine keeps none
 };
 
 absl::Status CheckUse(const Context& context, const Call& call, Use use,
                       const std::string& dataset);
+// That the caller may use the dataset of the call's path so, and that it exists.
+absl::Status CheckDataset(const Context& context, const Call& call, Use use);
 
 // A job and its rows are its owner's and an administrator's.
 absl::Status CheckJob(const Context& context, const Call& call, const jobs::Job& job);
@@ -100,7 +105,10 @@ void JobsGetQueryResults(Context& context, std::shared_ptr<Call> call, Reply rep
 absl::StatusOr<Answer> ProjectsList(Context& context, Call& call);
 absl::StatusOr<Answer> ProjectsGetServiceAccount(Context& context, Call& call);
 absl::StatusOr<Answer> RoutinesList(Context& context, Call& call);
-absl::StatusOr<Answer> RoutinesUnsupported(Context& context, Call& call);
+absl::StatusOr<Answer> RoutinesInsert(Context& context, Call& call);
+absl::StatusOr<Answer> RoutinesGet(Context& context, Call& call);
+absl::StatusOr<Answer> RoutinesUpdate(Context& context, Call& call);
+absl::StatusOr<Answer> RoutinesDelete(Context& context, Call& call);
 absl::StatusOr<Answer> ModelsList(Context& context, Call& call);
 absl::StatusOr<Answer> ModelsGet(Context& context, Call& call);
 absl::StatusOr<Answer> UploadStart(Context& context, Call& call);
@@ -115,9 +123,11 @@ absl::StatusOr<jobs::Job> StartJob(Context& context, const Call& call, const jso
 struct Page {
   uint64_t start = 0;
   uint64_t rows_max = 0;
-  bool int64_timestamps = false;
+  TimestampForm timestamps = TimestampForm::kSeconds;
 };
 absl::StatusOr<Page> PageOf(const Call& call);
+// formatOptions: `output_format` goes before `int64`.
+absl::StatusOr<TimestampForm> TimestampFormOf(const std::string& output_format, bool int64);
 absl::Status AddResultRows(const jobs::QueryResult& result, const Page& page, Answer& answer);
 absl::Status AddTableRows(Context& context, const TableName& table,
                           const std::vector<std::string>& columns, const Page& page,

@@ -110,6 +110,11 @@ json JobResource(const Job& job) {
                                                          {"datasetId", jobs::kResultDataset},
                                                          {"tableId", job.result_table}};
   }
+  // Clients look for what a CREATE TABLE AS made where other queries have their rows.
+  const json& query = jobs::ObjectOf(out["statistics"], "query");
+  if (jobs::TextOf(query, "statementType") == "CREATE_TABLE_AS_SELECT") {
+    out["configuration"]["query"]["destinationTable"] = jobs::ObjectOf(query, "ddlTargetTable");
+  }
   out["etag"] = TagOf(out);
   return out;
 }

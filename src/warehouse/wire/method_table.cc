@@ -8,6 +8,7 @@ namespace {
 #define DATASETS "/projects/{projectId}/datasets"
 #define DATASET DATASETS "/{datasetId}"
 #define TABLE DATASET "/tables/{tableId}"
+#define ROUTINE DATASET "/routines/{routineId}"
 #define JOBS "/projects/{projectId}/jobs"
 
 // The resource and the method of "bigquery.tables.get".
@@ -55,6 +56,7 @@ void AddQueryParameters(const std::string& id, json& parameters) {
   if (id.ends_with("tabledata.list") || id.ends_with("getQueryResults")) {
     parameters["startIndex"] = QueryParameter("string");
     parameters["formatOptions.useInt64Timestamp"] = QueryParameter("boolean");
+    parameters["formatOptions.timestampOutputFormat"] = QueryParameter("string");
   }
   if (id.ends_with("tabledata.list")) parameters["selectedFields"] = QueryParameter("string");
   if (id.ends_with("getQueryResults")) parameters["timeoutMs"] = QueryParameter("integer");
@@ -63,6 +65,10 @@ void AddQueryParameters(const std::string& id, json& parameters) {
   if (id.ends_with("datasets.list")) {
     parameters["all"] = QueryParameter("boolean");
     parameters["filter"] = QueryParameter("string");
+  }
+  if (id.ends_with("routines.list")) {
+    parameters["filter"] = QueryParameter("string");
+    parameters["readMask"] = QueryParameter("string");
   }
   if (!id.ends_with("jobs.list")) return;
   parameters["stateFilter"] = QueryParameter("string", true);
@@ -135,12 +141,11 @@ const std::vector<MethodEntry>& AllMethods() {
       {"bigquery.jobs.getQueryResults", "GET", "/projects/{projectId}/queries/{jobId}",
        "Gets a query's rows.", nullptr, JobsGetQueryResults},
       {"bigquery.routines.list", "GET", DATASET "/routines", "Lists routines.", RoutinesList},
-      {"bigquery.routines.insert", "POST", DATASET "/routines", "Is not supported.",
-       RoutinesUnsupported},
-      {"bigquery.routines.get", "GET", DATASET "/routines/{routineId}", "Gets a routine.",
-       RoutinesUnsupported},
-      {"bigquery.routines.delete", "DELETE", DATASET "/routines/{routineId}", "Deletes a routine.",
-       RoutinesUnsupported},
+      {"bigquery.routines.insert", "POST", DATASET "/routines", "Makes a function or procedure.",
+       RoutinesInsert},
+      {"bigquery.routines.get", "GET", ROUTINE, "Gets a routine.", RoutinesGet},
+      {"bigquery.routines.update", "PUT", ROUTINE, "Replaces a routine.", RoutinesUpdate},
+      {"bigquery.routines.delete", "DELETE", ROUTINE, "Deletes a routine.", RoutinesDelete},
       {"bigquery.models.list", "GET", DATASET "/models", "Lists models: there are none.",
        ModelsList},
       {"bigquery.models.get", "GET", DATASET "/models/{modelId}", "Gets a model: there are none.",

@@ -188,8 +188,11 @@ void JobsQuery(Context& context, std::shared_ptr<Call> call, Reply reply) {
   if (const auto rows = jobs::IntOf(body, "maxResults")) {
     want.page.rows_max = static_cast<uint64_t>(std::max<int64_t>(*rows, 0));
   }
-  want.page.int64_timestamps =
-      jobs::BoolOf(jobs::ObjectOf(body, "formatOptions"), "useInt64Timestamp");
+  const json& format = jobs::ObjectOf(body, "formatOptions");
+  auto timestamps = TimestampFormOf(jobs::TextOf(format, "timestampOutputFormat"),
+                                    jobs::BoolOf(format, "useInt64Timestamp"));
+  if (!timestamps.ok()) return reply(timestamps.status());
+  want.page.timestamps = *timestamps;
   absl::StatusOr<Job> job = StartQuery(context, *call);
   if (!job.ok()) return reply(job.status());
   if (jobs::BoolOf(body, "dryRun")) return reply(DryRunAnswer(*job));

@@ -33,7 +33,18 @@ std::string WithMicros(std::string text) {
   return text;
 }
 
-std::string ScalarText(const ColumnVector& column, size_t row, bool int64_timestamps) {
+std::string TimestampText(int64_t micros, TimestampForm form) {
+  switch (form) {
+    case TimestampForm::kMicros:
+      return std::to_string(micros);
+    case TimestampForm::kIso8601:
+      return schema::FormatRfc3339(micros);
+    default:
+      return SecondsText(micros);
+  }
+}
+
+std::string ScalarText(const ColumnVector& column, size_t row, TimestampForm timestamps) {
   switch (column.type.kind) {
     case TypeKind::kBool:
       return column.ints[row] != 0 ? "true" : "false";
@@ -50,24 +61,25 @@ std::string ScalarText(const ColumnVector& column, size_t row, bool int64_timest
     case TypeKind::kTime:
       return WithMicros(schema::FormatTime(column.ints[row]));
     case TypeKind::kTimestamp:
-      return int64_timestamps ? std::to_string(column.ints[row]) : SecondsText(column.ints[row]);
+      return TimestampText(column.ints[row], timestamps);
     default:
       return std::string(column.Bytes(row));
   }
 }
 
 // "[start, end)" of a RANGE, whose ends may be unbounded.
-std::string RangeText(const ColumnVector& column, size_t row, bool int64_timestamps) {
+std::string RangeText(const ColumnVector& column, size_t row, TimestampForm timestamps) {
   std::string text = "[";
   for (size_t i = 0; i < 2; ++i) {
     const ColumnVector& end = column.children[i];
     if (i > 0) text += ", ";
-    text += end.IsNull(row) ? "UNBOUNDED" : ScalarText(end, row, int64_timestamps);
+    text += end.IsNull(row) ? "UNBOUNDED" : ScalarText(end, row, timestamps);
   }
   return text + ")";
 }
 
-void AppendValue(const ColumnVector& column, size_t row, bool int64_timestamps, std::string& out) {
+void AppendValue(const ColumnVector& column, size_t row, TimestampForm timestamps,
+                 std::string& out) {
   const TypeKind kind = column.type.kind;
   if (kind == TypeKind::kArray) {
     // BigQuery has no NULL array: it is an empty one.
@@ -75,7 +87,7 @@ void AppendValue(const ColumnVector& column, size_t row, bool int64_timestamps, 
     if (!column.IsNull(row)) {
       for (uint32_t i = column.offsets[row]; i < column.offsets[row + 1]; ++i) {
         if (i > column.offsets[row]) out += ',';
-        AppendValue(column.children[0], i, int64_timestamps, out);
+        AppendValue(column.children[0], i, timestamps, out);
       }
     }
     out += "]}";
@@ -89,25 +101,25 @@ void AppendValue(const ColumnVector& column, size_t row, bool int64_timestamps, 
     out += "{\"v\":{\"f\":[";
     for (size_t i = 0; i < column.children.size(); ++i) {
       if (i > 0) out += ',';
-      AppendValue(column.children[i], row, int64_timestamps, out);
+      AppendValue(column.children[i], row, timestamps, out);
     }
     out += "]}}";
     return;
   }
   out += "{\"v\":";
   telemetry::AppendJsonString(out, column.children.size() == 2
-                                       ? RangeText(column, row, int64_timestamps)
-                                       : ScalarText(column, row, int64_timestamps));
+                                       ? RangeText(column, row, timestamps)
+                                       : ScalarText(column, row, timestamps));
   out += '}';
 }
 
 }  // namespace
 
-void AppendRow(const ColumnBatch& batch, size_t row, bool int64_timestamps, std::string& out) {
+void AppendRow(const ColumnBatch& batch, size_t row, TimestampForm timestamps, std::string& out) {
   out += "{\"f\":[";
   for (size_t i = 0; i < batch.columns.size(); ++i) {
     if (i > 0) out += ',';
-    AppendValue(batch.columns[i], row, int64_timestamps, out);
+    AppendValue(batch.columns[i], row, timestamps, out);
   }
   out += "]}";
 }

@@ -24,7 +24,7 @@ class PageWriter {
   bool Add(const ColumnBatch& batch, size_t row) {
     if (rows_ >= page_.rows_max || (rows_ > 0 && out_.size() > kPageBytesMax)) return false;
     if (rows_++ > 0) out_ += ',';
-    AppendRow(batch, row, page_.int64_timestamps, out_);
+    AppendRow(batch, row, page_.timestamps, out_);
     return true;
   }
 
@@ -76,9 +76,23 @@ absl::StatusOr<Page> PageOf(const Call& call) {
   if (!token.empty()) {
     AFLUENTE_ASSIGN_OR_RETURN(page.start, FromPageToken(token));
   }
-  page.int64_timestamps = call.QueryFlag("formatOptions.useInt64Timestamp") ||
-                          call.QueryFlag("formatOptions_useInt64Timestamp");
+  const bool int64 = call.QueryFlag("formatOptions.useInt64Timestamp") ||
+                     call.QueryFlag("formatOptions_useInt64Timestamp");
+  AFLUENTE_ASSIGN_OR_RETURN(
+      page.timestamps,
+      TimestampFormOf(call.Query("formatOptions.timestampOutputFormat").value_or(""), int64));
   return page;
+}
+
+absl::StatusOr<TimestampForm> TimestampFormOf(const std::string& output_format, bool int64) {
+  if (output_format.empty() || output_format == "TIMESTAMP_OUTPUT_FORMAT_UNSPECIFIED") {
+    return int64 ? TimestampForm::kMicros : TimestampForm::kSeconds;
+  }
+  if (output_format == "FLOAT64") return TimestampForm::kSeconds;
+  if (output_format == "INT64") return TimestampForm::kMicros;
+  if (output_format == "ISO8601_STRING") return TimestampForm::kIso8601;
+  return absl::InvalidArgumentError(
+      Concat("Invalid value for timestampOutputFormat: ", output_format.substr(0, 40)));
 }
 
 absl::Status AddResultRows(const jobs::QueryResult& result, const Page& page, Answer& answer) {

@@ -1,11 +1,12 @@
 'use strict';
-// Judges the server of PUBSUB_EMULATOR_HOST with Google's Node client and prints a JSON line a feature.
+// Judges the servers of PUBSUB_EMULATOR_HOST and JUDGED_BIGQUERY with Google's Node client and prints a JSON line a feature.
 
 const {Session, UNIMPLEMENTED, add} = require('./session');
 require('./resources');
 require('./delivery');
 require('./guarantees');
 require('./schemas');
+require('./warehouse');
 
 const WORKERS = 8;
 const SECONDS = 90;

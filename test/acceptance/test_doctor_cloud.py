@@ -105,7 +105,7 @@ def test_what_is_missing_is_named(examine):
 
 @pytest.mark.parametrize("edit,complaint", [
     (("{name: name, type: STRING}", "{name: name, type: BYTES}"), "ds.events: column name has another type or mode"),
-    (("{name: name, type: STRING}", "{name: other, type: STRING}"), "ds.events: column other is missing"),
+    (("{name: name, type: STRING}", "{name: name, type: STRING}\n          - {name: other, type: STRING}"), "ds.events: column other is missing"),
     (("topics: {Data: {message_retention_duration: 3600s}}", "topics: {Data: {message_retention_duration: 7200s}}"), "messageRetentionDuration"),
     (("topics: {Data: ", "topics: {Missing: {}, Data: "), "Missing"),
     (("functions: {store: {topic: Data, ", "functions: {store: {topic: Data, filter: 'attributes.kind = \"a\"', "), "store-function: filter"),

@@ -10,8 +10,9 @@ from google_cloud import free_port
 from instance import run_afluente, wait_until
 
 
-def post(role, body, **options):
-    return requests.post(f"http://127.0.0.1:{role.port}/ingest/Data", data=body, timeout=120, **options)
+def post(role, body, headers=None):
+    return requests.post(f"http://127.0.0.1:{role.port}/ingest/Data", data=body, timeout=120,
+                         headers={"Content-Type": "application/x-ndjson", **(headers or {})})
 
 
 def arrived(cloud):
@@ -34,7 +35,7 @@ def test_what_is_posted_is_in_pub_sub(cloud, role):
     packed = gzip.compress(lines([2_500]).encode())
     assert post(ingest, packed, headers={"Content-Encoding": "gzip"}).status_code == 202
     assert sorted(ids(cloud)) == list(range(2_501))
-    assert requests.post(f"http://127.0.0.1:{ingest.port}/ingest/Nowhere", data="{}", timeout=60).status_code == 404
+    assert requests.post(f"http://127.0.0.1:{ingest.port}/ingest/Nowhere", json={}, timeout=60).status_code == 404
     refused = post(ingest, lines([1]), headers={"Idempotency-Key": "k"})
     assert refused.status_code == 501 and "Idempotency-Key" in refused.json()["detail"]
     assert len(ids(cloud)) == 2_501

@@ -65,7 +65,7 @@ run "environment" {
   }
 
   assert {
-    condition     = { for e in google_cloud_run_v2_service.api.template[0].containers[0].env : e.name => e.value } == tomap({ AFLUENTE_WAREHOUSE = "bigquery", AFLUENTE_SECRET_FILE = "/secrets/api/key" })
+    condition     = tomap({ for e in google_cloud_run_v2_service.api.template[0].containers[0].env : e.name => e.value }) == tomap({ AFLUENTE_WAREHOUSE = "bigquery", AFLUENTE_SECRET_FILE = "/secrets/api/key" })
     error_message = "The API is told that its warehouse is BigQuery and where its key is."
   }
   assert {

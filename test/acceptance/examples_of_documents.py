@@ -1,7 +1,7 @@
 """The fenced examples of a page of docs/, in order, and how they are run.
 
     ```sh                      run by bash; the working directory and the environment stay from one block to the next
-    ```sh title="terminal"     goes on in the background until the page ends; the server is waited for
+    ```sh title="terminal"     goes on in the background until the next one of them, or the page's end; the server is waited for
     ```yaml title="FILE"       written to FILE (any language)
     ```python                  run by this Python
     ```text                    what the last sh or python printed; … stands for anything
@@ -85,7 +85,8 @@ class Reader:
         return result.stdout
 
     def start(self, text):
-        log = open(self.home / f"terminal-{len(self.terminals)}.log", "wb")  # noqa: SIM115
+        self.leave()  # a second terminal block is the first one again
+        log = open(self.home / "terminal.log", "ab")  # noqa: SIM115
         process = subprocess.Popen(["bash", "-c", "exec " + text.strip()], cwd=self.directory, env=self.environment,
                                    stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         self.terminals.append((process, log))
@@ -100,7 +101,7 @@ class Reader:
         assert re.fullmatch(pattern, self.said.strip(), re.S), f"printed:\n{self.said}\nthe page has:\n{wanted}"
 
     def leave(self):
-        for process, log in self.terminals:
+        for process, _ in self.terminals:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         for process, log in self.terminals:
@@ -108,3 +109,4 @@ class Reader:
                 process.wait(timeout=30)
             finally:
                 log.close()
+        self.terminals.clear()

@@ -84,8 +84,8 @@ absl::Status Forwards::Start(const spec::Spec& spec, broker::Broker& broker,
                                          spec::kForwardPrefix, topic.name);
     settings.remote_topic = topic.forward->topic;
     settings.rate = topic.forward->rate;
-    settings.refused_topic =
-        absl::StrCat("projects/", spec.project, "/topics/", kCursorPrefix, topic.name, "-refused");
+    settings.refused_topic = absl::StrCat("projects/", spec.project, "/topics/",
+                                          spec::kForwardPrefix, topic.name, "-refused");
     AFLUENTE_RETURN_IF_ERROR(EnsureCursor(settings, subscriptions));
     AFLUENTE_RETURN_IF_ERROR(EnsureRefusedTopic(settings.refused_topic, broker));
     forwarders_.push_back(source::Forwarder::Create(

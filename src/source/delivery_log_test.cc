@@ -30,7 +30,7 @@ class ForgetfulDoor {
     DeliveryLog::Limits limits;
     limits.bytes_between = 100;
     auto log =
-        DeliveryLog::Open({files_, broker_.broker(), broker_.clock()}, kPath, limits, recovered);
+        DeliveryLog::Open({files_, &broker_.broker(), broker_.clock()}, kPath, limits, recovered);
     if (!log.ok()) return log.status();
     log_ = *std::move(log);
     known_ = std::set<std::string>(recovered.notes.begin(), recovered.notes.end());

@@ -79,7 +79,7 @@ def test_the_rate_holds_back(launch):
 def far_log(far):
     """What the far topic retained, with its publish times."""
     return [json.loads(line) for line in
-            far.run("peek", "Incoming", "--limit", 1000, "--json").stdout.splitlines()]
+            far.run("peek", "Incoming", "--limit", 1000).stdout.splitlines()]
 
 
 def test_a_ring_ends_where_it_began(launch):
@@ -116,7 +116,7 @@ def test_what_the_far_side_refuses_for_itself_holds_back_nobody(launch):
     assert {text for text, _ in got} == expected
 
     def refused():
-        lines = near.run("peek", "afluente-forward-Out-refused", "--limit", 100, "--json").stdout.splitlines()
+        lines = near.run("peek", "afluente-forward-Out-refused", "--limit", 100).stdout.splitlines()
         return [json.loads(line) for line in lines]
     wait_until(lambda: len(refused()) >= len(bad), 60, "the bad ones are kept")
     kept = {base64.b64decode(m["data"]).decode(): m["attributes"] for m in refused()}

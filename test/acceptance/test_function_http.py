@@ -54,9 +54,9 @@ def free_port():
 
 
 @contextlib.contextmanager
-def framework(language, target, directory, **more):
+def framework(language, target, directory, port=None, **more):
     """Runs a function on its functions-framework; gives its URL and the file that `keep` writes."""
-    port, kept = free_port(), directory / "kept.ndjson"
+    port, kept = port or free_port(), directory / "kept.ndjson"
     environment = {**os.environ, "PORT": str(port), "FUNCTION_TARGET": target, "KEPT": str(kept), **more}
     if language == "python":
         signature = "cloudevent" if target == "keep" else "http"
@@ -113,12 +113,12 @@ def test_an_unmodified_function_of_cloudevents_stores_for_itself(launch, tmp_pat
 
 def test_an_unmodified_function_stores_through_bigquerys_client(launch, tmp_path):
     """Some answers are lost after the row was stored: the same message comes again, and its row is there once."""
-    door = f"127.0.0.1:{free_port()}"
-    with framework("python", "warehouse", tmp_path, GOOGLE_CLOUD_PROJECT=PROJECT, WAREHOUSE=f"http://{door}",
-                   TABLE=f"{PROJECT}.ds.kept") as (url, _):
-        text = spec(url, "dataset: ds").replace("      lines:\n", "      kept:\n").replace(
-            "          - {name: line, type: INT64}\n", "")
-        instance = launch(text, {}, flags=("--bigquery-listen", door))
+    port = free_port()  # each side is to know the other's address, and the instance chooses its own
+    text = spec(f"http://127.0.0.1:{port}/", "dataset: ds").replace("      lines:\n", "      kept:\n").replace(
+        "          - {name: line, type: INT64}\n", "")
+    instance = launch(text, {})
+    with framework("python", "warehouse", tmp_path, port, GOOGLE_CLOUD_PROJECT=PROJECT,
+                   WAREHOUSE=instance.doors["bigquery"], TABLE=f"{PROJECT}.ds.kept"):
         ids = publish(instance, [event(id=k, name="late" if k % 5 == 0 else "n") for k in range(40)]
                       + [event(id=40, colour="red")])
         assert instance.outcome("store") == (41, 40, 0, 1)

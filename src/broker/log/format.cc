@@ -174,7 +174,8 @@ std::optional<uint64_t> NumberOf(std::string_view name, std::string_view suffix)
 }
 
 absl::Status DataLoss(uint64_t segment, uint64_t offset, std::string_view what) {
-  return absl::DataLossError(absl::StrCat("journal segment ", segment, " is damaged at offset ",
+  return absl::DataLossError(absl::StrCat("journal segment ", absl::Hex(segment, absl::kZeroPad16),
+                                          std::string(kSegmentSuffix), " is damaged at offset ",
                                           offset, ": ", std::string(what)));
 }
 

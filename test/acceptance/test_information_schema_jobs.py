@@ -27,12 +27,12 @@ def test_a_query_is_listed_with_what_it_did(client):
     dataset = new_dataset(client)
     client.query_and_wait(f"CREATE TABLE {dataset}.t (a INT64)")
     config = bigquery.QueryJobConfig(labels={"team": "blue", "k": "v"}, destination=f"{client.project}.{dataset}.copied")
-    job = client.query(f"SELECT a, 'it''s' AS b FROM {dataset}.t", job_config=config,
+    job = client.query(f"SELECT a, 'it\\'s' AS b FROM {dataset}.t", job_config=config,
                        job_id=f"listed-{uuid.uuid4().hex}")
     job.result()
     row = found(client, job.job_id)
     assert (row.project_id, row.job_type, row.statement_type, row.state) == (client.project, "QUERY", "SELECT", "DONE")
-    assert row.query == f"SELECT a, 'it''s' AS b FROM {dataset}.t" and row.priority == "INTERACTIVE"
+    assert row.query == f"SELECT a, 'it\\'s' AS b FROM {dataset}.t" and row.priority == "INTERACTIVE"
     assert row.creation_time == job.created and row.start_time == job.started and row.end_time == job.ended
     assert row.error_result is None and row.cache_hit is False and row.total_bytes_processed == 0
     assert row.destination_table == {"project_id": client.project, "dataset_id": dataset, "table_id": "copied"}

@@ -22,15 +22,21 @@ absl::Status AddPartitionTimes(Session& session) {
                    "AS c WHERE c.database_name = current_database() AND c.schema_name = "
                    "t.project || '.' || t.dataset AND c.table_name = t.name AND "
                    "c.column_name = '_PARTITIONTIME')"));
+  AFLUENTE_ASSIGN_OR_RETURN(const ColumnBatch day,
+                            session.Read("SELECT CAST(date_trunc('day', now()) AS VARCHAR)"));
   for (size_t i = 0; i < tables.rows; ++i) {
     const auto text = [&](size_t column) { return std::string(tables.columns[column].Bytes(i)); };
     AFLUENTE_ASSIGN_OR_RETURN(const TableEntry entry,
                               EntryFromJson({text(0), text(1), text(2)}, text(3)));
     if (entry.view || !IngestionPartitioned(entry.schema)) continue;
+    // Twice a default: DuckDB adds a column in one statement only with a constant one.
+    const std::string table = schema::Concat("ALTER TABLE ", TableSql(entry.schema.name));
+    const std::string column = QuoteIdentifier(kPartitionTime);
+    AFLUENTE_RETURN_IF_ERROR(session.Execute(schema::Concat(table, " ADD COLUMN ", column,
+                                                            " TIMESTAMP WITH TIME ZONE DEFAULT '",
+                                                            day.columns[0].Bytes(0), "'")));
     AFLUENTE_RETURN_IF_ERROR(session.Execute(
-        schema::Concat("ALTER TABLE ", TableSql(entry.schema.name), " ADD COLUMN ",
-                       QuoteIdentifier(kPartitionTime),
-                       " TIMESTAMP WITH TIME ZONE DEFAULT date_trunc('day', now())")));
+        schema::Concat(table, " ALTER COLUMN ", column, " SET DEFAULT date_trunc('day', now())")));
   }
   return absl::OkStatus();
 }

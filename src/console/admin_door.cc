@@ -71,6 +71,12 @@ void AddBackup(http::Router& router, const std::shared_ptr<const AdminPorts>& po
   AFLUENTE_CHECK(router.Add("POST", "/v1/backup", backup).ok());
 }
 
+// Who judges what a request may do: nobody when it comes from this machine. See AdminPorts.
+http::Gate* JudgeOf(const AdminPorts& ports, const http::Request& request) {
+  if (ports.gate != nullptr) return ports.gate;
+  return http::HasAssertion(request.headers) ? ports.proxied_gate : nullptr;
+}
+
 // The policy of datasets, for who has passed the gate. A script is an administrator's.
 AdmitStatement AdmitBy(http::Gate* gate, std::string authorization) {
   if (gate == nullptr) return nullptr;
@@ -83,9 +89,9 @@ AdmitStatement AdmitBy(http::Gate* gate, std::string authorization) {
 
 void AddQuery(http::Router& router, const std::shared_ptr<const AdminPorts>& ports) {
   const auto query = [ports](http::Request request, http::PathParameters, http::Responder respond) {
+    auto admit = AdmitBy(JudgeOf(*ports, request), http::AuthorizationOf(request.headers));
     AnswerFromWorker(ports->workers, std::move(respond),
-                     [ports, body = std::move(request.body),
-                      admit = AdmitBy(ports->gate, http::AuthorizationOf(request.headers)),
+                     [ports, body = std::move(request.body), admit = std::move(admit),
                       cancellation = std::move(request.cancellation)] {
                        return RunAdminQuery(body, ports->project, ports->warehouse, cancellation,
                                             admit);
@@ -139,12 +145,9 @@ void AskNext(http::Gate& gate, std::shared_ptr<const std::string> authorization,
   });
 }
 
-void AddMe(http::Router& router, const AdminPorts& ports) {
-  const auto me = [gate = ports.gate, proxied = ports.proxied_gate](
-                      http::Request request, http::PathParameters, http::Responder respond) {
-    http::Gate* const judge = gate != nullptr                       ? gate
-                              : http::HasAssertion(request.headers) ? proxied
-                                                                    : nullptr;
+void AddMe(http::Router& router, const std::shared_ptr<const AdminPorts>& ports) {
+  const auto me = [ports](http::Request request, http::PathParameters, http::Responder respond) {
+    http::Gate* const judge = JudgeOf(*ports, request);
     if (judge == nullptr) {
       return respond(http::Response::Json(200, Dump({{"identity", false},
                                                      {"view", true},
@@ -237,7 +240,7 @@ http::Handler AdminDoor(AdminPorts ports) {
                                              });
                           })
                      .ok());
-  AddMe(router, *shared);
+  AddMe(router, shared);
   AddQuery(router, shared);
   AddPeek(router, shared);
   AddBackup(router, shared);

@@ -257,7 +257,8 @@ void Router::Handle(Request request, Responder responder) const {
 std::string Router::PatternOf(const Request& request) const {
   if (request.path.empty() || request.path.front() != '/') return "";
   const std::vector<std::string_view> texts = SplitPath(request.path);
-  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  std::string_view method = request.method;
+  if (method == "HEAD") method = "GET";
   for (const auto& route : routes_) {
     Captures captures;
     if (route->method == method && route->Match(request.path, texts, captures)) {

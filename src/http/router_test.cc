@@ -95,6 +95,20 @@ TEST_F(RouterTest, CustomVerbs) {
             "/v1/projects/{p}/topics/{t} p=p t=a:publish");
 }
 
+TEST_F(RouterTest, TellsThePatternThatWouldTakeIt) {
+  ASSERT_TRUE(Add("GET", "/events/{id}").ok());
+  const auto pattern_of = [this](const std::string& method, const std::string& path) {
+    Request request;
+    request.method = method;
+    request.path = path;
+    return router_.PatternOf(request);
+  };
+  EXPECT_EQ(pattern_of("GET", "/events/7"), "/events/{id}");
+  EXPECT_EQ(pattern_of("HEAD", "/events/7"), "/events/{id}");
+  EXPECT_EQ(pattern_of("POST", "/events/7"), "");
+  EXPECT_EQ(pattern_of("GET", "/other/7"), "");
+}
+
 TEST_F(RouterTest, MethodsAndAllow) {
   ASSERT_TRUE(Add("GET", "/a").ok());
   ASSERT_TRUE(Add("PUT", "/a").ok());

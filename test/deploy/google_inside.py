@@ -1,5 +1,6 @@
 """A second afluente inside a container's network: its doors play Pub/Sub and BigQuery for the role that runs there."""
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ SECONDS = 60
 PROJECT = "ltm-demo"
 SPEC = f"project: {PROJECT}\ntopics: {{Data: {{}}}}\ndatasets: {{enterprise_app_dataset: {{}}}}\n"
 PUBSUB, BIGQUERY, STORAGE = "127.0.0.1:8085", "127.0.0.1:9050", "127.0.0.1:9060"
+FRONT = 8081
 # Stands for Google's addresses, the only thing that a role is told beside what Terraform says.
 ADDRESSES = {"AFLUENTE_BIGQUERY_ENDPOINT": f"http://{BIGQUERY}", "AFLUENTE_BIGQUERY_STORAGE_ENDPOINT": STORAGE,
              "AFLUENTE_PUBSUB_ENDPOINT": f"http://{PUBSUB}"}
@@ -77,6 +79,19 @@ class GoogleInside:
             code, text = ask(self.pid, f"http://{BIGQUERY}/bigquery/v2/projects/{PROJECT}/datasets/{dataset}/tables", {
                 "tableReference": {"projectId": PROJECT, "datasetId": dataset, "tableId": table}, "schema": {"fields": columns}})
             assert code == 200, text
+
+    @contextlib.contextmanager
+    def cloud_run(self, port):
+        """Cloud Run's front before the role on a port; the URL that Pub/Sub pushes to."""
+        front = subprocess.Popen(["nsenter", "-t", str(self.pid), "-n", sys.executable, str(ROOT / "test/deploy/cloud_run_front.py"),
+                                  str(FRONT), str(port)], stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]})
+        try:
+            assert front.stdout.readline() == b"ready\n"
+            yield f"http://127.0.0.1:{FRONT}/"
+        finally:
+            front.kill()
+            front.wait(timeout=SECONDS)
+            front.stdout.close()
 
     def push_to(self, url, token):
         code, text = ask(self.pid, f"http://{PUBSUB}/v1/projects/{PROJECT}/subscriptions/store", {

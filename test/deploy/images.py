@@ -119,6 +119,12 @@ class Container:
         result = call("podman", "logs", self.id, code=None)
         return result.stdout + result.stderr
 
+    def wait_for_log(self, text):
+        deadline = time.monotonic() + WAIT_SECONDS
+        while text not in self.logs():
+            assert time.monotonic() < deadline, self.logs()
+            time.sleep(0.1)
+
     def exec(self, *command, code=0):
         return call("podman", "exec", self.id, *command, code=code)
 

@@ -220,10 +220,14 @@ def test_the_api_answers_on_port_8000(api, issuer):
 def test_the_function_stores_what_is_pushed(function, deployment):
     container, google = function
     assert ask(container.pid, "http://127.0.0.1:8080/", {"message": {"messageId": "1", "data": "e30="}})[0] == 401
-    google.push_to("http://127.0.0.1:8080/", deployment.push_token())
-    google.publish(*({"app_id": n, "app_department": "sales", "action_id": n} for n in range(20)))
-    rows = google.wait_for_rows("SELECT app_id FROM enterprise_app_dataset.latest_table ORDER BY app_id", 20)
+    with google.cloud_run(PORTS["function"]) as url:
+        google.push_to(url, deployment.push_token())
+        google.publish(*({"app_id": n, "app_department": "sales", "action_id": n} for n in range(20)))
+        rows = google.wait_for_rows("SELECT app_id FROM enterprise_app_dataset.latest_table ORDER BY app_id", 20)
     assert [row[0] for row in rows] == [str(n) for n in range(20)]
+    google.push_to("http://127.0.0.1:8080/", deployment.push_token())
+    google.publish({"app_id": 99})
+    container.wait_for_log("the token did not come through Cloud Run")
 
 
 @pytest.mark.parametrize("role", ROLES)

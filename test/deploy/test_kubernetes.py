@@ -75,3 +75,9 @@ def test_a_puller_is_told_to_pull():
     container = of("puller", "Deployment")["spec"]["template"]["spec"]["containers"][0]
     assert container["args"] == ["function", "--pull"]
     assert not [e for e in container["env"] if e["name"].startswith("AFLUENTE_PUSH_")]
+    assert of("puller", "NetworkPolicy")["spec"]["ingress"] == []
+
+
+def test_the_api_asks_bigquery():
+    container = of("api", "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert {"name": "AFLUENTE_WAREHOUSE", "value": "bigquery"} in container["env"]

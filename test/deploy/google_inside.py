@@ -93,8 +93,8 @@ class GoogleInside:
             front.wait(timeout=SECONDS)
             front.stdout.close()
 
-    def push_to(self, url, token):
-        code, text = ask(self.pid, f"http://{PUBSUB}/v1/projects/{PROJECT}/subscriptions/store", {
+    def push_to(self, url, token, subscription="store"):
+        code, text = ask(self.pid, f"http://{PUBSUB}/v1/projects/{PROJECT}/subscriptions/{subscription}", {
             "topic": f"projects/{PROJECT}/topics/Data", "pushConfig": {"pushEndpoint": url, "oidcToken": token},
             "ackDeadlineSeconds": 10}, method="PUT")
         assert code == 200, text

@@ -55,8 +55,9 @@ class Revisions:
     """Runs what the stub was told to run: exactly that image, port, CPU, memory and environment, in a network of its own where a
     second afluente plays Pub/Sub and BigQuery."""
 
-    def __init__(self, local, folder):
-        self.local, self.folder, self.containers, self.started = local, folder, contextlib.ExitStack(), {}
+    def __init__(self, local, folder, tables):
+        self.local, self.folder, self.tables = local, folder, tables
+        self.containers, self.started = contextlib.ExitStack(), {}
         self.sick = set()  # (service, tag) whose answers become errors
 
     def boot(self, service, revision, template):
@@ -72,6 +73,7 @@ class Revisions:
                    f"--env=K_REVISION={revision}", f"--env=K_CONFIGURATION={service}"]
         run = self.containers.enter_context(Container(image, *container.get("args", []), options=options))
         run.google = self.containers.enter_context(GoogleInside(run.pid, folder / "google"))
+        run.google.make_tables(self.tables)  # as Terraform did, before the first delivery
         run.start()
         deadline = time.monotonic() + SECONDS
         while self.ask(run, port, "/health")[0] != 200:
@@ -113,7 +115,7 @@ class Rehearsal:
         address = self.stack.enter_context(registry(self.folder))
         self.stack.callback(forget, address)
         runner = Runner(workspace, address, self.say)
-        self.revisions = Revisions(runner.local, self.folder / "revisions")
+        self.revisions = Revisions(runner.local, self.folder / "revisions", self.deployment.tables())
         self.stack.enter_context(self.revisions.containers)
         self.cloud = Cloud(self.revisions.boot, self.revisions.forward)
         self.reset()

@@ -134,7 +134,6 @@ def test_the_api_answers_on_port_8000_under_its_limits(delivered):
     """The recorded image, started as recorded: 1 CPU, 2 GiB, a read-only root."""
     run, port = delivered.revisions.started[delivered.first["api"]["status"]["latestReadyRevisionName"]]
     assert port == 8000 and delivered.revisions.ask(run, port, "/health")[0] == 200
-    run.google.make_tables(delivered.deployment.tables())
     code, text = ask(run.pid, "http://127.0.0.1:8000/app_info/7:sales", headers={HEADER: delivered.issuer.token()})
     assert code == 200 and json.loads(text)["rows"] == [], text
     container = delivered.first["api"]["spec"]["template"]["spec"]["containers"][0]

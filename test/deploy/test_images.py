@@ -225,7 +225,7 @@ def test_the_function_stores_what_is_pushed(function, deployment):
         google.publish(*({"app_id": n, "app_department": "sales", "action_id": n} for n in range(20)))
         rows = google.wait_for_rows("SELECT app_id FROM enterprise_app_dataset.latest_table ORDER BY app_id", 20)
     assert [row[0] for row in rows] == [str(n) for n in range(20)]
-    google.push_to("http://127.0.0.1:8080/", deployment.push_token())
+    google.push_to("http://127.0.0.1:8080/", deployment.push_token(), "past-the-front")
     google.publish({"app_id": 99})
     container.wait_for_log("the token did not come through Cloud Run")
 
@@ -272,10 +272,12 @@ def test_sigterm(request, role):
     assert code == 0 and seconds < 10, f"exit code {code} after {seconds:.1f} s\n{container.logs()}"
 
 
-def test_more_memory_than_allowed_is_refused(images, runtime):
-    """The limit of the other tests is one: a program that takes more is killed."""
-    hungry = "head -c 64m /dev/zero | tail | sleep 1"
+@pytest.mark.parametrize("memory,enough", [("32m", False), ("256m", True)])
+def test_more_memory_than_allowed_is_refused(images, runtime, memory, enough):
+    """The limit of the other tests is one: a program that takes more is killed, and one that does not ends well."""
+    hungry = "head -c 64m /dev/zero | tail | wc -c"  # without a newline tail holds all of it
     result = call("podman", "--runtime", "runc", "run", "--rm", "--ulimit", "nproc=1000:1000", "--ulimit", "nofile=1024:1024",
-                  "--pull=never", "--network=host", "--memory=32m", "--memory-swap=32m", "--workdir", "/", runtime, "bash", "-o",
+                  "--pull=never", "--network=host", f"--memory={memory}", f"--memory-swap={memory}", "--workdir", "/", runtime, "bash", "-o",
                   "pipefail", "-c", hungry, code=None)
-    assert result.returncode != 0
+    assert (result.returncode == 0) == enough, result.stderr
+    assert (result.stdout.strip() == str(64 << 20)) == enough

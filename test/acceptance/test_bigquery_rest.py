@@ -1,8 +1,10 @@
 """BigQuery's REST surface as plain HTTP: what clients do not show, and what must be refused."""
 import base64
 import gzip
+import json
 import uuid
 
+import pyarrow
 import pytest
 import requests
 from bigquery_client import Rest, client_of, new_dataset
@@ -130,6 +132,73 @@ def test_fields_etags_and_gzip(rest, dataset):
     assert set(rest("GET", f"/queries/{rows}", params={"fields": "jobComplete,rows"}).json()) == {"jobComplete", "rows"}
 
 
+def send_packed(rest, body, coding="gzip", path="/queries"):
+    return rest("POST", path, data=body, headers={"Content-Encoding": coding, "Content-Type": "application/json"})
+
+
+def test_packed_bodies_are_read(rest):
+    query = {"query": "SELECT 40 + 2 AS n", "useLegacySql": False}
+    plain = json.dumps(query).encode()
+    for coding, body in (("gzip", gzip.compress(plain)), ("x-gzip", gzip.compress(plain[:9]) + gzip.compress(plain[9:])),
+                         ("zstd", pyarrow.Codec("zstd").compress(plain, asbytes=True)), ("identity", plain)):
+        assert values(send_packed(rest, body, coding)) == [("42",)], coding
+    # So is the resource that begins an upload.
+    start = requests.post(f"{rest.root}/upload/bigquery/v2/{rest.base.split('/v2/')[1]}/jobs?uploadType=resumable", timeout=60,
+                          data=gzip.compress(b'{"configuration": {"query": {}}}'),
+                          headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
+    assert start.headers["Location"].startswith(rest.root), start.text
+
+
+def test_packed_bodies_that_are_refused(rest, shared):
+    packed = gzip.compress(json.dumps({"query": "SELECT 1 AS n", "useLegacySql": False}).encode())
+    for broken in (packed[:-1], packed[:12], packed + b"more", b"\x1f\x8b" + b"\0" * 40, b'{"query": "SELECT 1"}',
+                   packed[:-8] + b"\0" * 8):
+        answer = send_packed(rest, broken)
+        assert rest.reason(answer, 400) == "invalid", broken
+    unread = send_packed(rest, packed, "br")
+    assert rest.reason(unread, 415) == "invalid" and "gzip" in unread.headers["Accept-Encoding"]
+    before = shared.resident_bytes()
+    for size in (1 << 30, (32 << 20) + 1):
+        bomb = gzip.compress(b" " * size, 1)
+        assert rest.reason(send_packed(rest, bomb), 413) == "uploadTooLarge"
+    assert shared.resident_bytes() - before < 96 << 20
+    assert values(send_packed(rest, packed)) == [("1",)]
+
+
+def test_a_resumable_upload_in_both_forms(rest, dataset):
+    """Go's client posts the parts and, as HTTP's 308 is a redirect, asks for 200 with a header instead."""
+    resource = {"configuration": {"load": {
+        "sourceFormat": "NEWLINE_DELIMITED_JSON", "schema": {"fields": [{"name": "n", "type": "INT64"}]},
+        "destinationTable": {"projectId": rest.base.rsplit("/", 1)[1], "datasetId": dataset, "tableId": "resumed"}}}}
+    data = b'{"n": 1}\n{"n": 2}\n'
+    for verb, headers, status in (("POST", {"X-GUploader-No-308": "yes"}, 200), ("PUT", {}, 308)):
+        start = requests.post(f"{rest.root}/upload/bigquery/v2/{rest.base.split('/v2/')[1]}/jobs?uploadType=resumable",
+                              json=resource, headers=headers, timeout=60)
+        place = start.headers["Location"]
+        half = requests.request(verb, place, data=data[:9], timeout=60,
+                                headers={**headers, "Content-Range": f"bytes 0-8/{len(data)}"})
+        assert half.status_code == status and half.headers["Range"] == "bytes=0-8"
+        assert half.headers.get("X-Http-Status-Code-Override") == ("308" if status == 200 else None)
+        asked = requests.request(verb, place, timeout=60, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
+        assert asked.status_code == status and asked.headers["Range"] == "bytes=0-8"
+        last = requests.request(verb, place, data=data[9:], timeout=60,
+                                headers={**headers, "Content-Range": f"bytes 9-{len(data) - 1}/{len(data)}"})
+        job = last.json()["jobReference"]["jobId"]
+        assert last.status_code == 200 and "X-Http-Status-Code-Override" not in last.headers
+        done = wait_until(lambda name=job: (lambda j: j if j["status"]["state"] == "DONE" else None)(
+            rest("GET", f"/jobs/{name}").json()), seconds=60, what="the load")
+        assert "errorResult" not in done["status"], done
+    assert values(rest.query(f"SELECT n FROM {dataset}.resumed ORDER BY n")) == [("1",), ("1",), ("2",), ("2",)]
+
+
+def test_a_method_named_by_a_header(rest, dataset):
+    """Java's client sends POST for PATCH."""
+    changed = rest("POST", f"/datasets/{dataset}", {"description": "changed"}, headers={"X-HTTP-Method-Override": "PATCH"})
+    assert changed.status_code == 200 and rest("GET", f"/datasets/{dataset}").json()["description"] == "changed"
+    assert rest("GET", f"/datasets/{dataset}", headers={"X-HTTP-Method-Override": "DELETE"}).status_code == 200
+    assert rest.reason(rest("POST", f"/datasets/{dataset}", {}, headers={"X-HTTP-Method-Override": "MERGE"}), 405) == "methodNotAllowed"
+
+
 def test_template_suffix(rest, dataset):
     rest.query(f"CREATE TABLE {dataset}.base (n INT64)")
     answer = rest("POST", f"/datasets/{dataset}/tables/base/insertAll",
@@ -182,7 +251,8 @@ def test_routines(rest, dataset):
     assert rest.reason(rest("DELETE", path + "/one"), 404) == "notFound"
 
 
-def test_routines_that_are_refused(rest, dataset):
+def test_routines_that_are_refused(rest, shared):
+    dataset = new_dataset(client_of(shared))
     path = f"/datasets/{dataset}/routines"
     escape = routine("x", f"1); DROP SCHEMA {dataset} CASCADE; SELECT (1")
     assert rest.reason(rest("POST", path, escape), 400) == "invalidQuery"

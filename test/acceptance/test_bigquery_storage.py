@@ -27,6 +27,8 @@ datasets:
           - {name: tags, type: STRING, mode: REPEATED}
       things:
         schema: [{name: n, type: INT64}, {name: s, type: STRING}]
+      nested:
+        schema: [{name: s, type: RECORD, fields: [{name: a, type: INT64}]}]
 """
 FILES = {}
 TABLE = "projects/proj/datasets/ds/tables/t"
@@ -89,7 +91,8 @@ def stored(instance):
 
 def test_the_default_stream_stores_each_type(shared, writer):
     answers = writer.append(TABLE + "/streams/_default",
-                            ([Row(id=1, name="añ", price="1.25", day=19_000, tags=["a", "b"])], None), (rows(2), None))
+                            ([Row(id=1, name="añ", price="1.25", day=19_000, tags=["a", "b"])], None))
+    answers += writer.append(TABLE + "/_default", (rows(2), None))  # as Java's client names it
     assert [answer.error.message for answer in answers] == ["", ""]
     first, second = shared.query("SELECT * FROM ds.t ORDER BY id")
     assert first == {"id": 1, "name": "añ", "price": "1.25", "day": "2022-01-08", "tags": ["a", "b"]}
@@ -265,6 +268,17 @@ def test_arrow_rows_are_written(shared, writer):
     again.client.finalize_write_stream(name=pending)
     again.client.batch_commit_write_streams({"parent": TABLE, "write_streams": [pending]})
     assert stored(shared) == [1, 2, 3, 3]
+
+
+def test_an_arrow_batch_of_few_bytes_and_many_rows_is_refused(shared, writer):
+    """Structs without members need no bytes, whatever the batch says of their number."""
+    before = shared.resident_bytes()
+    empty = pyarrow.table({"s": pyarrow.StructArray.from_buffers(pyarrow.struct([]), 1 << 40, [None])})
+    request = arrow_request("projects/proj/datasets/ds/tables/nested/streams/_default", empty, empty.schema)
+    assert len(request.arrow_rows.rows.serialized_record_batch) < 1000
+    answer, = writer.client.append_rows(iter([request]))
+    assert "values" in answer.error.message, answer
+    assert shared.resident_bytes() - before < 1 << 30
 
 
 def test_arrow_rows_that_do_not_fit_are_refused(shared, writer):

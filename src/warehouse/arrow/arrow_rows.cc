@@ -19,6 +19,9 @@ using schema::TypeKind;
 using schema::Value;
 
 constexpr size_t kNone = static_cast<size_t>(-1);
+// Of a batch: bits, empty structs and absent fields need next to no bytes, each value of a row
+// does.
+constexpr int64_t kValuesMax = 4'000'000;
 
 absl::Status Wrong(std::string_view what, const ArrowError& error) {
   return absl::InvalidArgumentError(Concat("Arrow: ", what, ": ", std::string_view(error.message)));
@@ -181,13 +184,35 @@ absl::StatusOr<Value> ReadTime(const FieldPlan& plan, const ArrowArrayView& view
   return Value(number);
 }
 
-absl::StatusOr<Value> Read(const FieldPlan& plan, const ArrowArrayView& view, int64_t row);
+// The values of one batch.
+class ValueReader {
+ public:
+  // Counts values that are about to be made.
+  absl::Status Take(int64_t count) {
+    if (count <= left_) {
+      left_ -= count;
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        Concat("Arrow: rows: a batch of more than ", kValuesMax, " values"));
+  }
 
-absl::StatusOr<Value> ReadNested(const FieldPlan& plan, const ArrowArrayView& view, int64_t row) {
+  absl::StatusOr<Value> Read(const FieldPlan& plan, const ArrowArrayView& view, int64_t row);
+
+ private:
+  absl::StatusOr<Value> ReadNested(const FieldPlan& plan, const ArrowArrayView& view, int64_t row);
+
+  int64_t left_ = kValuesMax;
+};
+
+absl::StatusOr<Value> ValueReader::ReadNested(const FieldPlan& plan, const ArrowArrayView& view,
+                                              int64_t row) {
   Value::List values;
   if (plan.type.kind == TypeKind::kArray) {
+    const int64_t begin = ArrowArrayViewListChildOffset(&view, row);
     const int64_t end = ArrowArrayViewListChildOffset(&view, row + 1);
-    for (int64_t i = ArrowArrayViewListChildOffset(&view, row); i < end; ++i) {
+    AFLUENTE_RETURN_IF_ERROR(Take(end - begin));
+    for (int64_t i = begin; i < end; ++i) {
       AFLUENTE_ASSIGN_OR_RETURN(Value element, Read(plan.children[0], *view.children[0], i));
       if (element.is_null()) {
         return absl::InvalidArgumentError(Concat("Field ", plan.name, ": an array with a NULL"));
@@ -196,6 +221,7 @@ absl::StatusOr<Value> ReadNested(const FieldPlan& plan, const ArrowArrayView& vi
     }
     return Value(std::move(values));
   }
+  AFLUENTE_RETURN_IF_ERROR(Take(static_cast<int64_t>(plan.children.size())));
   for (const FieldPlan& member : plan.children) {
     values.emplace_back();
     if (member.child == kNone) continue;
@@ -204,7 +230,8 @@ absl::StatusOr<Value> ReadNested(const FieldPlan& plan, const ArrowArrayView& vi
   return Value(std::move(values));
 }
 
-absl::StatusOr<Value> Read(const FieldPlan& plan, const ArrowArrayView& view, int64_t row) {
+absl::StatusOr<Value> ValueReader::Read(const FieldPlan& plan, const ArrowArrayView& view,
+                                        int64_t row) {
   if (ArrowArrayViewIsNull(&view, row)) {
     if (plan.type.kind == TypeKind::kArray) return Value(Value::List());
     return Value();
@@ -288,14 +315,17 @@ class IpcRows final : public ArrowRows {
             NANOARROW_OK) {
       return Wrong("rows", error);
     }
+    ValueReader reader;
     std::vector<std::vector<Value>> rows;
     for (int64_t row = 0; row < array->length; ++row) {
+      AFLUENTE_RETURN_IF_ERROR(reader.Take(static_cast<int64_t>(plans_.size() + 1)));
       std::vector<Value> values;
       values.reserve(plans_.size());
       for (const FieldPlan& plan : plans_) {
         values.emplace_back();
         if (plan.child == kNone) continue;
-        AFLUENTE_ASSIGN_OR_RETURN(values.back(), Read(plan, *view->children[plan.child], row));
+        AFLUENTE_ASSIGN_OR_RETURN(values.back(),
+                                  reader.Read(plan, *view->children[plan.child], row));
       }
       rows.push_back(std::move(values));
     }

@@ -53,7 +53,9 @@ absl::StatusOr<StreamState> DecodeStream(const std::string& name, const std::str
 }
 
 absl::StatusOr<StreamName> ParseName(const std::string& name) {
-  const std::vector<std::string> parts = absl::StrSplit(name, '/');
+  std::vector<std::string> parts = absl::StrSplit(name, '/');
+  // Java's client calls the default stream of a table so.
+  if (parts.size() == 7 && parts[6] == kDefaultStream) parts.insert(parts.begin() + 6, "streams");
   const bool stream = parts.size() == 8 && parts[6] == "streams" && !parts[7].empty();
   if ((parts.size() != 6 && !stream) || parts[0] != "projects" || parts[2] != "datasets" ||
       parts[4] != "tables" || parts[1].empty() || parts[3].empty() || parts[5].empty()) {

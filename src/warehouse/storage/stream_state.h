@@ -30,8 +30,11 @@ struct StreamState {
 // DATA_LOSS when the record is not what Encode gave.
 absl::StatusOr<StreamState> DecodeStream(const std::string& name, const std::string& record);
 
-// Takes "projects/P/datasets/D/tables/T" or a stream's name apart. INVALID_ARGUMENT when it is
-// neither.
+// The stream that every table has.
+inline constexpr char kDefaultStream[] = "_default";
+
+// Takes "projects/P/datasets/D/tables/T" or a stream's name apart, also ".../tables/T/_default".
+// INVALID_ARGUMENT when it is neither.
 struct StreamName {
   TableName table;
   std::string id;  // empty: a table's name

@@ -16,7 +16,6 @@ using schema::Concat;
 using schema::Value;
 
 constexpr char kStreams[] = "write_streams";
-constexpr char kDefaultId[] = "_default";
 // What was never committed is given up then, with its rows.
 constexpr int64_t kLifeMicros = int64_t{7} * 24 * 3'600 * 1'000'000;
 
@@ -234,7 +233,7 @@ absl::StatusOr<StreamState> WriteStreams::Create(const TableName& table, StreamT
 }
 
 absl::StatusOr<StreamState> WriteStreams::Get(const StreamName& name) const {
-  if (name.id == kDefaultId) {
+  if (name.id == kDefaultStream) {
     AFLUENTE_RETURN_IF_ERROR(Table(name.table).status());
     StreamState state;
     state.type = StreamType::kDefault;
@@ -261,7 +260,7 @@ absl::Status WriteStreams::StoreRows(const TableSchema& table, std::vector<Incom
 absl::StatusOr<std::optional<int64_t>> WriteStreams::Append(const StreamName& name,
                                                             RowsToAppend rows,
                                                             std::optional<int64_t> offset) {
-  if (name.id == kDefaultId) {
+  if (name.id == kDefaultStream) {
     if (offset.has_value()) {
       return absl::InvalidArgumentError("the default stream has no offsets");
     }
@@ -319,7 +318,7 @@ absl::Status WriteStreams::AppendTo(Stream& stream, RowsToAppend& rows,
 }
 
 absl::StatusOr<int64_t> WriteStreams::Finalize(const StreamName& name) {
-  if (name.id == kDefaultId) {
+  if (name.id == kDefaultStream) {
     return StorageError(absl::StatusCode::kInvalidArgument, StorageErrorCode::kInvalidStreamType,
                         "the default stream is never finalized");
   }

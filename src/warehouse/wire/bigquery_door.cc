@@ -25,6 +25,8 @@ constexpr int kThreads = 16;
 constexpr size_t kWaitingMax = 2'000;
 constexpr uint64_t kBodyBytesMax = 128 << 20;
 constexpr uint64_t kBodiesBytesMax = 384 << 20;
+// Of each call that is at work: the server counts what arrives.
+constexpr size_t kUnpackedBytesMax = 32 << 20;
 // The one of all Google APIs, and the API's own, which the bq command asks for.
 constexpr const char* kDiscoveryPaths[] = {"/discovery/v1/apis/bigquery/v2/rest",
                                            "/$discovery/rest"};
@@ -56,31 +58,41 @@ http::Responder InGooglesForm(http::Responder responder) {
   };
 }
 
-// A body that came packed, as Java's client sends every one; bounded as a plain one is.
-absl::Status Unpack(http::Request& request) {
+// A body that came packed, as Java's client sends every one. What is wrong with it, or nothing.
+std::optional<http::Response> Unpack(http::Request& request) {
   const std::string* named = request.headers.Find("Content-Encoding");
-  if (named == nullptr || request.body.empty()) return absl::OkStatus();
+  if (named == nullptr || request.body.empty()) return std::nullopt;
   const std::optional<http::ContentCoding> coding = http::FindCoding(*named);
   if (!coding) {
-    return absl::UnimplementedError("Content-Encoding " + named->substr(0, 40) +
-                                    " of a request is not supported");
+    http::Response refusal =
+        RefusalOf(415, "Content-Encoding " + named->substr(0, 40) + " of a request is not read");
+    refusal.headers.Add("Accept-Encoding", "gzip, zstd, identity");  // RFC 9110, 15.5.16
+    return refusal;
   }
+  if (*coding == http::ContentCoding::kIdentity) return std::nullopt;
   const auto decoder = http::ContentDecoder::Create(*coding);
   std::string_view packed = request.body;
   std::string plain;
   size_t before = 0;
   do {
     before = plain.size();
-    if (plain.size() >= kBodyBytesMax) {
-      return WithReason(absl::ResourceExhaustedError("the request's body is too large"),
-                        "uploadTooLarge");
+    if (plain.size() >= kUnpackedBytesMax) {
+      return RefusalOf(413, "the request's body unpacks to more than 32 MiB");
     }
-    const size_t left = std::min<size_t>(kBodyBytesMax - plain.size(), size_t{1} << 20);
-    AFLUENTE_RETURN_IF_ERROR(decoder->Decode(packed, plain, left));
+    const size_t left = std::min<size_t>(kUnpackedBytesMax - plain.size(), size_t{1} << 20);
+    if (absl::Status status = decoder->Decode(packed, plain, left); !status.ok()) {
+      return ErrorResponse(status);
+    }
   } while (!packed.empty() || plain.size() > before);
-  if (!decoder->whole()) return absl::InvalidArgumentError("the request's body is cut short");
+  if (!decoder->whole()) return RefusalOf(400, "the request's packed body is cut short");
   request.body = std::move(plain);
-  return absl::OkStatus();
+  return std::nullopt;
+}
+
+// Java's client, which cannot send PATCH, names it in a POST's header, as Google's APIs allow.
+void TakeNamedMethod(http::Request& request) {
+  const std::string* named = request.headers.Find("X-HTTP-Method-Override");
+  if (named != nullptr && request.method == "POST") request.method = *named;
 }
 
 bool IsJson(const http::Request& request) {
@@ -100,7 +112,8 @@ struct BigqueryDoor::State {
         uploads(ports.files, ports.writer.staging_directory(), ports.clock),
         expiry(ports.warehouse, ports.catalog, ports.clock) {
     context.reset(new Context{ports.warehouse, ports.writer, ports.catalog, ports.clock, runner,
-                              inserts, uploads, options.project, nullptr, ports.routines});
+                              inserts, uploads, options.project, nullptr, ports.routines,
+                              options.tls == nullptr ? "http://" : "https://"});
   }
 
   void Handle(const MethodEntry& entry, http::Request request, http::PathParameters path,
@@ -126,8 +139,8 @@ void BigqueryDoor::State::Work(const MethodEntry& entry, std::shared_ptr<Call> c
     if (!email.ok()) return responder(ErrorResponse(email.status()));
     call->caller.email = *std::move(email);
   }
-  if (absl::Status unpacked = Unpack(call->request); !unpacked.ok()) {
-    return responder(ErrorResponse(unpacked));
+  if (std::optional<http::Response> refusal = Unpack(call->request)) {
+    return responder(*std::move(refusal));
   }
   if (!call->request.body.empty() && IsJson(call->request)) {
     call->body = jobs::ParseJson(call->request.body);
@@ -197,7 +210,7 @@ absl::StatusOr<std::unique_ptr<BigqueryDoor>> BigqueryDoor::Open(const DoorPorts
     AFLUENTE_RETURN_IF_ERROR(add(entry, "/upload/bigquery/v2"));
     AFLUENTE_RETURN_IF_ERROR(add(entry, "/resumable/upload/bigquery/v2"));
   }
-  const std::string scheme = state->options.tls == nullptr ? "http://" : "https://";
+  const std::string& scheme = state->context->scheme;
   for (const char* path : kDiscoveryPaths) {
     AFLUENTE_RETURN_IF_ERROR(state->router.Add(
         "GET", path, [scheme](http::Request request, http::PathParameters, http::Responder done) {
@@ -209,6 +222,7 @@ absl::StatusOr<std::unique_ptr<BigqueryDoor>> BigqueryDoor::Open(const DoorPorts
         }));
   }
   http::Handler handler = [state](http::Request request, http::Responder responder) {
+    TakeNamedMethod(request);
     state->router.Handle(std::move(request), InGooglesForm(std::move(responder)));
   };
   // A token says who comes, whatever page or name brought it.

@@ -50,6 +50,7 @@ struct Context {
   std::string project;  // the specification's
   MayUse may_use;
   const RoutineCatalog* routines;  // nullptr: the engine keeps none
+  std::string scheme;              // of the door's own addresses: "http://" or "https://"
 };
 
 absl::Status CheckUse(const Context& context, const Call& call, Use use,

@@ -84,6 +84,8 @@ absl::StatusOr<ContentRange> ParseRange(const std::string& header, size_t body_b
 }  // namespace
 
 absl::StatusOr<Answer> UploadStart(Context& context, Call& call) {
+  // Go's client posts the parts, too.
+  if (call.Query("upload_id")) return UploadContinue(context, call);
   const std::string type =
       call.Query("uploadType").value_or(HeaderOf(call, "X-Goog-Upload-Protocol"));
   if (type == "resumable") {
@@ -91,7 +93,7 @@ absl::StatusOr<Answer> UploadStart(Context& context, Call& call) {
                               context.uploads.Begin(call.Path("projectId"), call.body));
     Answer answer;
     const std::string host = HeaderOf(call, "Host");
-    answer.headers.Add("Location", Concat("http://", host, call.request.path,
+    answer.headers.Add("Location", Concat(context.scheme, host, call.request.path,
                                           "?uploadType=resumable&upload_id=", id));
     answer.headers.Add("X-GUploader-UploadID", id);
     return answer;
@@ -125,7 +127,12 @@ absl::StatusOr<Answer> UploadContinue(Context& context, Call& call) {
     return StartLoad(context, call, std::move(progress.resource), std::move(progress.file));
   }
   Answer answer;
-  answer.status = 308;  // Google's "Resume Incomplete"
+  // Google's "Resume Incomplete"; a client in whose HTTP 308 is a redirect asks for another form.
+  if (HeaderOf(call, "X-GUploader-No-308") == "yes") {
+    answer.headers.Add("X-Http-Status-Code-Override", "308");
+  } else {
+    answer.status = 308;
+  }
   if (progress.received > 0) {
     answer.headers.Add("Range", Concat("bytes=0-", progress.received - 1));
   }

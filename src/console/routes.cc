@@ -62,8 +62,10 @@ absl::Status CheckChange(const http::Request& request) {
   }
   if (request.body.empty()) return absl::OkStatus();
   const std::string* type = request.headers.Find("Content-Type");
-  if (type == nullptr || !absl::StartsWith(absl::AsciiStrToLower(*type), "application/json"))
-    return absl::InvalidArgumentError("the body must be application/json");
+  const std::string lower = type == nullptr ? "" : absl::AsciiStrToLower(*type);
+  if (!absl::StartsWith(lower, "application/json") &&
+      !absl::StartsWith(lower, "application/x-ndjson"))
+    return absl::InvalidArgumentError("the body must be application/json or application/x-ndjson");
   return absl::OkStatus();
 }
 

@@ -38,8 +38,9 @@ absl::StatusOr<std::string> StringField(const nlohmann::json& body, const char* 
 // With bytes that are not UTF-8 as U+FFFD.
 std::string Dump(const nlohmann::json& json);
 
-// Stands before every request of the admin door that changes something: its body is JSON and its
-// Origin, where there is one, this very door (other pages of this machine are refused too).
+// Stands before every request of the admin door that changes something: its body is JSON or
+// NDJSON (types that no page may send elsewhere unasked) and its Origin, where there is one, this
+// very door (other pages of this machine are refused too).
 absl::Status CheckChange(const http::Request& request);
 
 }  // namespace afluente::console

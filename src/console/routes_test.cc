@@ -18,6 +18,7 @@ TEST(CheckChangeTest, TakesJsonFromItsOwnPagesOrNoPage) {
   const std::pair<std::string, std::string> json{"Content-Type", "application/json; charset=utf-8"};
   EXPECT_TRUE(CheckChange(Change({json}, "{}")).ok());
   EXPECT_TRUE(CheckChange(Change({json, {"Origin", "http://127.0.0.1:9000"}}, "{}")).ok());
+  EXPECT_TRUE(CheckChange(Change({{"Content-Type", "application/x-ndjson"}}, "{}\n{}")).ok());
   EXPECT_TRUE(CheckChange(Change({}, "")).ok());
   EXPECT_TRUE(absl::IsInvalidArgument(CheckChange(Change({}, "{}"))));
   EXPECT_TRUE(absl::IsInvalidArgument(CheckChange(Change({{"Content-Type", "text/plain"}}, "{}"))));

@@ -219,7 +219,8 @@ def test_the_admin_door_says_what_is_wrong_with_a_request(launch):
     assert requests.get(base + "store/dead-letters?colour=red", timeout=30).status_code == 400
     assert requests.get(base + "store/dead-letters?limit=0", timeout=30).status_code == 400
     assert requests.get(base + "store/dead-letters", timeout=30).json() == {"dead_letters": [], "next": None}
-    answer = requests.post(base + "store/backfill?colour=red", data=b"{}", timeout=30)
+    answer = requests.post(base + "store/backfill?colour=red", data=b"{}", timeout=30,
+                           headers={"Content-Type": "application/x-ndjson"})
     assert answer.status_code == 400 and "file and first" in answer.text
     for path, body in {"dead-letters/retry": {"messages": []}, "dead-letters/export": {"ids": 5},
                        "replay": {"from": "noonish"}, "dry-run": {"limit": 0}, "dry-run ": {"sql": 5}}.items():

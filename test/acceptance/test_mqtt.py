@@ -59,9 +59,20 @@ def mosquitto_pub(instance, *arguments, code=0, stdin=None):
     return result
 
 
+class Client(paho.Client):
+    """Paho 2.1 forgets for which messages it owes a PUBREL when an attempt to connect again fails, and publishes them
+    anew, which [MQTT-4.3.3-1] forbids: the receiver has released their identifiers and must take them for new ones."""
+
+    def _messages_reconnect_reset_out(self):
+        owed = [m for m in self._out_messages.values() if m.state == paho.mqtt_ms_resend_pubrel]
+        super()._messages_reconnect_reset_out()
+        for message in owed:
+            message.state = paho.mqtt_ms_resend_pubrel
+
+
 def client(name, clean=True, version=paho.MQTTv311):
-    made = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, protocol=version,
-                       **({"clean_session": clean} if version == paho.MQTTv311 else {}))
+    made = Client(paho.CallbackAPIVersion.VERSION2, client_id=name, protocol=version,
+                  **({"clean_session": clean} if version == paho.MQTTv311 else {}))
     made.max_inflight_messages_set(100)
     return made
 

@@ -39,7 +39,8 @@ def test_csv_and_ndjson_plain_or_packed(up, tmp_path, packed):
 
 def test_parquet(up, tmp_path):
     path = tmp_path / "rows.parquet"
-    rows = [{"room": 1, "name": "a\"b", "tags": ["x", "y"]}, {"room": 2, "name": None, "tags": []}]
+    rows = [{"room": 1, "t": "a\"b", "tags": ["x", "y"], "d\"e": {"f": 1}, "read_parquet": 1.5},
+            {"room": 2, "t": None, "tags": [], "d\"e": {"f": None}, "read_parquet": None}]
     parquet.write_table(pyarrow.Table.from_pylist(rows), path)
     assert json.loads(up.run("publish", "Data", "--file", path, "--json").stdout) == {"acknowledged": 2}
     assert [json.loads(base64.b64decode(message["data"])) for message in pulled(up)] == rows

@@ -64,10 +64,11 @@ class Client(paho.Client):
     anew, which [MQTT-4.3.3-1] forbids: the receiver has released their identifiers and must take them for new ones."""
 
     def _messages_reconnect_reset_out(self):
-        owed = [m for m in self._out_messages.values() if m.state == paho.mqtt_ms_resend_pubrel]
-        super()._messages_reconnect_reset_out()
-        for message in owed:
-            message.state = paho.mqtt_ms_resend_pubrel
+        with self._out_message_mutex:
+            owed = [m for m in self._out_messages.values() if m.state == paho.mqtt_ms_resend_pubrel]
+            super()._messages_reconnect_reset_out()
+            for message in owed:
+                message.state = paho.mqtt_ms_resend_pubrel
 
 
 def client(name, clean=True, version=paho.MQTTv311):

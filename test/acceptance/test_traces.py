@@ -10,8 +10,7 @@ from instance import run_afluente, wait_until
 from opentelemetry import trace as opentelemetry_trace
 from opentelemetry.sdk.trace import TracerProvider
 from otlp_receiver import OtlpReceiver
-from paho.mqtt import publish as mqtt_publish
-from paho.mqtt.client import MQTTv5
+from paho.mqtt.client import CallbackAPIVersion, Client, MQTTv5
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from pipeline import EVENTS, event, message, publish
@@ -118,8 +117,13 @@ def test_http_and_mqtt_bring_the_context_of_their_caller(traced, receiver):
     properties = Properties(PacketTypes.PUBLISH)
     properties.UserProperty = ("traceparent", by_mqtt)
     host, port = traced.doors["mqtt"].rsplit(":", 1)
-    mqtt_publish.single("devices/1", event(id=2), qos=1, hostname=host, port=int(port), protocol=MQTTv5,
-                        properties=properties)
+    device = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
+    device.connect(host, int(port))
+    device.loop_start()
+    wait_until(device.is_connected, 60, "the device is connected")
+    device.publish("devices/1", event(id=2), qos=1, properties=properties).wait_for_publish(60)
+    device.disconnect()
+    device.loop_stop()
     traced.drain()
     for given in (parent, by_mqtt):
         _, trace, span, _ = given.split("-")

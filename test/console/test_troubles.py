@@ -1,5 +1,6 @@
 """The console when the instance is gone, slow, refuses, or has a thousand topics."""
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from instance import Instance
@@ -71,8 +72,9 @@ def test_a_refusal_is_told_apart(page_of, own):
 
 
 def test_a_thousand_topics(page_of, own):
-    for i in range(1000):
-        assert own.rest("PUT", f"projects/shop/topics/many-{i:04}", {}).status_code == 200
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda i: own.rest("PUT", f"projects/shop/topics/many-{i:04}", {}).status_code, range(1000)))
+    assert made == [200] * 1000
     watched = page_of(own.doors["admin"])
     page = watched.open("topics")
     expect(page.locator(".field .hint").first).to_have_text(" 1,002")

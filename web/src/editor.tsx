@@ -49,6 +49,16 @@ const THEME = EditorView.theme({
   '.cm-lint-marker-error': {content: '"●"', color: 'var(--bad)'},
 });
 
+// A browser that replaces a selection itself writes an inline style, which the policy blocks and reports.
+const REPLACING = EditorView.domEventHandlers({beforeinput(event, editor) {
+  const {main} = editor.state.selection, text = event.data;
+  if (event.inputType !== 'insertText' || !text || main.empty || event.isComposing || editor.composing) return false;
+  const insert = () => editor.state.update(editor.state.replaceSelection(text), {userEvent: 'input.type', scrollIntoView: true});
+  const handled = editor.state.facet(EditorView.inputHandler).some(handle => handle(editor, main.from, main.to, text, insert));
+  if (!handled) editor.dispatch(insert());
+  return true;
+}});
+
 export interface Mark {line: number; column: number; message: string}
 
 // The text is the editor's own once it is there: `value` counts at the start and whenever `turn` changes. Were it
@@ -72,7 +82,7 @@ export default function Editor({value, turn = 0, change, run, label, schema, mar
           ...(namespace ? [schemaCompletionSource({dialect: GOOGLE_SQL, schema: namespace})] : []),
           keywordCompletionSource(GOOGLE_SQL, true)]}),
         sql({dialect: GOOGLE_SQL, schema: namespace, upperCaseKeywords: true}),
-        syntaxHighlighting(STYLE), THEME,
+        syntaxHighlighting(STYLE), THEME, REPLACING,
         Prec.highest(keymap.of([{key: 'Mod-Enter', run: () => { latest.current.run?.(); return true; }}])),
         keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
         EditorView.contentAttributes.of({'aria-label': label, spellcheck: 'false'}),

@@ -273,7 +273,7 @@ def test_arrow_rows_are_written(shared, writer):
 def test_an_arrow_batch_of_few_bytes_and_many_rows_is_refused(shared, writer):
     """Structs without members need no bytes, whatever the batch says of their number."""
     before = shared.resident_bytes()
-    empty = pyarrow.table({"s": pyarrow.StructArray.from_buffers(pyarrow.struct([]), 1 << 40, [None])})
+    empty = pyarrow.table({"s": pyarrow.StructArray.from_buffers(pyarrow.struct([]), (1 << 31) - 1, [None])})
     request = arrow_request("projects/proj/datasets/ds/tables/nested/streams/_default", empty, empty.schema)
     assert len(request.arrow_rows.rows.serialized_record_batch) < 1000
     answer, = writer.client.append_rows(iter([request]))

@@ -122,7 +122,7 @@ def insert_rate(address, seconds, threads):
 def measure(server, queries, memory, seconds):
     address = server.doors["bigquery"]
     client = Client(address)
-    client.post("/datasets", {"datasetReference": {"datasetId": "ds"}})
+    client.query("CREATE SCHEMA IF NOT EXISTS ds")
     client.query("CREATE TABLE ds.rows (app INT64, user STRING, n INT64)")
     result = {"select_1": flat(client, queries, memory), "insert_rows_s": insert_rate(address, seconds, 2)}
     client.query(EVENTS)

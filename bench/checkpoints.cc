@@ -1,7 +1,8 @@
-// What commits and reads wait for checkpoints: one writer commits batches as fast as it can or at a
-// rate, readers look rows up, and each latency is told apart by whether a checkpoint ran meanwhile.
+// Commits and reads while checkpoints run: one writer commits batches as fast as it can or at a
+// rate, one reader looks rows up by key. A checkpoint that held them up shows in the high
+// percentiles; how many emptied the write-ahead log is counted by its size after each commit.
 // Usage: checkpoints DIRECTORY SECONDS ROWS_PER_COMMIT COMMITS_PER_SECOND; 0 = as fast as it can.
-// Prints one JSON line.
+// DIRECTORY must be new; it is left to look at. Prints one JSON line.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include "schema/type.h"
 #include "schema/value.h"
 #include "warehouse/duckdb/duckdb_database.h"
+#include "warehouse/duckdb/held_files.h"
 
 namespace {
 
@@ -28,10 +30,9 @@ using afluente::warehouse::TableSchema;
 using afluente::warehouse::duckdb::DuckdbDatabase;
 namespace schema = afluente::schema;
 
-struct Latency {
-  Clock::time_point begin;
-  double milliseconds = 0;
-};
+double Since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
 
 schema::Column Column(std::string name, schema::TypeKind kind) {
   schema::Type type;
@@ -74,7 +75,7 @@ uint64_t WalBytes(const std::string& directory) {
 }
 
 void Read(DuckdbDatabase& database, const std::atomic<int64_t>& committed,
-          const std::atomic<bool>& stop, unsigned seed, std::vector<Latency>& latencies) {
+          const std::atomic<bool>& stop, unsigned seed, std::vector<double>& milliseconds) {
   std::mt19937_64 random(seed);
   while (!stop) {
     const int64_t limit = committed;
@@ -89,10 +90,18 @@ void Read(DuckdbDatabase& database, const std::atomic<int64_t>& committed,
     AFLUENTE_CHECK(rows.ok());
     const auto batch = (*rows)->Next();
     AFLUENTE_CHECK(batch.ok() && batch->rows == 1);
-    latencies.push_back(
-        {begin, std::chrono::duration<double, std::milli>(Clock::now() - begin).count()});
+    milliseconds.push_back(Since(begin) * 1e3);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+}
+
+// What a kill at this moment would leave, into an empty directory.
+void Copy(DuckdbDatabase& database, const std::string& directory) {
+  const auto held = database.HoldFiles([] { return absl::OkStatus(); });
+  AFLUENTE_CHECK(held.ok());
+  afluente::host::PosixFileSystem files;
+  for (const auto& part : (*held)->parts())
+    AFLUENTE_CHECK(CopyPart(part, files, directory + "/" + part.name, nullptr).ok());
 }
 
 void Print(const char* name, std::vector<double> values) {
@@ -108,18 +117,12 @@ void Print(const char* name, std::vector<double> values) {
       name, values.size(), at(0.5), at(0.99), at(0.999), at(1));
 }
 
-std::vector<double> Values(const std::vector<Latency>& latencies) {
-  std::vector<double> values;
-  for (const Latency& latency : latencies) values.push_back(latency.milliseconds);
-  return values;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   AFLUENTE_CHECK(argc == 5);
   const std::string directory = argv[1];
-  std::filesystem::create_directories(directory);
+  AFLUENTE_CHECK(std::filesystem::create_directories(directory));
   const auto seconds = std::chrono::seconds(std::atoi(argv[2]));
   const int rows = std::atoi(argv[3]);
   const int rate = std::atoi(argv[4]);
@@ -132,9 +135,9 @@ int main(int argc, char** argv) {
   AFLUENTE_CHECK(database.catalog().EnsureTable(Table()).ok());
   std::atomic<int64_t> committed = 0;
   std::atomic<bool> stop = false;
-  std::vector<Latency> reads;
+  std::vector<double> reads;
   std::thread reader([&] { Read(database, committed, stop, 7, reads); });
-  std::vector<Latency> commits;
+  std::vector<double> commits;
   uint64_t wal_last = 0, wal_max = 0;
   int checkpoints = 0;
   const auto start = Clock::now();
@@ -144,39 +147,35 @@ int main(int argc, char** argv) {
     const FunctionCommit commit = Commit(n * rows, rows);
     const auto begin = Clock::now();
     AFLUENTE_CHECK(database.warehouse().Append(commit).ok());
-    commits.push_back(
-        {begin, std::chrono::duration<double, std::milli>(Clock::now() - begin).count()});
+    commits.push_back(Since(begin) * 1e3);
     committed = (n + 1) * rows;
     const uint64_t wal = WalBytes(directory);
     if (wal < wal_last / 2) ++checkpoints;
     wal_last = wal;
     wal_max = std::max(wal_max, wal);
   }
-  const double took = std::chrono::duration<double>(Clock::now() - start).count();
+  const double took = Since(start);
   stop = true;
   reader.join();
-  const auto wal = WalBytes(directory);
   // As a kill would leave it: the copy is opened, which replays the log.
   const std::string copy = directory + "/copy";
   std::filesystem::create_directories(copy);
-  for (const char* name : {"warehouse.duckdb", "warehouse.duckdb.wal"}) {
-    std::error_code ignored;
-    std::filesystem::copy_file(directory + "/" + name, copy + "/" + name, ignored);
-  }
+  Copy(database, copy);
+  const auto wal = WalBytes(copy);
   options.directory = copy;
   const auto replay = Clock::now();
   {
     auto again = DuckdbDatabase::Open(options);
     AFLUENTE_CHECK(again.ok());
+    const double recovery = Since(replay);
     std::printf("{");
-    Print("commits", Values(commits));
-    Print("reads", Values(reads));
+    Print("commits", commits);
+    Print("reads", reads);
     std::printf(
         "\"rows_per_s\": %.0f, \"checkpoints\": %d, \"wal_max_mb\": %.0f, \"wal_mb\": %.0f, "
         "\"recovery_s\": %.2f}\n",
         static_cast<double>(committed) / took, checkpoints, static_cast<double>(wal_max) / 1e6,
-        static_cast<double>(wal) / 1e6,
-        std::chrono::duration<double>(Clock::now() - replay).count());
+        static_cast<double>(wal) / 1e6, recovery);
   }
   std::filesystem::remove_all(copy);
 }

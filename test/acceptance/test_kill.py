@@ -67,6 +67,10 @@ class Caller:
         kind = request.pb()
         return lambda timeout=5, **fields: call(kind(**fields), timeout=timeout, wait_for_ready=False)
 
+    def connect(self):
+        """On a busy machine an attempt may time out, and a call is then told UNAVAILABLE: no answer of the server's."""
+        grpc.channel_ready_future(self.channel).result(timeout=60)
+
     def close(self):
         self.channel.close()
 
@@ -243,6 +247,7 @@ def test_a_publish_answered_before_the_kill_is_never_lost_even_if_the_kill_follo
     answered = {}
     for round_number in range(min(ROUNDS, 15)):
         caller = Caller(instance.doors["pubsub"])
+        caller.connect()
         uid = f"direct-{round_number}"
         data = json.dumps({"uid": uid, "parts": ["0"]}).encode()
         ids = caller.publish(topic=TOPIC, messages=[types.PubsubMessage.pb()(data=data)]).message_ids
@@ -259,6 +264,7 @@ def test_a_publish_answered_before_the_kill_is_never_lost_even_if_the_kill_follo
 def test_a_process_killed_while_it_starts_starts_again(launch):
     instance = launch(SPEC, FILES)
     caller = Caller(instance.doors["pubsub"])
+    caller.connect()
     for k in range(20):
         caller.publish(topic=TOPIC, messages=[
             types.PubsubMessage.pb()(data=json.dumps({"uid": f"{k}-{i}", "parts": []}).encode()) for i in range(100)])

@@ -19,10 +19,11 @@ int64_t NowMs(const host::Clock& clock) {
       .count();
 }
 
-RecordChange EndedRecord(const host::Clock& clock, Job job) {
-  job.state = JobState::kDone;
+RecordChange EndedRecord(const host::Clock& clock, Job& job) {
   job.ended_ms = NowMs(clock);
-  return JobStore::RecordOf(job);
+  Job ended = job;
+  ended.state = JobState::kDone;
+  return JobStore::RecordOf(ended);
 }
 
 // Members are destroyed from the last up: the work uses what stands above it.
@@ -90,12 +91,13 @@ void JobRunner::Run(JobRun& run) {
         .IgnoreError();
   }
   run.job.state = JobState::kDone;
-  run.job.ended_ms = NowMs(state_->ports.clock);
+  const bool recorded = status.ok() && run.recorded;
+  if (!recorded) run.job.ended_ms = NowMs(state_->ports.clock);
   if (!status.ok()) {
     run.job.error = ToJobError(status, query);
     if (run.job.errors.empty()) run.job.errors.push_back(*run.job.error);
   }
-  state_->store.Finish(run.job, status.ok() && run.recorded);
+  state_->store.Finish(run.job, recorded);
 }
 
 }  // namespace afluente::warehouse::jobs

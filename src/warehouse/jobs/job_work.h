@@ -35,8 +35,9 @@ struct JobRun {
 
 int64_t NowMs(const host::Clock& clock);
 
-// The job as it will be when it has ended well now, as a record for its effects' commit.
-RecordChange EndedRecord(const host::Clock& clock, Job job);
+// The job as it will be when it has ended well now, as a record for its effects' commit. Sets its
+// time of end, which stays when the commit succeeds.
+RecordChange EndedRecord(const host::Clock& clock, Job& job);
 
 // The work of each kind, blocking. The status is the job's end; statistics and results are in
 // `run`.

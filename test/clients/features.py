@@ -74,7 +74,7 @@ Warehouse
  bq-datasets         | no go             | Datasets: make, get, change, list, delete
  bq-tables           | no go             | Tables and views: make, get, change, list, delete
  bq-insert           | no go             | insertAll with insert ids; errors of single rows
- bq-load             | no                | Loads of NDJSON, CSV and Parquet by upload, schema update options
+ bq-load             | no go             | Loads of NDJSON, CSV and Parquet by upload, schema update options
  bq-types            | no go             | Every type read back
  bq-parameters       | no go             | Named, positional, ARRAY and STRUCT parameters
  bq-paging           | no go             | Many rows by pages

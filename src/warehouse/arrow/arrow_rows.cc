@@ -322,12 +322,12 @@ class FlatTable {
 // Members of Arrow's Message.fbs and Schema.fbs by their place.
 constexpr int kMessageHeaderType = 1, kMessageHeader = 2, kSchemaFields = 1;
 constexpr int kFieldTypeType = 2, kFieldChildren = 5;
-constexpr int kDepthMax = 64;
+constexpr int kDepthMax = 64, kFieldsMax = 20'000;  // a field may be the child of several
 
-bool FieldsAreWhole(const std::vector<FlatTable>& fields, int depth) {
+bool FieldsAreWhole(const std::vector<FlatTable>& fields, int depth, int& left) {
   for (const FlatTable& field : fields) {
-    if (depth == 0 || field.LacksTable(kFieldTypeType) ||
-        !FieldsAreWhole(field.Tables(kFieldChildren), depth - 1)) {
+    if (depth == 0 || --left < 0 || field.LacksTable(kFieldTypeType) ||
+        !FieldsAreWhole(field.Tables(kFieldChildren), depth - 1, left)) {
       return false;
     }
   }
@@ -339,7 +339,8 @@ bool IsWhole(const std::string& message, ArrowIpcMessageType type) {
   const FlatTable root = FlatTable::Root(message.data() + (marked ? 8 : 4));
   if (root.LacksTable(kMessageHeaderType)) return false;
   if (type != NANOARROW_IPC_MESSAGE_TYPE_SCHEMA || !root.Has(kMessageHeader)) return true;
-  return FieldsAreWhole(root.Table(kMessageHeader).Tables(kSchemaFields), kDepthMax);
+  int left = kFieldsMax;
+  return FieldsAreWhole(root.Table(kMessageHeader).Tables(kSchemaFields), kDepthMax, left);
 }
 
 class IpcRows final : public ArrowRows {

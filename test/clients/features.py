@@ -71,18 +71,18 @@ Platform
 # What Afluente's BigQuery doors must show; other Pub/Sub servers have none.
 WAREHOUSE_TABLE = """
 Warehouse
- bq-datasets         | no go             | Datasets: make, get, change, list, delete
- bq-tables           | no go             | Tables and views: make, get, change, list, delete
- bq-insert           | no go             | insertAll with insert ids; errors of single rows
- bq-load             | no go             | Loads of NDJSON, CSV and Parquet by upload, schema update options
- bq-types            | no go             | Every type read back
- bq-parameters       | no go             | Named, positional, ARRAY and STRUCT parameters
- bq-paging           | no go             | Many rows by pages
- bq-jobs             | no go             | Jobs: dry run, labels, get, list, cancel, copy
- bq-errors           | no go             | Errors with Google's reasons
- bq-routines         | no go             | Routines: insert, get, list, update, delete; CREATE FUNCTION seen
- bq-storage-write    | go                | Storage Write: default, pending, committed streams
- bq-storage-read     | go                | Storage Read
+ bq-datasets         | no go ja          | Datasets: make, get, change, list, delete
+ bq-tables           | no go ja          | Tables and views: make, get, change, list, delete
+ bq-insert           | no go ja          | insertAll with insert ids; errors of single rows
+ bq-load             | no go ja          | Loads of NDJSON, CSV and Parquet by upload, schema update options
+ bq-types            | no go ja          | Every type read back
+ bq-parameters       | no go ja          | Named, positional, ARRAY and STRUCT parameters
+ bq-paging           | no go ja          | Many rows by pages
+ bq-jobs             | no go ja          | Jobs: dry run, labels, get, list, cancel, copy
+ bq-errors           | no go ja          | Errors with Google's reasons
+ bq-routines         | no go ja          | Routines: insert, get, list, update, delete; CREATE FUNCTION seen
+ bq-storage-write    | go ja             | Storage Write: default, pending, committed streams
+ bq-storage-read     | go ja             | Storage Read
 """
 
 

@@ -14,7 +14,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** Judges the server of PUBSUB_EMULATOR_HOST with Google's Java client and prints a JSON line a feature. */
+/** Judges the servers of PUBSUB_EMULATOR_HOST and JUDGED_BIGQUERY with Google's Java client and prints a JSON line a feature. */
 public final class Suite {
   private static final int WORKERS = 8;
   private static final int SECONDS = 120;
@@ -32,6 +32,8 @@ public final class Suite {
     Delivery.addTo(scenarios);
     Guarantees.addTo(scenarios);
     Schemas.addTo(scenarios);
+    Warehouse.addTo(scenarios);
+    Storage.addTo(scenarios);
     if (wanted.length > 0) {
       scenarios.keySet().retainAll(Arrays.asList(wanted));
     }

@@ -40,6 +40,20 @@ def test_values_have_bigquerys_forms(rest):
     assert values(rest.query("SELECT TIMESTAMP '1969-12-31 23:59:59.5+00' AS t")) == [("-0.5",)]
 
 
+def test_a_jobs_parameters_are_shown_as_text(rest):
+    numbers = {"type": "ARRAY", "arrayType": {"type": "FLOAT64"}}
+    job = {"jobReference": {"jobId": f"numbers-{uuid.uuid4().hex}"}, "configuration": {"query": {
+        "query": "SELECT @n, @b, @l", "useLegacySql": False, "parameterMode": "NAMED", "queryParameters": [
+            {"name": "n", "parameterType": {"type": "INT64"}, "parameterValue": {"value": 7}},
+            {"name": "b", "parameterType": {"type": "BOOL"}, "parameterValue": {"value": True}},
+            {"name": "l", "parameterType": numbers, "parameterValue": {"arrayValues": [{"value": 1.5}, {"value": "2"}]}}]}}}
+    shown = rest("POST", "/jobs", job)
+    assert shown.status_code == 200, shown.text
+    given = shown.json()["configuration"]["query"]["queryParameters"]
+    assert [p["parameterValue"] for p in given] == [{"value": "7"}, {"value": "true"},
+                                                    {"arrayValues": [{"value": "1.5"}, {"value": "2"}]}]
+
+
 def test_errors_are_googles(rest, dataset):
     assert rest.reason(rest.query("SELECT 1", useLegacySql=True), 501) == "notImplemented"
     assert rest.reason(rest.query("SELECT 1", createSession=True), 501) == "notImplemented"

@@ -100,7 +100,34 @@ absl::StatusOr<Value> ValueFromJson(const Type& type, const json& in) {
   return ScalarFromJson(type, *value);
 }
 
+// Of a parameterValue and those inside it.
+void MakeText(json& value) {
+  if (!value.is_object()) return;
+  for (auto& [key, member] : value.items()) {
+    if (key == "value" && (member.is_number() || member.is_boolean())) member = Dump(member);
+    if (key == "arrayValues" && member.is_array()) {
+      for (json& element : member) MakeText(element);
+    }
+    if (key == "structValues" && member.is_object()) {
+      for (json& field : member) MakeText(field);
+    }
+    if (key == "rangeValue" && member.is_object()) {
+      for (json& bound : member) MakeText(bound);
+    }
+  }
+}
+
 }  // namespace
+
+json WithTextValues(json configuration) {
+  const json* parameters = Member(ObjectOf(configuration, "query"), "queryParameters");
+  if (parameters == nullptr || !parameters->is_array()) return configuration;
+  for (json& parameter : configuration["query"]["queryParameters"]) {
+    if (parameter.is_object() && parameter.contains("parameterValue"))
+      MakeText(parameter["parameterValue"]);
+  }
+  return configuration;
+}
 
 absl::StatusOr<BoundQuery> BindQuery(std::string text, const json& parameters,
                                      const std::string& mode) {

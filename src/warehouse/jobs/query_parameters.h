@@ -20,4 +20,8 @@ struct BoundQuery {
 absl::StatusOr<BoundQuery> BindQuery(std::string text, const nlohmann::json& parameters,
                                      const std::string& mode);
 
+// The configuration of a job as its resource shows it: clients may give a parameter's value as a
+// number or boolean, and read it as text.
+nlohmann::json WithTextValues(nlohmann::json configuration);
+
 }  // namespace afluente::warehouse::jobs

@@ -7,6 +7,7 @@
 #include "warehouse/jobs/job_runner.h"
 #include "warehouse/jobs/job_store.h"
 #include "warehouse/jobs/job_work.h"
+#include "warehouse/jobs/query_parameters.h"
 #include "warehouse/jobs/schema_resource.h"
 #include "warehouse/wire/context.h"
 
@@ -134,7 +135,7 @@ absl::StatusOr<Job> StartJob(Context& context, const Call& call, const json& res
         "Job IDs must be alphanumeric (plus underscores and dashes) and must be at most 1024 "
         "characters long");
   }
-  job.configuration = jobs::Dump(configuration);
+  job.configuration = jobs::Dump(jobs::WithTextValues(configuration));
   if (job.configuration.size() > kConfigurationMax) {
     return absl::InvalidArgumentError("the job's configuration is larger than 2 MiB");
   }

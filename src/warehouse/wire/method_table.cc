@@ -61,6 +61,11 @@ void AddQueryParameters(const std::string& id, json& parameters) {
   if (id.ends_with("tabledata.list")) parameters["selectedFields"] = QueryParameter("string");
   if (id.ends_with("getQueryResults")) parameters["timeoutMs"] = QueryParameter("integer");
   if (id.find(".jobs.") != std::string::npos) parameters["location"] = QueryParameter("string");
+  // Of policies with conditions, which the specification's `access:` does not have.
+  if (id.find(".datasets.") != std::string::npos)
+    parameters["accessPolicyVersion"] = QueryParameter("integer");
+  if (id.ends_with("tables.update") || id.ends_with("tables.patch"))
+    parameters["autodetect_schema"] = QueryParameter("boolean");
   if (id.ends_with("datasets.delete")) parameters["deleteContents"] = QueryParameter("boolean");
   if (id.ends_with("datasets.list")) {
     parameters["all"] = QueryParameter("boolean");

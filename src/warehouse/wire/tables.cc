@@ -137,6 +137,8 @@ absl::Status Define(Context& context, TableSchema table, TableDefinition::Mode m
 
 absl::StatusOr<Answer> Change(Context& context, Call& call, bool whole) {
   const TableName name = NameOf(call);
+  if (call.QueryFlag("autodetect_schema"))
+    return absl::UnimplementedError("autodetect_schema is not supported: give the table's fields");
   AFLUENTE_RETURN_IF_ERROR(CheckUse(context, call, Use::kWrite, name.dataset));
   std::optional<TableSchema> table = context.catalog.FindTable(name);
   if (!table) return Missing(name);

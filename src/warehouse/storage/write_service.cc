@@ -5,7 +5,6 @@
 
 #include "host/check.h"
 #include "schema/text.h"
-#include "warehouse/storage/arrow_incoming.h"
 #include "warehouse/storage/grpc_status.h"
 #include "warehouse/storage/table_schema_proto.h"
 
@@ -54,10 +53,6 @@ void Fill(const StreamState& state, v1::WriteStream* answer) {
   if (state.committed_us > 0) SetTime(state.committed_us, answer->mutable_commit_time());
 }
 
-// The first byte of staged Arrow rows, with which no ProtoData begins
-// (docs/formats/write-streams.md).
-constexpr char kStagedArrow = 'A';
-
 // What a row's failure is called when it is one row's.
 struct RowFailure {
   int64_t index = 0;
@@ -104,25 +99,15 @@ class AppendCall {
       return StorageError(absl::StatusCode::kNotFound, StorageErrorCode::kTableNotFound,
                           Concat("Requested entity was not found: table ", name.table.ToString()));
     }
-    const bool arrow = request.has_arrow_rows();
-    if (arrow && request.arrow_rows().has_writer_schema()) {
-      arrow_schema_ = request.arrow_rows().writer_schema();
-      arrow_reader_ = nullptr;
-    }
+    if (request.has_arrow_rows())
+      return absl::UnimplementedError("arrow_rows are not supported: send proto_rows");
     if (request.proto_rows().has_writer_schema()) {
       schema_ = request.proto_rows().writer_schema();
       reader_ = nullptr;
     }
-    const bool ready = arrow ? arrow_reader_ != nullptr : reader_ != nullptr;
-    if (!ready || read_for_ != table->columns) {
-      AFLUENTE_RETURN_IF_ERROR(Learn(arrow, *table));
-    }
+    if (reader_ == nullptr || read_for_ != table->columns) AFLUENTE_RETURN_IF_ERROR(Learn(*table));
     RowsToAppend rows;
-    if (arrow) {
-      AFLUENTE_ASSIGN_OR_RETURN(rows.rows, ReadArrow(request, *table, failure));
-    } else {
-      AFLUENTE_ASSIGN_OR_RETURN(rows.rows, ReadProto(request, *table, failure));
-    }
+    AFLUENTE_ASSIGN_OR_RETURN(rows.rows, ReadProto(request, *table, failure));
     if (rows.rows.empty()) return absl::InvalidArgumentError("the request has no rows");
     rows.staged = Staged(request);
     std::optional<int64_t> offset;
@@ -143,19 +128,6 @@ class AppendCall {
     return rows;
   }
 
-  absl::StatusOr<std::vector<IncomingRow>> ReadArrow(const v1::AppendRowsRequest& request,
-                                                     const TableSchema& table,
-                                                     std::optional<RowFailure>& failure) const {
-    AFLUENTE_ASSIGN_OR_RETURN(
-        std::vector<IncomingRow> rows,
-        arrow_reader_->Decode(request.arrow_rows().rows().serialized_record_batch()));
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const absl::Status fits = CheckRequired(rows[i], table);
-      if (!fits.ok()) return Failed(i, fits, failure);
-    }
-    return rows;
-  }
-
   static absl::Status Failed(size_t row, const absl::Status& why,
                              std::optional<RowFailure>& failure) {
     failure = RowFailure{static_cast<int64_t>(row), why};
@@ -163,25 +135,13 @@ class AppendCall {
         Concat("Errors found while processing rows. Row ", row, ": ", std::string(why.message())));
   }
 
-  absl::Status Learn(bool arrow, const TableSchema& table) {
-    const bool told =
-        arrow ? !arrow_schema_.serialized_schema().empty() : schema_.has_proto_descriptor();
-    if (!told) {
+  absl::Status Learn(const TableSchema& table) {
+    if (!schema_.has_proto_descriptor())
       return absl::InvalidArgumentError("the first request of a call tells its writer_schema");
-    }
-    // Both: they are read for the same columns.
     reader_ = nullptr;
-    arrow_reader_ = nullptr;
-    absl::Status learnt;
-    if (arrow) {
-      auto reader = ArrowIncoming::Create(arrow_schema_.serialized_schema(), table);
-      learnt = reader.status();
-      if (reader.ok()) arrow_reader_ = *std::move(reader);
-    } else {
-      auto reader = ProtoRows::Create(schema_.proto_descriptor(), table);
-      learnt = reader.status();
-      if (reader.ok()) reader_ = *std::move(reader);
-    }
+    auto reader = ProtoRows::Create(schema_.proto_descriptor(), table);
+    const absl::Status learnt = reader.status();
+    if (reader.ok()) reader_ = *std::move(reader);
     if (learnt.GetPayload(kExtraFieldsPayload).has_value()) {
       return StorageError(absl::StatusCode::kInvalidArgument, StorageErrorCode::kExtraFields,
                           std::string(learnt.message()));
@@ -202,12 +162,6 @@ class AppendCall {
 
   // With its schema, so that it stands alone.
   std::string Staged(const v1::AppendRowsRequest& request) const {
-    if (request.has_arrow_rows()) {
-      v1::AppendRowsRequest::ArrowData staged;
-      *staged.mutable_writer_schema() = arrow_schema_;
-      *staged.mutable_rows() = request.arrow_rows().rows();
-      return kStagedArrow + staged.SerializeAsString();
-    }
     v1::AppendRowsRequest::ProtoData staged;
     *staged.mutable_writer_schema() = schema_;
     *staged.mutable_rows() = request.proto_rows().rows();
@@ -217,9 +171,7 @@ class AppendCall {
   WriteStreams& streams_;
   const CatalogView& catalog_;
   v1::ProtoSchema schema_;
-  v1::ArrowSchema arrow_schema_;
   std::unique_ptr<ProtoRows> reader_;
-  std::unique_ptr<ArrowIncoming> arrow_reader_;
   std::vector<schema::Column> read_for_;
 };
 
@@ -235,13 +187,6 @@ std::string AuthorizationOf(const grpc::ServerContext& context) {
 absl::StatusOr<std::vector<IncomingRow>> RestageRows(const std::string& staged,
                                                      const TableSchema& table) {
   const absl::Status damaged = absl::DataLossError("rows of a write stream are damaged");
-  if (!staged.empty() && staged[0] == kStagedArrow) {
-    v1::AppendRowsRequest::ArrowData arrow;
-    if (!arrow.ParseFromString(staged.substr(1))) return damaged;
-    AFLUENTE_ASSIGN_OR_RETURN(
-        const auto reader, ArrowIncoming::Create(arrow.writer_schema().serialized_schema(), table));
-    return reader->Decode(arrow.rows().serialized_record_batch());
-  }
   v1::AppendRowsRequest::ProtoData data;
   if (!data.ParseFromString(staged)) return damaged;
   AFLUENTE_ASSIGN_OR_RETURN(const auto reader,

@@ -121,8 +121,8 @@ void Keeper::Clean() {
   for (const auto& subscription : state_.AllSubscriptions()) subscription->RecordSkipped();
   absl::MutexLock lock(&cleaning_);
   ForgetTopics();
-  ShortenJournal();
-  const Needs needs = FindNeeds();
+  Needs needs = FindNeeds();
+  if (ShortenJournal(needs)) needs = FindNeeds();
   const uint64_t segment = needs.bytes.begin()->first;
   if (segment > state_.released_segment()) {
     {
@@ -199,20 +199,21 @@ Needs Keeper::FindNeeds() const {
   return needs;
 }
 
-void Keeper::ShortenJournal() {
-  const Needs needs = FindNeeds();
+bool Keeper::ShortenJournal(const Needs& needs) {
   const uint64_t alive = needs.total_bytes();
   const uint64_t all = surroundings_.journal->bytes_on_disk();
-  if (all <= alive + std::max(alive, dead_bytes_max_)) return;
+  if (all <= alive + std::max(alive, dead_bytes_max_)) return false;
   uint64_t last = 0;
   {
     absl::MutexLock lock(&mutex_);
     last = last_segment_;
   }
   absl::Status moved = MoveOldest(surroundings_, needs, last, kMovedBytesMax);
-  if (moved.ok()) return;
-  telemetry::Log(telemetry::Severity::kWarning, "retained messages were not moved",
-                 {{"error", std::string(moved.message())}});
+  if (!moved.ok()) {
+    telemetry::Log(telemetry::Severity::kWarning, "retained messages were not moved",
+                   {{"error", std::string(moved.message())}});
+  }
+  return true;
 }
 
 }  // namespace afluente::broker

@@ -58,8 +58,8 @@ class Keeper {
   void ExpireSnapshots();
   Needs FindNeeds() const;
   // Moves some of what lies in the oldest segments, if the journal is too long for what is needed
-  // of it.
-  void ShortenJournal();
+  // of it. False when there was nothing to do: the needs are still those.
+  bool ShortenJournal(const Needs& needs);
 
   State& state_;
   const Surroundings& surroundings_;

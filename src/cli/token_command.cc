@@ -5,12 +5,12 @@
 #include "cli/admin_client.h"
 #include "cli/commands.h"
 #include "host/check.h"
+#include "host/digest.h"
 #include "host/random.h"
 #include "http/client.h"
 #include "identity/developer_issuer.h"
 #include "identity/form.h"
 #include "identity/jose.h"
-#include "identity/sha256.h"
 
 namespace afluente::cli {
 namespace {
@@ -21,13 +21,13 @@ constexpr char kRedirect[] = "http://127.0.0.1/";
 absl::StatusOr<std::string> SignIn(const std::string& issuer, const std::string& user,
                                    const std::string& client) {
   const std::string verifier = identity::EncodeBase64Url(host::RandomBytes(32));
-  const std::string question = identity::EncodeForm(
-      {{"response_type", "code"},
-       {"client_id", client},
-       {"redirect_uri", kRedirect},
-       {"code_challenge", identity::EncodeBase64Url(identity::Sha256(verifier))},
-       {"code_challenge_method", "S256"},
-       {"login", user}});
+  const std::string question =
+      identity::EncodeForm({{"response_type", "code"},
+                            {"client_id", client},
+                            {"redirect_uri", kRedirect},
+                            {"code_challenge", identity::EncodeBase64Url(host::Sha256(verifier))},
+                            {"code_challenge_method", "S256"},
+                            {"login", user}});
   AFLUENTE_ASSIGN_OR_RETURN(const auto page, http::Fetch("GET", issuer + "/authorize?" + question));
   const std::string* location = page.headers.Find("Location");
   if (location == nullptr || location->find('?') == std::string::npos) {

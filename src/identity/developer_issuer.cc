@@ -5,12 +5,12 @@
 #include <set>
 #include <utility>
 
+#include "host/digest.h"
 #include "host/hmac.h"
 #include "host/random.h"
 #include "http/loopback_guard.h"
 #include "identity/id_token.h"
 #include "identity/jose.h"
-#include "identity/sha256.h"
 #include "schema/text.h"
 
 namespace afluente::identity {
@@ -174,7 +174,8 @@ http::Response DeveloperIssuer::Token(const http::Request& request) {
     if (found == codes_.end()) return Error(400, "invalid_grant", "no such code");
     grant = found->second;
     codes_.erase(found);  // a code is good once, whatever comes of it
-    const std::string challenge = EncodeBase64Url(Sha256(OnlyField(*fields, "code_verifier")));
+    const std::string challenge =
+        EncodeBase64Url(host::Sha256(OnlyField(*fields, "code_verifier")));
     if (grant.until <= Now() || grant.redirect != OnlyField(*fields, "redirect_uri") ||
         grant.client != OnlyField(*fields, "client_id") ||
         !host::SameSecret(challenge, grant.challenge)) {

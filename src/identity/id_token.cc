@@ -2,14 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "identity/sha256.h"
+#include "host/digest.h"
 
 namespace afluente::identity {
 
 std::string SubjectOf(const std::string& email) {
   constexpr size_t kDigits = 20;
   std::string subject = "1";
-  for (const char c : Sha256(email)) {
+  for (const char c : host::Sha256(email)) {
     if (subject.size() < kDigits) {
       subject += static_cast<char>('0' + static_cast<unsigned char>(c) % 10);
     }

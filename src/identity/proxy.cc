@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "host/digest.h"
 #include "host/random.h"
 #include "host/worker_pool.h"
 #include "http/hop_headers.h"
@@ -20,7 +21,6 @@
 #include "identity/policy.h"
 #include "identity/request_target.h"
 #include "identity/sessions.h"
-#include "identity/sha256.h"
 #include "schema/text.h"
 #include "telemetry/log.h"
 
@@ -296,7 +296,7 @@ class DecidingProxy final : public Proxy {
       const std::string nonce = Secret();
       const std::string code_verifier = Secret();
       http::Response response = Redirect(ports_.provider.AuthorizationUrl(
-          visit->Url(kCallbackPath), state, nonce, EncodeBase64Url(Sha256(code_verifier))));
+          visit->Url(kCallbackPath), state, nonce, EncodeBase64Url(host::Sha256(code_verifier))));
       const std::string back = IsSameSitePath(visit->request.target) ? visit->request.target : "/";
       response.headers.Add(
           "Set-Cookie",

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "host/check.h"
+#include "host/digest.h"
 #include "identity/key_source.h"
-#include "identity/sha256.h"
 #include "identity/token.h"
 #include "identity/verified_tokens.h"
 #include "schema/text.h"
@@ -79,7 +79,7 @@ class RuledVerifier final : public Verifier {
   // nullopt, when `may_ask`, for a key that a refresh may bring.
   std::optional<absl::StatusOr<VerifiedTokenPtr>> Check(std::string_view token, bool may_ask) {
     if (token.size() > kTokenBytesMax) return Refused("too long");
-    const std::string digest = Sha256(token);
+    const std::string digest = host::Sha256(token);
     if (VerifiedTokenPtr known = remembered_.Find(digest)) {
       if (absl::Status status = CheckTimes(*known); !status.ok()) return status;
       return known;

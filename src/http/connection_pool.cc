@@ -35,8 +35,13 @@ struct IdleConnection {
 // What the pool and its exchanges share; touched on one loop's thread only.
 struct PoolState : std::enable_shared_from_this<PoolState> {
   PoolState(asio::io_context& loop, const PoolOptions& limits)
-      : io(loop), options(limits), tls(asio::ssl::context::tls_client), purge_timer(loop) {
-    TrustTheMachine(tls);
+      : io(loop), options(limits), purge_timer(loop) {}
+
+  // Made for the first that needs it: to read the machine's certificates takes tens of
+  // milliseconds, which most processes never need.
+  asio::ssl::context& Tls() {
+    if (!tls) TrustTheMachine(tls.emplace(asio::ssl::context::tls_client));
+    return *tls;
   }
 
   void Submit(std::shared_ptr<Exchange> exchange);
@@ -48,7 +53,7 @@ struct PoolState : std::enable_shared_from_this<PoolState> {
 
   asio::io_context& io;
   const PoolOptions options;
-  asio::ssl::context tls;
+  std::optional<asio::ssl::context> tls;
   std::map<std::string, std::deque<IdleConnection>> idle;
   size_t idle_count = 0;
   asio::steady_timer purge_timer;
@@ -139,7 +144,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   }
 
   void Connect() {
-    connection_ = std::make_unique<OutboundConnection>(pool_->io, url_.tls ? &pool_->tls : nullptr);
+    connection_ =
+        std::make_unique<OutboundConnection>(pool_->io, url_.tls ? &pool_->Tls() : nullptr);
     resolver_.async_resolve(url_.host, url_.port,
                             [self = shared_from_this()](const error_code& error,
                                                         const tcp::resolver::results_type& found) {
